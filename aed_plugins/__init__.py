@@ -1,0 +1,1 @@
+"""Audio event detection for SpeechBrain: what is heard in a recording, and when."""

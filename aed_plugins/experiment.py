@@ -1,0 +1,245 @@
+"""A recipe's command line: a hyperparameter file, overrides, one line when something is wrong."""
+
+import dataclasses
+import difflib
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Generic, NoReturn, TypeVar
+
+import ruamel.yaml
+import speechbrain
+import torch.distributed
+from hyperpyyaml import load_hyperpyyaml, resolve_references
+from ruamel.yaml.comments import CommentedMap
+from speechbrain.utils.distributed import infer_device
+from speechbrain.utils.logger import setup_logging
+from speechbrain.utils.run_opts import RunOptions
+
+from aed_plugins.errors import InputError
+from aed_plugins.files import written_beside
+
+Options = TypeVar("Options")
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment(Generic[Options]):
+    """What a recipe was asked to do.
+
+    Attributes
+    ----------
+    hparams_file : Path
+        The HyperPyYAML file: a model and how it is trained.
+    options : dataclass
+        What the recipe itself lets a user choose, such as the data folder.
+    overrides : dict
+        Values that replace those of the file.
+    run_options : RunOptions
+        SpeechBrain's own: `--device`, `--precision`, `--debug` and so on.
+    """
+
+    hparams_file: Path
+    options: Options
+    overrides: dict[str, Any]
+    run_options: RunOptions
+
+    def resolved(self, **handed_in: Any) -> CommentedMap:
+        """Give the file's contents with overrides applied and references resolved; build nothing.
+
+        Parameters
+        ----------
+        **handed_in
+            Values that the recipe fixes.
+
+        Raises
+        ------
+        InputError
+            If an override has no place in the file.
+        """
+        with _open(self.hparams_file) as file:
+            try:
+                text = resolve_references(file, self.overrides | handed_in, True)
+            except KeyError as error:
+                raise InputError(
+                    f"{self.hparams_file} has no {error.args[0]} to override"
+                ) from error
+            except ruamel.yaml.error.YAMLError as error:
+                raise InputError(f"{self.hparams_file}: not valid YAML: {_line(error)}") from error
+        return ruamel.yaml.YAML().load(text)
+
+    def build(self, **handed_in: Any) -> dict[str, Any]:
+        """Build the objects that the file describes.
+
+        Parameters
+        ----------
+        **handed_in
+            Values that the recipe fixes.
+
+        Raises
+        ------
+        InputError
+            If a value in the file cannot be used.
+        """
+        with _open(self.hparams_file) as file:
+            try:
+                return load_hyperpyyaml(file, self.overrides | handed_in)
+            except (ValueError, TypeError, KeyError, ImportError) as error:
+                raise InputError(f"{self.hparams_file}: {_line(error)}") from error
+
+
+def parse(arguments: list[str], options: type[Options]) -> Experiment[Options]:
+    """Read a recipe's command line.
+
+    Parameters
+    ----------
+    arguments : list of str
+        `HPARAMS.yaml [--option=value ...]`, as SpeechBrain reads it.
+    options : dataclass
+        The recipe's own options, all with defaults; every other override goes to the file.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or not YAML, or an override is neither the recipe's nor the file's.
+    """
+    name, run_options, text = speechbrain.parse_arguments(arguments)
+    overrides = ruamel.yaml.YAML().load(text) or {}
+    if not isinstance(overrides, Mapping):
+        raise InputError(f"expected overrides like --seed=1, got {text!r}")
+    with _open(Path(name)) as file:
+        try:
+            known = ruamel.yaml.YAML().load(file)
+        except ruamel.yaml.error.YAMLError as error:
+            raise InputError(f"{name}: not valid YAML: {_line(error)}") from error
+    own = [field.name for field in dataclasses.fields(options)]  # type: ignore[arg-type]
+    for key in overrides:
+        if key not in own and key not in known:
+            close = difflib.get_close_matches(key, [*own, *known], n=1)
+            hint = (
+                f"did you mean --{close[0]}?" if close else f"the recipe has --{', --'.join(own)}"
+            )
+            raise InputError(f"--{key} is neither an option of this recipe nor in {name}; {hint}")
+    chosen = options(**{key: value for key, value in overrides.items() if key in own})
+    rest = {key: value for key, value in overrides.items() if key not in own}
+    return Experiment(Path(name), chosen, rest, _with_backend(run_options))
+
+
+def _with_backend(run_options: RunOptions) -> RunOptions:
+    """Let several processes on CPUs speak over gloo: SpeechBrain's default is for GPUs alone."""
+    device = run_options.device or infer_device()
+    if not device.startswith("cpu") or "distributed_backend" in run_options.overridden_args:
+        return run_options
+    overridden = run_options.overridden_args | {"distributed_backend"}
+    return dataclasses.replace(run_options, distributed_backend="gloo", overridden_args=overridden)
+
+
+def start_log(folder: Path) -> None:
+    """Log everything to `folder/log.txt`, and to the screen only progress and warnings.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if missing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    progress = {"handlers": ["progress"]}
+    setup_logging(
+        str(Path(speechbrain.__file__).parent / "log-config.yaml"),
+        {
+            "formatters": {"progress": {"format": "%(message)s"}},
+            "handlers": {
+                "file_handler": {"filename": str(folder / "log.txt"), "level": "INFO"},
+                "console": {"level": "WARNING"},
+                "progress": {
+                    "class": "speechbrain.utils.logger.TqdmCompatibleStreamHandler",
+                    "level": "INFO",
+                    "formatter": "progress",
+                    "stream": "ext://sys.stdout",
+                },
+            },
+            "loggers": {"aed_plugins": progress, "speechbrain.utils.train_logger": progress},
+        },
+    )
+
+
+def flattened(tree: Any, prefix: str = "") -> dict[str, str]:
+    """List the leaves of a hyperparameter file by their path, to compare two of them.
+
+    Parameters
+    ----------
+    tree : object
+        Part of what `Experiment.resolved` gives.
+    prefix : str
+        Path of that part.
+
+    Examples
+    --------
+    >>> flattened(ruamel.yaml.YAML().load("{lr: 0.1, head: !new:a.Head {hidden: [3, 4]}}"))
+    {'lr': '0.1', 'head': '!new:a.Head', 'head.hidden.0': '3', 'head.hidden.1': '4'}
+    """
+    tag = getattr(tree, "tag", None)
+    named = "" if tag is None or tag.value is None else str(tag.value)
+    if isinstance(tree, Mapping):
+        items = [(str(key), value) for key, value in tree.items()]
+    elif isinstance(tree, list):
+        items = [(str(index), value) for index, value in enumerate(tree)]
+    else:
+        return {prefix: f"{named} {tree}".strip() if named.startswith("!") else str(tree)}
+    leaves = {prefix: named} if named.startswith("!") else {}
+    for key, value in items:
+        leaves |= flattened(value, f"{prefix}.{key}".lstrip("."))
+    return leaves
+
+
+def write_resolved(path: Path, tree: CommentedMap) -> None:
+    """Write a resolved hyperparameter file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    tree : CommentedMap
+        What `Experiment.resolved` gave.
+    """
+    with written_beside(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        ruamel.yaml.YAML().dump(tree, file)
+
+
+def run(main: Callable[[list[str]], None]) -> NoReturn:
+    """Run a recipe's `main`; print one line and exit with status 1 when the user can mend it.
+
+    Parameters
+    ----------
+    main : callable
+        Takes the command line's arguments.
+    """
+    status = 0
+    try:
+        main(sys.argv[1:])
+    except (InputError, OSError) as error:
+        status = 1
+        if os.environ.get("RANK", "0") == "0":
+            print(f"error: {_line(error)}", file=sys.stderr)  # noqa: T201  the one line
+    except KeyboardInterrupt:
+        status = 130
+        print("\ninterrupted: give the same command again to go on", file=sys.stderr)  # noqa: T201
+    finally:
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+    sys.exit(status)
+
+
+def _open(path: Path) -> Any:
+    if not path.is_file():
+        raise InputError(
+            f"{path}: no such hyperparameter file; see hparams/ for those that come along"
+        )
+    return path.open(encoding="utf-8")
+
+
+def _line(error: BaseException) -> str:
+    """Put an error's message on one line."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__

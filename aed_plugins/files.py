@@ -1,0 +1,63 @@
+"""Files that appear whole or not at all."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+@contextlib.contextmanager
+def written_beside(path: str | Path) -> Iterator[Path]:
+    """Give a temporary name beside `path`; rename it to `path` when the block succeeds.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write. Missing folders are made.
+
+    Yields
+    ------
+    Path
+        The temporary name, with the same suffix. It is removed when the block raises.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "new" / "figures.txt"
+    >>> with written_beside(target) as temporary:
+    ...     _ = temporary.write_text("83.9")
+    ...     target.exists()
+    False
+    >>> target.read_text()
+    '83.9'
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Write `content` as JSON, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write.
+    content : object
+        Anything `json.dumps` takes, except NaN and infinities, which are not JSON.
+
+    Raises
+    ------
+    ValueError
+        If a figure is not finite.
+    """
+    with written_beside(path) as temporary:
+        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8")

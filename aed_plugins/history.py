@@ -1,0 +1,67 @@
+"""What happened in the epochs of a training."""
+
+import json
+from pathlib import Path
+
+from speechbrain.utils.checkpoints import mark_as_loader, mark_as_saver, register_checkpoint_hooks
+from speechbrain.utils.distributed import main_process_only
+from speechbrain.utils.train_logger import TrainLogger
+
+
+@register_checkpoint_hooks
+class History:
+    """One row of figures per finished epoch; part of every checkpoint.
+
+    Attributes
+    ----------
+    rows : list of dict
+        `epoch`, `train_loss`, `learning_rate`, `seconds`, and with a validation set `valid_loss`,
+        `valid_accuracy` and `valid_macro_f1`.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, float]] = []
+
+    @mark_as_saver
+    def save(self, path: str | Path) -> None:
+        """Write the rows as JSON."""
+        Path(path).write_text(json.dumps(self.rows), encoding="utf-8")
+
+    @mark_as_loader
+    def load(self, path: str | Path, end_of_epoch: bool = True) -> None:
+        """Read what `save` wrote; it is the same whether an epoch had ended or not."""
+        del end_of_epoch
+        self.rows = json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+class TensorboardEpochs(TrainLogger):
+    """Writes an epoch's figures for TensorBoard, at the epoch's own place.
+
+    SpeechBrain's `TensorboardLogger` counts its calls, so a run that was resumed starts at 0 again.
+
+    Parameters
+    ----------
+    save_dir : str or Path
+        Folder of the event files; made when the first figure is written.
+    """
+
+    def __init__(self, save_dir: str | Path) -> None:
+        self.save_dir = Path(save_dir)
+
+    @main_process_only
+    def log_stats(
+        self,
+        stats_meta: dict[str, float],
+        train_stats: dict[str, float] | None = None,
+        valid_stats: dict[str, float] | None = None,
+        test_stats: dict[str, float] | None = None,
+        verbose: bool = False,
+    ) -> None:
+        """Write the figures of `stats_meta["epoch"]`, as `loss/train` and so on."""
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  takes a second to import
+
+        sets = {"train": train_stats, "valid": valid_stats, "test": test_stats}
+        with SummaryWriter(str(self.save_dir)) as writer:
+            for name, stats in sets.items():
+                for figure, value in (stats or {}).items():
+                    writer.add_scalar(f"{figure}/{name}", value, int(stats_meta["epoch"]))

@@ -1,0 +1,100 @@
+"""Lengths of the items of a padded batch.
+
+They follow SpeechBrain: a float tensor `(batch,)` of fractions of the time axis that a module
+receives, `None` where every item fills it. They are exact: a fraction is a whole number of samples,
+frames or steps over the size of that axis, and rounding gives the number back.
+"""
+
+import torch
+from torch import Tensor
+
+
+def absolute_lengths(lengths: Tensor, size: int) -> Tensor:
+    """Turn fractions of an axis into whole numbers of positions.
+
+    Parameters
+    ----------
+    lengths : Tensor
+        `(batch,)`, fractions in (0, 1].
+    size : int
+        Size of the axis.
+
+    Returns
+    -------
+    Tensor
+        `(batch,)`, int64, at least 1.
+
+    Examples
+    --------
+    >>> absolute_lengths(torch.tensor([1.0, 100 / 435]), 435)
+    tensor([435, 100])
+    """
+    return (lengths.double() * size).round().long().clamp(min=1)
+
+
+def valid_mask(lengths: Tensor, size: int) -> Tensor:
+    """Mark the positions before each item's end.
+
+    Parameters
+    ----------
+    lengths : Tensor
+        `(batch,)`, fractions in (0, 1].
+    size : int
+        Size of the axis.
+
+    Returns
+    -------
+    Tensor
+        `(batch, size)`, bool.
+
+    Examples
+    --------
+    >>> valid_mask(torch.tensor([1.0, 0.5]), 4)
+    tensor([[ True,  True,  True,  True],
+            [ True,  True, False, False]])
+    """
+    positions = torch.arange(size, device=lengths.device)
+    return positions < absolute_lengths(lengths, size).unsqueeze(1)
+
+
+class FrameMask:
+    """Set the frames behind each item's end to zero, whatever stride the maps have by now.
+
+    A layer that looks at neighbouring frames assumes zeros behind the end of a clip that stands
+    alone; in a padded batch it finds there what earlier layers made of the padding. Masking before
+    each such layer makes both the same.
+
+    Parameters
+    ----------
+    lengths : Tensor or None
+        `(batch,)`, fractions of the frames; `None` masks nothing.
+    frames : int
+        Frames of the maps before any striding. Every stride must be 2 and round up, as that of a
+        convolution of odd size padded by half of it does.
+
+    Examples
+    --------
+    >>> mask = FrameMask(torch.tensor([1.0, 0.25]), frames=8)
+    >>> mask(torch.ones(2, 1, 8, 1)).sum(dim=2).flatten()
+    tensor([8., 2.])
+    >>> mask(torch.ones(2, 1, 4, 1)).sum(dim=2).flatten()
+    tensor([4., 1.])
+    """
+
+    def __init__(self, lengths: Tensor | None, frames: int) -> None:
+        self._padding: dict[int, Tensor] = {}
+        if lengths is None:
+            return
+        valid = absolute_lengths(lengths, frames)
+        while True:
+            padding = torch.arange(frames, device=valid.device) >= valid.unsqueeze(1)
+            self._padding[frames] = padding[:, None, :, None]  # (batch, channel, frame, mel)
+            if frames == 1:
+                break
+            frames, valid = (frames + 1) // 2, (valid + 1) // 2
+
+    def __call__(self, maps: Tensor) -> Tensor:
+        """Mask `(batch, channel, frame, mel)`."""
+        if not self._padding:
+            return maps
+        return maps.masked_fill(self._padding[maps.shape[2]], 0.0)

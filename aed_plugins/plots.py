@@ -1,0 +1,91 @@
+"""Pictures of a run's results."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from aed_plugins.files import written_beside
+
+
+def draw_confusion_matrix(
+    matrix: npt.ArrayLike, labels: Sequence[str], title: str, path: Path
+) -> None:
+    """Draw how many clips of each class were taken for which.
+
+    Parameters
+    ----------
+    matrix : array_like
+        `(class, class)`, clips by right label (rows) and predicted label (columns).
+    labels : sequence of str
+        Names of the classes.
+    title : str
+        What stands above.
+    path : Path
+        The PNG file.
+    """
+    counts = np.asarray(matrix)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    size = 2.5 + 0.55 * len(labels)
+    figure = Figure(figsize=(size + 1, size), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    ticks = range(len(labels))
+    axes.set_xticks(ticks, labels, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(ticks, labels)
+    axes.set(xlabel="predicted", ylabel="right label", title=title)
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            colour = "white" if shares[row, column] > 0.6 else "black"
+            axes.text(column, row, str(count), ha="center", va="center", color=colour)
+    figure.colorbar(image, ax=axes, label="share of the right label's clips", shrink=0.8)
+    _save(figure, path)
+
+
+def draw_training_curves(
+    histories: Mapping[str, Sequence[Mapping[str, Any]]], title: str, path: Path
+) -> None:
+    """Draw loss and validation accuracy over the epochs, a line per run.
+
+    Parameters
+    ----------
+    histories : mapping of str to sequence of mapping
+        The rows of `History` of each run, by the run's name.
+    title : str
+        What stands above.
+    path : Path
+        The PNG file.
+    """
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    losses, accuracies = figure.subplots(1, 2)
+    for number, (name, rows) in enumerate(histories.items()):
+        colour = f"C{number % 10}"
+        epochs = [row["epoch"] for row in rows]
+        losses.plot(epochs, [row["train_loss"] for row in rows], color=colour, label=name)
+        if rows and "valid_loss" in rows[0]:
+            losses.plot(epochs, [row["valid_loss"] for row in rows], "--", color=colour)
+            shares = [100 * row["valid_accuracy"] for row in rows]
+            accuracies.plot(epochs, shares, "--", color=colour, label=name)
+    losses.set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, None))
+    losses.set_title("training (line) and validation (dashed)", fontsize="medium")
+    losses.legend(fontsize="small")
+    accuracies.set(xlabel="epoch", ylabel="validation accuracy in %", ylim=(0, 100))
+    if not accuracies.lines:
+        accuracies.text(
+            0.5,
+            0.5,
+            "trained without a validation fold",
+            ha="center",
+            va="center",
+            transform=accuracies.transAxes,
+        )
+    figure.suptitle(title)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with written_beside(path) as temporary:
+        figure.savefig(temporary, dpi=120)

@@ -1,0 +1,276 @@
+"""Training and evaluation of a tagger with SpeechBrain's loop."""
+
+import random
+import time
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed
+from speechbrain import Brain, Stage
+from speechbrain.dataio.batch import PaddedBatch
+from speechbrain.utils.checkpoints import Checkpoint
+from speechbrain.utils.distributed import (
+    ddp_all_reduce,
+    is_distributed_initialized,
+    main_process_only,
+)
+from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from aed_plugins.history import History
+from aed_plugins.interfaces import TaggerOutput
+from aed_plugins.metrics import Predictions, accuracy, cross_entropy, joined, macro_f1
+from aed_plugins.tagger import AudioTagger
+
+
+def constant(optimizer: torch.optim.Optimizer, total_steps: int) -> LRScheduler:
+    """Keep the learning rate as it is, for `lr_scheduler` in a YAML.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose learning rate it is.
+    total_steps : int
+        Optimizer steps of the whole training; any schedule is told.
+    """
+    del total_steps
+    return LambdaLR(optimizer, lambda _: 1.0)
+
+
+def best_first(checkpoint: Checkpoint) -> tuple[float, float, float]:
+    """Rank checkpoints by validation accuracy, then by loss, then the earlier epoch."""
+    meta = checkpoint.meta
+    return (meta["valid_accuracy"], -meta["valid_loss"], -meta["epoch"])
+
+
+def _has_validation(checkpoint: Checkpoint) -> bool:
+    return "valid_accuracy" in checkpoint.meta
+
+
+class TaggingBrain(Brain):
+    """Trains and evaluates `modules["tagger"]`, one label per clip.
+
+    Of the hparams it uses `seed`, `loss` (of clip logits and targets), `epoch_counter`,
+    `lr_scheduler` (called with the optimizer and `total_steps`, stepped with it), `train_loggers`.
+
+    A batch has `id`, `waveform` (padded) and `target` (the label's index). Random numbers are drawn
+    anew from the seed, the epoch and the step, so that a run which was interrupted goes on exactly
+    as it would have.
+
+    Attributes
+    ----------
+    history : History
+        Figures of the finished epochs.
+    predictions : Predictions
+        Those of the last evaluation, of all processes, on every process.
+    evaluated_epoch : int
+        The epoch whose checkpoint `evaluate` loaded.
+    """
+
+    history: History
+    predictions: Predictions
+    evaluated_epoch: int
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.history = History()
+        self.checkpointer.add_recoverable("history", self.history)
+        self._parts: list[Predictions] = []
+        self._validates = False
+        self._steps_per_epoch = 0
+        self._epoch_started = 0.0
+
+    @property
+    def tagger(self) -> AudioTagger:
+        """The model itself, without the wrapper for several processes."""
+        tagger = self.modules["tagger"]
+        return tagger.module if isinstance(tagger, DistributedDataParallel) else tagger
+
+    def compute_forward(self, batch: PaddedBatch, stage: Stage) -> TaggerOutput:
+        """Run the tagger on `batch.waveform`."""
+        waveform, lengths = batch.waveform
+        # Nothing is padded: masks would change nothing and cost a tenth of the time.
+        lengths = None if bool((lengths == 1.0).all()) else lengths.to(self.device)
+        # In evaluation processes have different numbers of batches; the wrapper would wait for all.
+        tagger = self.modules["tagger"] if stage == Stage.TRAIN else self.tagger
+        return tagger(waveform.to(self.device), lengths)
+
+    def compute_objectives(self, output: TaggerOutput, batch: PaddedBatch, stage: Stage) -> Tensor:
+        """Give the loss; in evaluation, keep the predictions."""
+        logits = output.clip_logits.float()
+        targets = batch.target.to(self.device)
+        if stage != Stage.TRAIN:
+            probabilities = logits.double().softmax(dim=-1).cpu().numpy()
+            self._parts.append(Predictions(list(batch.id), batch.target.numpy(), probabilities))
+        return self.hparams.loss(logits, targets)
+
+    def fit_standardization(self, train_set: Dataset, **loader_kwargs: Any) -> None:
+        """Set the tagger's feature statistics from the training set, on the main process.
+
+        Parameters
+        ----------
+        train_set : Dataset
+            The training clips.
+        **loader_kwargs
+            For the `DataLoader`.
+        """
+        main_process_only(self._fit_standardization)(train_set, loader_kwargs)
+        if is_distributed_initialized():
+            for buffer in self.tagger.standardization.buffers():
+                torch.distributed.broadcast(buffer, src=0)
+
+    def _fit_standardization(self, train_set: Dataset, loader_kwargs: dict[str, Any]) -> None:
+        loader = DataLoader(train_set, collate_fn=PaddedBatch, **loader_kwargs)
+        bar = tqdm(loader, "feature statistics", disable=self.noprogressbar, dynamic_ncols=True)
+        features = self.tagger.features
+
+        def log_mels() -> Any:
+            for batch in bar:
+                waveform, lengths = batch.to(self.device).waveform
+                yield features(waveform), self.tagger.frame_lengths(lengths, waveform.shape[1])
+
+        with torch.no_grad():
+            self.tagger.standardization.fit(log_mels())
+
+    def make_dataloader(
+        self,
+        dataset: Dataset,
+        stage: Stage,
+        ckpt_prefix: str | None = "dataloader-",
+        **loader_kwargs: Any,
+    ) -> DataLoader:
+        """Make a loader; several processes share an evaluation set out, each clip once."""
+        if stage != Stage.TRAIN and self.distributed_launch:
+            processes = torch.distributed.get_world_size()
+            loader_kwargs["sampler"] = range(self.rank, len(dataset), processes)  # type: ignore[arg-type]
+        return super().make_dataloader(dataset, stage, ckpt_prefix, **loader_kwargs)
+
+    def fit(
+        self,
+        epoch_counter: Any,
+        train_set: Any,
+        valid_set: Any = None,
+        progressbar: bool | None = None,
+        train_loader_kwargs: dict[str, Any] | None = None,
+        valid_loader_kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        """Train as `Brain.fit` does, knowing the number of steps and whether it validates."""
+        loader = self.make_dataloader(train_set, Stage.TRAIN, **(train_loader_kwargs or {}))
+        self._steps_per_epoch = len(loader) // self.grad_accumulation_factor
+        self._validates = valid_set is not None
+        super().fit(
+            epoch_counter,
+            loader,
+            valid_set,
+            progressbar,
+            valid_loader_kwargs=dict(valid_loader_kwargs or {}),
+        )
+
+    def init_optimizers(self) -> None:
+        """Make the optimizer and the schedule of its learning rate."""
+        super().init_optimizers()
+        total_steps = max(1, self.hparams.epoch_counter.limit * self._steps_per_epoch)
+        self.lr_scheduler = self.hparams.lr_scheduler(self.optimizer, total_steps=total_steps)
+        self.checkpointer.add_recoverable("lr_scheduler", self.lr_scheduler)
+
+    def _wrap_distributed(self) -> None:
+        """Wrap as SpeechBrain does, but on CPUs without SyncBatchNorm, which needs GPUs."""
+        if not (self.distributed_launch and self.device_type == "cpu"):
+            super()._wrap_distributed()
+            return
+        for name, module in self.modules.items():
+            self.modules[name] = DistributedDataParallel(module)
+
+    def fit_batch(self, batch: PaddedBatch) -> Tensor:
+        """Train on one batch, with random numbers of its own."""
+        place = [self.hparams.seed, self.hparams.epoch_counter.current, self.step]
+        rank = torch.distributed.get_rank() if is_distributed_initialized() else 0
+        seed = int(np.random.SeedSequence([*place, rank]).generate_state(1)[0])
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002  SpeechBrain's augmentation draws from it
+        torch.manual_seed(seed)
+        return super().fit_batch(batch)
+
+    def on_fit_batch_end(
+        self, batch: PaddedBatch, outputs: TaggerOutput, loss: Tensor, should_step: bool
+    ) -> None:
+        """Move the learning rate on with every step of the optimizer."""
+        if should_step:
+            self.lr_scheduler.step()
+
+    def on_stage_start(self, stage: Stage, epoch: int | None = None) -> None:
+        """Start the clock of an epoch, forget the predictions of the last evaluation."""
+        self._parts = []
+        if stage == Stage.TRAIN:
+            self._epoch_started = time.monotonic()
+
+    def on_stage_end(self, stage: Stage, stage_loss: float, epoch: int | None = None) -> None:
+        """Gather what the processes predicted; end the epoch after its last stage."""
+        if stage == Stage.TRAIN:
+            total = ddp_all_reduce(
+                torch.tensor(float(stage_loss), device=self.device), torch.distributed.ReduceOp.SUM
+            )
+            processes = torch.distributed.get_world_size() if is_distributed_initialized() else 1
+            self._train_loss = float(total) / processes
+            if not self._validates:
+                self._end_epoch(epoch, {})
+            return
+        self.predictions = self._gathered()
+        if stage == Stage.VALID:
+            self._end_epoch(epoch, self._figures())
+
+    def _gathered(self) -> Predictions:
+        parts = [self._parts]
+        if is_distributed_initialized():
+            parts = [[] for _ in range(torch.distributed.get_world_size())]
+            torch.distributed.all_gather_object(parts, self._parts)
+        return joined(part for process in parts for part in process)
+
+    def _figures(self) -> dict[str, float]:
+        return {
+            "loss": cross_entropy(self.predictions),
+            "accuracy": accuracy(self.predictions),
+            "macro_f1": macro_f1(self.predictions),
+        }
+
+    def _end_epoch(self, epoch: int | None, valid: dict[str, float]) -> None:
+        """Write the epoch's row into history, checkpoint and logs."""
+        train = {
+            "loss": self._train_loss,
+            "learning_rate": float(self.optimizer.param_groups[0]["lr"]),
+            "seconds": time.monotonic() - self._epoch_started,
+        }
+        row: dict[str, Any] = {"epoch": epoch, "train_loss": train["loss"]}
+        row |= {name: train[name] for name in ("learning_rate", "seconds")}
+        row |= {f"valid_{name}": value for name, value in valid.items()}
+        self.history.rows.append(row)
+        self.checkpointer.save_and_keep_only(
+            meta=row,
+            importance_keys=[best_first] if valid else [],
+            keep_recent=True,
+            ckpt_predicate=_has_validation if valid else None,
+        )
+        for logger in self.hparams.train_loggers:
+            logger.log_stats({"epoch": epoch}, train_stats=train, valid_stats=valid or None)
+
+    def on_evaluate_start(self, max_key: str | None = None, min_key: str | None = None) -> None:
+        """Load the best checkpoint by validation; without validation, the last."""
+        best = self.checkpointer.find_checkpoint(
+            importance_key=best_first, ckpt_predicate=_has_validation
+        )
+        last = self.checkpointer.find_checkpoint()
+        if last is None:
+            raise FileNotFoundError(
+                f"{self.checkpointer.checkpoints_dir}: expected a checkpoint to evaluate, found"
+                " none: train first, without --test_only"
+            )
+        tested = best or last
+        self.checkpointer.load_checkpoint(tested)
+        self.history.load(
+            last.paramfiles["history"]
+        )  # the tested checkpoint knows but its own past
+        self.evaluated_epoch = int(tested.meta["epoch"])
