@@ -10,6 +10,8 @@ from typing import Any
 from speechbrain.utils.checkpoints import Checkpoint, Checkpointer
 from speechbrain.utils.distributed import main_process_only
 
+logger = logging.getLogger(__name__)
+
 
 class AtomicCheckpointer(Checkpointer):
     """SpeechBrain's `Checkpointer`, whose checkpoints appear whole or not at all.

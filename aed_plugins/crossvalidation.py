@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch.distributed
+from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.distributed import (
     if_main_process,
     is_distributed_initialized,
@@ -239,23 +240,24 @@ def _run_fold(
         run_opts=experiment.run_options,
         checkpointer=hparams["checkpointer"],
     )
-    clips = read_manifest(manifest)
-    train, valid, test = (
-        clips_of_folds(clips, handed_in["labels"], folds)
-        for folds in (plan.train, plan.valid, [plan.test])
-    )
+    entries = read_manifest(manifest)
+
+    def clips(folds: Sequence[int]) -> DynamicItemDataset:
+        return clips_of_folds(entries, handed_in["labels"], folds)
+
     loader = hparams["loader"]
     if not experiment.run_options.test_only:
+        train = clips(plan.train)
         if run_on_main(brain.checkpointer.find_checkpoint) is None:
             brain.fit_standardization(train, **loader)
         brain.fit(
             hparams["epoch_counter"],
             train,
-            valid if plan.valid else None,
+            clips(plan.valid) if plan.valid else None,
             train_loader_kwargs={**loader, "shuffle": True},
             valid_loader_kwargs=loader,
         )
-    brain.evaluate(test, test_loader_kwargs=dict(loader))
+    brain.evaluate(clips([plan.test]), test_loader_kwargs=dict(loader))
     _write_fold(brain, plan, folder, handed_in["labels"])
 
 

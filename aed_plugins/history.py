@@ -2,10 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from speechbrain.utils.checkpoints import mark_as_loader, mark_as_saver, register_checkpoint_hooks
 from speechbrain.utils.distributed import main_process_only
 from speechbrain.utils.train_logger import TrainLogger
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 
 @register_checkpoint_hooks
@@ -47,6 +51,7 @@ class TensorboardEpochs(TrainLogger):
 
     def __init__(self, save_dir: str | Path) -> None:
         self.save_dir = Path(save_dir)
+        self._writer: SummaryWriter | None = None
 
     @main_process_only
     def log_stats(
@@ -58,10 +63,12 @@ class TensorboardEpochs(TrainLogger):
         verbose: bool = False,
     ) -> None:
         """Write the figures of `stats_meta["epoch"]`, as `loss/train` and so on."""
-        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  takes a second to import
+        if self._writer is None:
+            from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  imports for a second
 
+            self._writer = SummaryWriter(str(self.save_dir))
         sets = {"train": train_stats, "valid": valid_stats, "test": test_stats}
-        with SummaryWriter(str(self.save_dir)) as writer:
-            for name, stats in sets.items():
-                for figure, value in (stats or {}).items():
-                    writer.add_scalar(f"{figure}/{name}", value, int(stats_meta["epoch"]))
+        for name, stats in sets.items():
+            for figure, value in (stats or {}).items():
+                self._writer.add_scalar(f"{figure}/{name}", value, int(stats_meta["epoch"]))
+        self._writer.flush()

@@ -119,9 +119,10 @@ def pack(
             done[shard] = index
     stale = [shard for shard in wanted if shard not in done]
     left = sum(len(wanted[shard]) for shard in stale)
-    bar = tqdm(total=left, desc="packing", unit="clip", disable=not (progress and stale))
-    pool = ThreadPoolExecutor(os.cpu_count())
-    try:
+    with (
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+        tqdm(total=left, desc="packing", unit="clip", disable=not (progress and stale)) as bar,
+    ):
         for shard in stale:
             done[shard], parts = _gather(shard, wanted[shard], sample_rate, pool, bar)
             try:
@@ -135,9 +136,6 @@ def pack(
                 raise OSError(error.errno, line) from error
             left -= len(parts)
             del parts  # or two shards' samples would be held at once
-    finally:
-        pool.shutdown(cancel_futures=True)  # an interruption does not wait for a whole shard
-        bar.close()
     entries = [(str(shard), *item) for shard, index in done.items() for item in index.items()]
     clips = {clip: Clip(file, e.start, e.samples) for file, clip, e in entries if not e.bad}
     return Packed(clips, bad={clip: entry.bad for _, clip, entry in entries if entry.bad})

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from aed_plugins.files import written_beside
 
@@ -69,6 +70,8 @@ def draw_training_curves(
             losses.plot(epochs, [row["valid_loss"] for row in rows], "--", color=colour)
             shares = [100 * row["valid_accuracy"] for row in rows]
             accuracies.plot(epochs, shares, "--", color=colour, label=name)
+    for axes in (losses, accuracies):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     losses.set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, None))
     losses.set_title("training (line) and validation (dashed)", fontsize="medium")
     losses.legend(fontsize="small")

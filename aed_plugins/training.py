@@ -1,5 +1,6 @@
 """Training and evaluation of a tagger with SpeechBrain's loop."""
 
+import logging
 import random
 import time
 from typing import Any
@@ -26,6 +27,8 @@ from aed_plugins.interfaces import TaggerOutput
 from aed_plugins.metrics import Predictions, accuracy, cross_entropy, joined, macro_f1
 from aed_plugins.tagger import AudioTagger
 
+logger = logging.getLogger(__name__)
+
 
 def constant(optimizer: torch.optim.Optimizer, total_steps: int) -> LRScheduler:
     """Keep the learning rate as it is, for `lr_scheduler` in a YAML.
@@ -49,6 +52,13 @@ def best_first(checkpoint: Checkpoint) -> tuple[float, float, float]:
 
 def _has_validation(checkpoint: Checkpoint) -> bool:
     return "valid_accuracy" in checkpoint.meta
+
+
+def _line(row: dict[str, Any], epochs: int) -> str:
+    text = f"epoch {row['epoch']}/{epochs}: {row['seconds']:.0f} s, loss {row['train_loss']:.3f}"
+    if "valid_accuracy" in row:
+        text += f", validation loss {row['valid_loss']:.3f}, accuracy {row['valid_accuracy']:.1%}"
+    return text
 
 
 class TaggingBrain(Brain):
@@ -253,9 +263,13 @@ class TaggingBrain(Brain):
             importance_keys=[best_first] if valid else [],
             keep_recent=True,
             ckpt_predicate=_has_validation if valid else None,
+            verbosity=logging.DEBUG,
         )
-        for logger in self.hparams.train_loggers:
-            logger.log_stats({"epoch": epoch}, train_stats=train, valid_stats=valid or None)
+        logger.info(_line(row, self.hparams.epoch_counter.limit))
+        for train_logger in self.hparams.train_loggers:
+            train_logger.log_stats(
+                {"epoch": epoch}, train_stats=train, valid_stats=valid or None, verbose=False
+            )
 
     def on_evaluate_start(self, max_key: str | None = None, min_key: str | None = None) -> None:
         """Load the best checkpoint by validation; without validation, the last."""

@@ -182,18 +182,19 @@ def test_an_interruption_keeps_the_finished_shards(tmp_path, sources, decoded, m
     assert decoded == {"3.wav": 1, "4.wav": 1, "5.wav": 1}
 
 
-def test_an_interruption_does_not_decode_the_rest_of_the_shard(tmp_path, monkeypatch):
-    calls = []
+def test_an_interruption_does_not_decode_the_rest_of_the_shard(tmp_path, decoded, monkeypatch):
+    class Interrupted(packing.tqdm):
+        def update(self, n=1):
+            raise KeyboardInterrupt
 
-    def interrupted(path, sample_rate):
-        calls.append(path)
-        time.sleep(0.001)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(packing, "read_waveform", interrupted)
+    write(tmp_path / "a.wav", 1, 100)
+    monkeypatch.setattr(packing, "tqdm", Interrupted)
+    monkeypatch.setattr(packing.os, "cpu_count", lambda: 1)
+    real = packing.read_waveform
+    monkeypatch.setattr(packing, "read_waveform", lambda *given: time.sleep(0.001) or real(*given))
     with pytest.raises(KeyboardInterrupt):
-        packed({str(k): Source("a.wav", "fold1") for k in range(1000)}, tmp_path)
-    assert len(calls) < 500
+        packed({str(k): Source(tmp_path / "a.wav", "fold1") for k in range(1000)}, tmp_path)
+    assert decoded["a.wav"] < 500
 
 
 def test_a_kill_between_samples_and_index_leaves_no_wrong_clip(tmp_path, sources, monkeypatch):
@@ -233,6 +234,8 @@ def index_with(**changes):
         ("fold1.json", lambda content: content[:-20]),
         ("fold1.json", lambda _: b""),
         ("fold1.json", lambda _: b"[]"),
+        ("fold1.json", lambda _: b"{}"),
+        ("fold1.json", lambda _: b'{"clips": []}'),
         ("fold1.json", lambda _: b"\xff\xfe"),
         ("fold1.json", lambda _: b'{"clips": {"clip0": {}}}'),
         ("fold1.json", index_with(version=0)),
@@ -323,26 +326,37 @@ def test_shards_whose_names_differ_behind_a_dot_are_two(tmp_path, sources):
     assert len(names_in(tmp_path / "packed" / "16000")) == 4
 
 
-def test_a_full_disk_is_told_in_one_line_and_leaves_no_part(tmp_path, sources, monkeypatch):
+@pytest.mark.parametrize(
+    ("finished", "needed"),
+    [(0, "1.2 MB"), (1, "0.2 MB")],  # fold1 takes 0.6 MB, and fold2 is thought to be like it
+)
+def test_a_full_disk_is_told_in_one_line_and_leaves_no_part(
+    tmp_path, sources, monkeypatch, finished, needed
+):
     folder = tmp_path / "packed"
     packed({clip: source for clip, source in sources.items() if source.shard == "fold1"}, folder)
-    before = {p: p.read_bytes() for p in (folder / "16000").iterdir()}
+    before = {p.name: p.read_bytes() for p in (folder / "16000").iterdir()}
     write(sources["clip0"].path, 1, 300_000)
     write(sources["clip3"].path, 4, 100_000)
+    room = iter([None] * finished)
 
-    def full(_descriptor):
+    def fill(_descriptor):
+        for _ in room:
+            return
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(packing.os, "fsync", full)
+        patch.setattr(packing.os, "fsync", fill)
         with pytest.raises(OSError, match="disk is full") as caught:
             packed(sources, folder)
     assert caught.value.errno == errno.ENOSPC
     line = str(caught.value)
-    assert f"{folder / '16000'}: the disk is full" in line
-    assert "need about 1.2 MB" in line  # fold1's 0.6 MB, and fold2 is thought to be like it
+    assert f"{folder / '16000'}: the disk is full: the clips that are left need about " in line
+    assert needed in line
     assert len(line.splitlines()) == 1
-    assert {p: p.read_bytes() for p in (folder / "16000").iterdir()} == before
+    after = {p.name: p.read_bytes() for p in (folder / "16000").iterdir()}
+    assert after.keys() == before.keys()
+    assert (after == before) is (finished == 0)
     check(packed(sources, folder), ALL | {"clip0": (1, 300_000), "clip3": (4, 100_000)})
 
 

@@ -181,7 +181,7 @@ class ResNet(Encoder):
         """
         mask = FrameMask(lengths, maps.shape[2])
         maps = mask(torch.relu(self.bn1(self.conv1(mask(maps)))))
-        maps = self.maxpool(maps)
+        maps = mask(self.maxpool(maps))
         for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
             for block in stage:
                 maps = block(maps, mask)

@@ -1,0 +1,45 @@
+# Two commands do all the set-up: `make demo` and `make test`. Everything is installed in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := results/urbansound_demonstration/resnet_dilated/1986
+
+.PHONY: demo test format clean
+
+demo: .venv/installed
+	$(BIN)/python recipes/urbansound/train.py hparams/resnet_dilated.yaml
+	@echo
+	@echo "Look at:"
+	@ls $(RUN)/confusion_matrix.png $(RUN)/training_curve.png $(RUN)/results.json $(RUN)/predictions.csv
+
+test: .venv/installed-dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+# Mends what `make test` says about layout and imports.
+format: .venv/installed-dev
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+clean:
+	rm -rf .venv build *.egg-info .coverage* .*_cache
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	    { echo "Python 3.10 or later is needed: make PYTHON=python3.11 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || \
+	    { echo "Python's venv module is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e .
+	touch $@
+
+.venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev]'
+	touch $@ .venv/installed

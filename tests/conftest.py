@@ -1,0 +1,55 @@
+"""What several tests use: a tiny demonstration corpus and a way to run the recipe."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import speechbrain  # noqa: F401  what it leaves in sys.modules is dealt with below
+from speechbrain.utils.importutils import LazyModule
+
+from aed_plugins.demo import build_demonstration
+
+# hypothesis asks every imported module for its file; SpeechBrain's stand-ins for old names of its
+# optional modules answer that by importing them, and fail where they are not installed.
+for name in [name for name, module in sys.modules.items() if isinstance(module, LazyModule)]:
+    del sys.modules[name]
+
+ROOT = Path(__file__).resolve().parent.parent
+RECIPE = ROOT / "recipes/urbansound/train.py"
+# A network and a training small enough for a test; the rest is what hparams/ says.
+TINY = ("--encoder={width: 0.0625}", "--number_of_epochs=2", "--batch_size=8", "--noprogressbar")
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory):
+    """Three folds of ten synthesised clips, 8 kHz."""
+    folder = tmp_path_factory.mktemp("data") / "corpus"
+    return build_demonstration(folder, folds=3, recordings=1, slices=1, sample_rate=8000)
+
+
+@pytest.fixture
+def recipe(tmp_path, corpus):
+    """Run the recipe in a folder of its own; give the finished process."""
+
+    def run(*arguments, hparams="resnet_dilated", launcher=(), check=None, data=corpus, tiny=TINY):
+        options = [f"--data_folder={data}", "--test_folds=[3]", f"--output_folder={tmp_path}/out"]
+        given = {argument.split("=")[0] for argument in arguments}
+        options = [option for option in options if option.split("=")[0] not in given]
+        file = ROOT / f"hparams/{hparams}.yaml"
+        command = [sys.executable, *launcher, str(RECIPE), str(file), *tiny, *options, *arguments]
+        done = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        if check is not None:
+            assert done.returncode == check, done.stdout + done.stderr
+        return done
+
+    return run
