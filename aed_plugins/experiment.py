@@ -65,7 +65,9 @@ class Experiment(Generic[Options]):
                     f"{self.hparams_file} has no {error.args[0]} to override"
                 ) from error
             except ruamel.yaml.error.YAMLError as error:
-                raise InputError(f"{self.hparams_file}: not valid YAML: {_line(error)}") from error
+                raise InputError(
+                    f"{self.hparams_file}: not valid YAML: {_problem(error)}"
+                ) from error
         return ruamel.yaml.YAML().load(text)
 
     def build(self, **handed_in: Any) -> dict[str, Any]:
@@ -104,14 +106,17 @@ def parse(arguments: list[str], options: type[Options]) -> Experiment[Options]:
         If the file is missing or not YAML, or an override is neither the recipe's nor the file's.
     """
     name, run_options, text = speechbrain.parse_arguments(arguments)
-    overrides = ruamel.yaml.YAML().load(text) or {}
+    try:
+        overrides = ruamel.yaml.YAML().load(text) or {}
+    except ruamel.yaml.error.YAMLError as error:
+        raise InputError(f"cannot read the overrides {text!r}: {_problem(error)}") from error
     if not isinstance(overrides, Mapping):
         raise InputError(f"expected overrides like --seed=1, got {text!r}")
     with _open(Path(name)) as file:
         try:
             known = ruamel.yaml.YAML().load(file)
         except ruamel.yaml.error.YAMLError as error:
-            raise InputError(f"{name}: not valid YAML: {_line(error)}") from error
+            raise InputError(f"{name}: not valid YAML: {_problem(error)}") from error
     own = [field.name for field in dataclasses.fields(options)]  # type: ignore[arg-type]
     for key in overrides:
         if key not in own and key not in known:
@@ -236,6 +241,13 @@ def _open(path: Path) -> Any:
             f"{path}: no such hyperparameter file; see hparams/ for those that come along"
         )
     return path.open(encoding="utf-8")
+
+
+def _problem(error: ruamel.yaml.error.YAMLError) -> str:
+    """Say what is wrong with a YAML text, and where, on one line."""
+    mark = getattr(error, "problem_mark", None)
+    where = "" if mark is None else f"line {mark.line + 1}: "
+    return where + (getattr(error, "problem", None) or _line(error))
 
 
 def _line(error: BaseException) -> str:

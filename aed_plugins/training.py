@@ -18,7 +18,6 @@ from speechbrain.utils.distributed import (
 )
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
@@ -28,20 +27,6 @@ from aed_plugins.metrics import Predictions, accuracy, cross_entropy, joined, ma
 from aed_plugins.tagger import AudioTagger
 
 logger = logging.getLogger(__name__)
-
-
-def constant(optimizer: torch.optim.Optimizer, total_steps: int) -> LRScheduler:
-    """Keep the learning rate as it is, for `lr_scheduler` in a YAML.
-
-    Parameters
-    ----------
-    optimizer : Optimizer
-        Whose learning rate it is.
-    total_steps : int
-        Optimizer steps of the whole training; any schedule is told.
-    """
-    del total_steps
-    return LambdaLR(optimizer, lambda _: 1.0)
 
 
 def best_first(checkpoint: Checkpoint) -> tuple[float, float, float]:

@@ -33,16 +33,17 @@ def corpus(tmp_path_factory):
 def recipe(tmp_path, corpus):
     """Run the recipe in a folder of its own; give the finished process."""
 
-    def run(*arguments, hparams="resnet_dilated", launcher=(), check=None, data=corpus, tiny=TINY):
+    def run(*arguments, hparams="resnet_dilated", launcher=(), check=None, data=corpus):
         options = [f"--data_folder={data}", "--test_folds=[3]", f"--output_folder={tmp_path}/out"]
         given = {argument.split("=")[0] for argument in arguments}
-        options = [option for option in options if option.split("=")[0] not in given]
+        options = [option for option in (*TINY, *options) if option.split("=")[0] not in given]
         file = ROOT / f"hparams/{hparams}.yaml"
-        command = [sys.executable, *launcher, str(RECIPE), str(file), *tiny, *options, *arguments]
+        command = [sys.executable, *launcher, str(RECIPE), str(file), *options, *arguments]
         done = subprocess.run(
             command,
             cwd=tmp_path,
             env=os.environ | {"OMP_NUM_THREADS": "1"},
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=300,

@@ -53,6 +53,7 @@ def test_part_of_an_object_can_be_overridden(hparams):
         (["--tets_folds=[1]"], "did you mean --test_folds"),
         (["--zzz=1"], "the recipe has --data_folder, --test_folds"),
         (["lr=1"], "expected overrides like --seed=1"),
+        (["--lr=1", "--lr=2"], "line 2: found duplicate key .lr."),
     ],
 )
 def test_an_override_that_does_not_exist_is_refused(hparams, arguments, message):

@@ -136,7 +136,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_figures(recipe, tmp_path, c
 
 
 def test_two_processes_give_the_figures_of_one_on_the_same_weights(recipe, tmp_path):
-    torchrun = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0")
+    torchrun = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone")
     recipe("--device=cpu", launcher=torchrun, check=0)
     together = results(tmp_path)["folds"][0]
     assert together["processes"] == 2
@@ -189,7 +189,7 @@ def test_a_user_s_mistake_gives_one_line_and_status_1(recipe, tmp_path, argument
 
 
 def test_a_mistake_under_torchrun_is_said_once(recipe):
-    torchrun = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0")
+    torchrun = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone")
     done = recipe("--test_folds=[10]", "--device=cpu", launcher=torchrun)
     assert done.returncode != 0
     lines = [line for line in done.stderr.splitlines() if "no clip of fold 10" in line]
