@@ -29,20 +29,26 @@ def corpus(tmp_path_factory):
     return build_demonstration(folder, folds=3, recordings=1, slices=1, sample_rate=8000)
 
 
-@pytest.fixture
-def recipe(tmp_path, corpus):
-    """Run the recipe in a folder of its own; give the finished process."""
+class Recipe:
+    """The recipe on the tiny corpus, in a folder of its own."""
 
-    def run(*arguments, hparams="resnet_dilated", launcher=(), check=None, data=corpus):
-        options = [f"--data_folder={data}", "--test_folds=[3]", f"--output_folder={tmp_path}/out"]
-        given = {argument.split("=")[0] for argument in arguments}
-        options = [option for option in (*TINY, *options) if option.split("=")[0] not in given]
-        file = ROOT / f"hparams/{hparams}.yaml"
-        command = [sys.executable, *launcher, str(RECIPE), str(file), *options, *arguments]
+    def __init__(self, folder, corpus):
+        self.folder = folder
+        self.options = (*TINY, f"--data_folder={corpus}", "--test_folds=[3]", "--output_folder=out")
+        self.environment = os.environ | {"OMP_NUM_THREADS": "1"}
+
+    def arguments(self, *overrides, hparams="resnet_dilated"):
+        """Give the command line after `python`; overrides replace the usual options."""
+        given = {override.split("=")[0] for override in overrides}
+        options = [option for option in self.options if option.split("=")[0] not in given]
+        return [str(RECIPE), str(ROOT / f"hparams/{hparams}.yaml"), *options, *overrides]
+
+    def python(self, *arguments, check=None):
+        """Run Python to its end; check its status if one is given."""
         done = subprocess.run(
-            command,
-            cwd=tmp_path,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -53,4 +59,11 @@ def recipe(tmp_path, corpus):
             assert done.returncode == check, done.stdout + done.stderr
         return done
 
-    return run
+    def __call__(self, *overrides, hparams="resnet_dilated", launcher=(), check=None):
+        """Run the recipe to its end."""
+        return self.python(*launcher, *self.arguments(*overrides, hparams=hparams), check=check)
+
+
+@pytest.fixture
+def recipe(tmp_path, corpus):
+    return Recipe(tmp_path, corpus)
