@@ -44,7 +44,7 @@ def main() -> None:
     for batch in (1, 32):
         waveform = 0.1 * torch.randn(batch, 10 * RATE)
         times: dict[str, list[float]] = {name: [] for name in peers}
-        for name, peer in peers.items():
+        for peer in peers.values():
             peer(waveform)  # warm
         finish = time.perf_counter() + seconds * len(peers)
         while time.perf_counter() < finish:

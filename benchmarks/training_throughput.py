@@ -2,11 +2,12 @@
 
     python benchmarks/training_throughput.py [--clips 256] [--epochs 4]
 
-Both train `hparams/resnet_dilated.yaml` on the same clips of 4 s (noise: the time does not depend on
-what is heard). The recipe's side reads packed audio, pads batches, computes features, and goes
-through SpeechBrain's loop, checkpoints and logs; the bare loop finds standardised features in memory
-and does nothing but forward, backward and step. Their epochs take turns, so that both meet the same
-machine; the first of each is left out. Prints clips per second and the ratio, whose bound is 0.8.
+Both train `hparams/resnet_dilated.yaml` on the same clips of 4 s (noise: the time does not depend
+on what is heard). The recipe's side reads packed audio, pads batches, computes features, and goes
+through SpeechBrain's loop, checkpoints and logs; the bare loop finds standardised features in
+memory and does nothing but forward, backward and step. Their epochs take turns, so that both meet
+the same machine; the first of each is left out. Prints clips per second and the ratio, whose bound
+is 0.8.
 """
 
 import argparse
