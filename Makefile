@@ -1,15 +1,11 @@
 # Two commands do all the set-up: `make demo` and `make test`. Everything is installed in .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-RUN := results/urbansound_demonstration/resnet_dilated/1986
 
 .PHONY: demo test format clean
 
 demo: .venv/installed
 	$(BIN)/python recipes/urbansound/train.py hparams/resnet_dilated.yaml
-	@echo
-	@echo "Look at:"
-	@ls $(RUN)/confusion_matrix.png $(RUN)/training_curve.png $(RUN)/results.json $(RUN)/predictions.csv
 
 test: .venv/installed-dev
 	$(BIN)/ruff format --check

@@ -15,6 +15,8 @@ from aed_plugins.crossvalidation import cross_validate, plan_folds
 from aed_plugins.experiment import parse, run
 from aed_plugins.results import table
 
+FILES = ("confusion_matrix.png", "training_curve.png", "results.json", "predictions.csv")
+
 
 @dataclass(frozen=True)
 class Options:
@@ -46,10 +48,7 @@ def main(arguments: list[str]) -> None:
     output, results = cross_validate(experiment, plans, data.manifest, handed_in, data.summary())
     if if_main_process():
         print(table(results))
-        print(
-            f"\nlook at: {output}/confusion_matrix.png, training_curve.png, results.json,"
-            " predictions.csv"
-        )
+        print("\nlook at:", *(output / name for name in FILES), sep="\n  ")
 
 
 if __name__ == "__main__":
