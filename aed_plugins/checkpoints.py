@@ -1,6 +1,7 @@
 """Checkpoints that survive being interrupted at any moment."""
 
 import logging
+import re
 import shutil
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from speechbrain.utils.checkpoints import Checkpoint, Checkpointer
-from speechbrain.utils.distributed import main_process_only
+
+from aed_plugins.processes import on_main
 
 logger = logging.getLogger(__name__)
+TORCH_WRITES = re.compile("PytorchStreamWriter|inline_container|iostream")
 
 
 class AtomicCheckpointer(Checkpointer):
@@ -50,7 +53,7 @@ class AtomicCheckpointer(Checkpointer):
             If it cannot be written: the checkpoints before it are untouched.
         """
         name = f"{datetime.now():%Y-%m-%d+%H-%M-%S.%f}" if name is None else name
-        return main_process_only(self._save_aside)(meta or {}, end_of_epoch, name, verbosity)
+        return on_main(self._save_aside, meta or {}, end_of_epoch, name, verbosity)
 
     def _save_aside(
         self, meta: Mapping[str, Any], end_of_epoch: bool, name: str, verbosity: int
@@ -63,8 +66,10 @@ class AtomicCheckpointer(Checkpointer):
             self.checkpoints_dir = aside
             saved = super().save_checkpoint(meta, end_of_epoch, name, verbosity=logging.DEBUG)
             saved.path.replace(folder / saved.path.name)
-        # torch reports a failed write as a RuntimeError.
         except (OSError, RuntimeError) as error:
+            # torch reports a failed write as a RuntimeError; any other is a defect.
+            if isinstance(error, RuntimeError) and not TORCH_WRITES.search(str(error)):
+                raise
             free = shutil.disk_usage(folder).free / 2**20
             reason = str(error).strip().splitlines()[0]
             raise OSError(

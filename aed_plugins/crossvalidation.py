@@ -1,150 +1,54 @@
-"""Official folds: which to train on, validate on and test, and a run for each."""
+"""Cross-validation over official folds: a run for each, resumed where it was interrupted."""
 
 import json
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import torch.distributed
+import numpy as np
+import torch
 from speechbrain.dataio.dataset import DynamicItemDataset
-from speechbrain.utils.distributed import (
-    if_main_process,
-    is_distributed_initialized,
-    main_process_only,
-    run_on_main,
-)
+from speechbrain.utils.distributed import if_main_process
+from torch.utils.data import DataLoader
 
 from aed_plugins.errors import InputError
 from aed_plugins.experiment import Experiment, flattened, start_log, write_resolved
 from aed_plugins.files import write_json
-from aed_plugins.manifest import clips_of_folds, fingerprint, read_manifest
+from aed_plugins.folds import FoldPlan
+from aed_plugins.manifest import Manifest, clips_of_folds, fingerprint
 from aed_plugins.metrics import accuracy, confusion_matrix, cross_entropy, macro_f1
-from aed_plugins.results import FoldResult, write_predictions, write_results
+from aed_plugins.processes import number_of_processes, on_main
+from aed_plugins.results import FoldResult, about, write_predictions, write_results
 from aed_plugins.training import TaggingBrain
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class FoldPlan:
-    """The folds of one run; no fold is in two of the three.
-
-    Attributes
-    ----------
-    test : int
-        The fold that is tested.
-    valid : list of int
-        The folds whose accuracy chooses the checkpoint; none to take the last one.
-    train : list of int
-        The folds that are trained on.
-    """
-
-    test: int
-    valid: list[int]
-    train: list[int]
+# SpeechBrain's own options that change what a training gives.
+RUN_OPTIONS = (
+    "precision",
+    "eval_precision",
+    "grad_accumulation_factor",
+    "max_grad_norm",
+    "optimizer_step_limit",
+    "remove_vector_weight_decay",
+    "skip_nonfinite_grads",
+)
 
 
-def plan_folds(
-    available: Sequence[int],
-    test_folds: Sequence[int] | int | str,
-    valid_folds: Sequence[int] | int | None = None,
-    train_folds: Sequence[int] | int | None = None,
-) -> list[FoldPlan]:
-    """Plan a run for every test fold.
+class CrossValidation:
+    """Trains and tests a model on folds of a dataset, and sums the results up.
 
-    Parameters
-    ----------
-    available : sequence of int
-        The folds that have clips.
-    test_folds : sequence of int, int or "all"
-        The folds to test, one run each.
-    valid_folds : sequence of int or int, optional
-        The validation folds of every run; by default the fold before the test fold (before the
-        first, the last). Empty for none.
-    train_folds : sequence of int or int, optional
-        The training folds of every run; by default all others.
-
-    Raises
-    ------
-    InputError
-        If a fold is not there, is named twice, serves two purposes, or none is left to train on.
-
-    Examples
-    --------
-    >>> plan_folds([1, 2, 3], test_folds=[1])
-    [FoldPlan(test=1, valid=[3], train=[2])]
-    >>> plan_folds([1, 2, 3], test_folds="all", valid_folds=[])[2]
-    FoldPlan(test=3, valid=[], train=[1, 2])
-    """
-    available = sorted(available)
-    tests = available if test_folds == "all" else _folds("test_folds", test_folds, available)
-    if not tests:
-        raise InputError("--test_folds is empty: expected a list of folds such as [10], or all")
-    plans = []
-    for test in tests:
-        if valid_folds is None:
-            valid = [available[available.index(test) - 1]]
-        else:
-            valid = _folds("valid_folds", valid_folds, available)
-        if train_folds is None:
-            train = [fold for fold in available if fold != test and fold not in valid]
-        else:
-            train = _folds("train_folds", train_folds, available)
-        _check_apart(test, valid, train)
-        plans.append(FoldPlan(test, valid, train))
-    return plans
-
-
-def _folds(option: str, folds: Any, available: Sequence[int]) -> list[int]:
-    folds = [folds] if isinstance(folds, int) else folds
-    if isinstance(folds, str) or not all(type(fold) is int for fold in folds):
-        raise InputError(f"--{option}: expected a list of folds such as [1,2], got {folds}")
-    folds = [int(fold) for fold in folds]
-    missing = [fold for fold in folds if fold not in available]
-    if missing:
-        there = ", ".join(map(str, available))
-        raise InputError(f"--{option}: there is no clip of fold {missing[0]}; folds there: {there}")
-    if len(set(folds)) < len(folds):
-        raise InputError(f"--{option}: a fold is named twice in {folds}")
-    return folds
-
-
-def _check_apart(test: int, valid: Sequence[int], train: Sequence[int]) -> None:
-    if test in valid or test in train:
-        role = "validation" if test in valid else "training"
-        raise InputError(
-            f"fold {test} is both a test and a {role} fold: its figure would be worthless;"
-            f" take it out of --{'valid' if test in valid else 'train'}_folds or --test_folds"
-        )
-    both = sorted(set(valid) & set(train))
-    if both:
-        raise InputError(f"fold {both[0]} is both a validation and a training fold")
-    if not train:
-        raise InputError(
-            f"no fold is left to train on when fold {test} is tested and {list(valid)} validate:"
-            " add clips of other folds, or give --valid_folds=[]"
-        )
-
-
-def cross_validate(
-    experiment: Experiment[Any],
-    plans: Sequence[FoldPlan],
-    manifest: Path,
-    handed_in: Mapping[str, Any],
-    data: Mapping[str, Any],
-) -> tuple[Path, dict[str, Any]]:
-    """Run every planned fold that is not finished, and write the results after each.
+    A fold that is finished is not run again, one that was interrupted goes on from its last
+    checkpoint, and an output folder of another configuration is refused.
 
     Parameters
     ----------
     experiment : Experiment
         The hyperparameter file, its overrides and the run options.
-    plans : sequence of FoldPlan
-        The runs.
-    manifest : Path
+    manifest : Manifest
         The clips.
     handed_in : mapping
         What the dataset fixes in the file: `dataset`, its name, and `labels`, all labels in the
@@ -152,135 +56,201 @@ def cross_validate(
     data : mapping
         What the results say of the data: see `write_results`.
 
-    Returns
-    -------
-    tuple of Path and dict
-        The output folder and the content of its `results.json`.
-
-    Raises
-    ------
-    InputError
-        If the output folder holds a run of another configuration.
+    Attributes
+    ----------
+    output : Path
+        The output folder.
     """
-    output = Path(experiment.resolved(**handed_in)["output_folder"])
-    if experiment.run_options.debug:  # a trial of the machinery, always from the start
-        output = output.with_name(output.name + "_debug")
-        run_on_main(shutil.rmtree, [output], {"ignore_errors": True})
-    name = f"{experiment.hparams_file.stem} on {handed_in['dataset']}"
-    results: list[FoldResult] = []
-    content: dict[str, Any] = {}
-    for plan in plans:
-        folder = output / f"fold{plan.test}"
-        for_fold = {**handed_in, "output_folder": str(folder)}
-        run_on_main(_open_folder, [experiment, plan, folder, manifest, for_fold])
-        _run_fold(experiment, plan, folder, manifest, for_fold)
-        results.append(FoldResult.read(folder / "result.json"))
-        content = run_on_main(write_results, [output, results, handed_in["labels"], name, data])
-    return output, content
 
+    def __init__(
+        self,
+        experiment: Experiment[Any],
+        manifest: Manifest,
+        handed_in: Mapping[str, Any],
+        data: Mapping[str, Any],
+    ) -> None:
+        self.output = Path(experiment.value("output_folder", **handed_in))
+        self.manifest = manifest
+        self.handed_in = handed_in
+        self.data = data
+        options = experiment.run_options
+        if options.debug:  # a trial of the machinery, always from the start
+            self.output /= "debug"
+            on_main(shutil.rmtree, self.output, ignore_errors=True)
+            # Otherwise each process would keep checkpoints in a temporary folder of its own.
+            named = options.overridden_args | {"debug_persistently"}
+            options = replace(options, debug_persistently=True, overridden_args=named)
+        self.experiment = replace(experiment, run_options=options)
 
-def _open_folder(
-    experiment: Experiment[Any],
-    plan: FoldPlan,
-    folder: Path,
-    manifest: Path,
-    handed_in: Mapping[str, Any],
-) -> None:
-    """Make a fold's folder, or see that what it holds is of this configuration."""
-    tree = experiment.resolved(**handed_in)
-    leaves = flattened(tree)
-    # The folder may be moved and the loader sped up: neither changes a figure.
-    for key in [k for k in leaves if "num_workers" in k or k == "output_folder"]:
-        del leaves[key]
-    configuration = {
-        "hyperparameters": {k: v.replace(str(folder), "<output>") for k, v in leaves.items()},
-        "folds": {k: str(v) for k, v in asdict(plan).items()},
-        "run": {"precision": experiment.run_options.precision},
-        "data": {"fingerprint": fingerprint(read_manifest(manifest))},
-    }
-    path = folder / "configuration.json"
-    if path.is_file():
-        _check_same(json.loads(path.read_text(encoding="utf-8")), configuration, folder)
-    write_json(path, configuration)
-    write_resolved(folder / "hyperparams.yaml", tree)
+    def run(self, plans: Sequence[FoldPlan]) -> dict[str, Any]:
+        """Run every planned fold that is not finished, and write the results after each.
+
+        Parameters
+        ----------
+        plans : sequence of FoldPlan
+            The runs.
+
+        Returns
+        -------
+        dict
+            The content of `results.json`: over all finished folds of this configuration in the
+            output folder.
+
+        Raises
+        ------
+        InputError
+            If the output folder holds a run of another configuration, or a value in the
+            hyperparameter file cannot be used.
+        """
+        content = None
+        for plan in plans:
+            finished = on_main(self._open_folder, plan)
+            if finished and not self.experiment.run_options.test_only:
+                logger.info("fold %d is finished: %s", plan.test, self._folder(plan))
+                continue
+            self._run_fold(plan)
+            content = on_main(self._write_results, plan)
+        return content or on_main(self._write_results, plans[-1])
+
+    def _folder(self, plan: FoldPlan) -> Path:
+        return self.output / f"fold{plan.test}"
+
+    def _for_fold(self, plan: FoldPlan) -> dict[str, Any]:
+        return {**self.handed_in, "output_folder": str(self._folder(plan))}
+
+    def _open_folder(self, plan: FoldPlan) -> bool:
+        """Make a fold's folder; see that what it holds is of this configuration, tell if done."""
+        folder = self._folder(plan)
+        configuration = self._configuration(plan)
+        finished = (folder / "result.json").is_file()
+        path = folder / "configuration.json"
+        # A run that came to nothing, such as one with a mistake in its command, binds nobody.
+        if path.is_file() and (finished or any((folder / "save").glob("CKPT*"))):
+            _check_same(json.loads(path.read_text(encoding="utf-8")), configuration, folder)
+        else:
+            tree = self.experiment.resolved(**self._for_fold(plan))
+            write_resolved(folder / "hyperparams.yaml", tree)
+            write_json(path, configuration)
+        return finished
+
+    def _configuration(self, plan: FoldPlan) -> dict[str, dict[str, str]]:
+        """List all that changes a fold's figures."""
+        leaves = flattened(self.experiment.resolved(**self._for_fold(plan)))
+        folder = str(self._folder(plan))
+        options = self.experiment.run_options
+        run = {name: str(options[name]) for name in RUN_OPTIONS}
+        if not options.test_only:
+            run["processes"] = str(number_of_processes())
+        return {
+            # The folder may be moved and the loader sped up: neither changes a figure.
+            "hyperparameters": {
+                key: value.replace(folder, "<output>")
+                for key, value in leaves.items()
+                if "num_workers" not in key and key != "output_folder"
+            },
+            "folds": {key: str(value) for key, value in asdict(plan).items()},
+            "run": run,
+            "data": {"fingerprint": fingerprint(self.manifest)},
+        }
+
+    def _run_fold(self, plan: FoldPlan) -> None:
+        """Train and test one fold, going on from its last checkpoint."""
+        if if_main_process():
+            start_log(self._folder(plan))
+        logger.info(about(self.data))
+        logger.info("test fold %d, validation %s, training %s", plan.test, plan.valid, plan.train)
+        brain, loader = self._built(plan)
+        test_only = self.experiment.run_options.test_only
+        trained = on_main(brain.trained_epochs)
+        epochs = brain.hparams.epoch_counter.limit
+        if test_only and trained < epochs:
+            raise InputError(
+                f"{self._folder(plan)}: --test_only expects a finished training, but {trained} of"
+                f" {epochs} epochs are trained: give the command without --test_only"
+            )
+        if not test_only:
+            train = self._clips(plan.train)
+            if on_main(brain.checkpointer.find_checkpoint) is None:
+                brain.fit_standardization(train, **loader)
+            brain.fit(
+                brain.hparams.epoch_counter,
+                train,
+                self._clips(plan.valid) if plan.valid else None,
+                train_loader_kwargs={**loader, "shuffle": True},
+                valid_loader_kwargs=loader,
+            )
+        brain.evaluate(self._clips([plan.test]), test_loader_kwargs=dict(loader))
+        on_main(self._write_fold, brain, plan)
+
+    def _clips(self, folds: Sequence[int]) -> DynamicItemDataset:
+        return clips_of_folds(self.manifest, self.handed_in["labels"], folds)
+
+    def _built(self, plan: FoldPlan) -> tuple[TaggingBrain, dict[str, Any]]:
+        """Build what the file describes; try what is built only later, while it can be named."""
+        with self.experiment.named_mistakes():
+            hparams = self.experiment.build(**self._for_fold(plan))
+            brain = TaggingBrain(
+                modules=hparams["modules"],
+                opt_class=hparams["opt_class"],
+                hparams=hparams,
+                run_opts=self.experiment.run_options,
+                checkpointer=hparams["checkpointer"],
+            )
+            if hparams["epoch_counter"].limit < 1:
+                raise ValueError("expected at least one epoch")
+            np.random.SeedSequence(hparams["seed"])
+            hparams["opt_class"]([torch.nn.Parameter(torch.zeros(1))])
+            DataLoader(self._clips(plan.train), **hparams["loader"])
+            return brain, hparams["loader"]
+
+    def _write_fold(self, brain: TaggingBrain, plan: FoldPlan) -> None:
+        predictions, rows = brain.predictions, brain.history.rows
+        folder = self._folder(plan)
+        write_predictions(
+            folder / "predictions.csv", predictions, self.handed_in["labels"], plan.test
+        )
+        result = FoldResult(
+            test_fold=plan.test,
+            valid_folds=plan.valid,
+            train_folds=plan.train,
+            data_state=self.data["state"],
+            clips=len(predictions.ids),
+            accuracy=accuracy(predictions),
+            macro_f1=macro_f1(predictions),
+            cross_entropy=cross_entropy(predictions),
+            epochs=len(rows),
+            tested_epoch=brain.evaluated_epoch,
+            seconds=sum(row["seconds"] for row in rows),
+            processes=number_of_processes(),
+            device=str(brain.device),
+            precision=brain.precision,
+            confusion_matrix=confusion_matrix(predictions).tolist(),
+            history=rows,
+        )
+        result.write(folder / "result.json")
+
+    def _write_results(self, plan: FoldPlan) -> dict[str, Any]:
+        """Sum up the finished folds whose configuration is that of a plan but for the folds."""
+        wanted = self._configuration(plan)
+        results = []
+        for path in self.output.glob("fold*/result.json"):
+            result = FoldResult.read(path)
+            configuration = json.loads(path.with_name("configuration.json").read_text("utf-8"))
+            same = (configuration[part] == wanted[part] for part in ("hyperparameters", "data"))
+            if all(same):
+                results.append(result)
+        results.sort(key=lambda result: result.test_fold)
+        name = f"{self.experiment.hparams_file.stem} on {self.handed_in['dataset']}"
+        return write_results(self.output, results, self.handed_in["labels"], name, self.data)
 
 
 def _check_same(old: Mapping[str, Any], new: Mapping[str, Any], folder: Path) -> None:
     for part, values in new.items():
         before = old.get(part, {})
-        for key in {**before, **values}:
-            was, now = before.get(key, "nothing"), values.get(key, "nothing")
+        for key, now in values.items():
+            was = before.get(key, "nothing")
             if was != now:
                 raise InputError(
                     f"{folder} holds a run of another configuration: {part} {key} was {was}, now it"
                     f" is {now}; give another --output_folder, or delete that one"
                 )
-
-
-def _run_fold(
-    experiment: Experiment[Any],
-    plan: FoldPlan,
-    folder: Path,
-    manifest: Path,
-    handed_in: Mapping[str, Any],
-) -> None:
-    """Train and test one fold, going on from its last checkpoint; nothing if it is finished."""
-    finished = run_on_main((folder / "result.json").is_file)
-    if finished and not experiment.run_options.test_only:
-        logger.info("fold %d is finished: %s", plan.test, folder)
-        return
-    if if_main_process():
-        start_log(folder)
-    logger.info("test fold %d, validation %s, training %s", plan.test, plan.valid, plan.train)
-    hparams = experiment.build(**handed_in)
-    brain = TaggingBrain(
-        modules=hparams["modules"],
-        opt_class=hparams["opt_class"],
-        hparams=hparams,
-        run_opts=experiment.run_options,
-        checkpointer=hparams["checkpointer"],
-    )
-    entries = read_manifest(manifest)
-
-    def clips(folds: Sequence[int]) -> DynamicItemDataset:
-        return clips_of_folds(entries, handed_in["labels"], folds)
-
-    loader = hparams["loader"]
-    if not experiment.run_options.test_only:
-        train = clips(plan.train)
-        if run_on_main(brain.checkpointer.find_checkpoint) is None:
-            brain.fit_standardization(train, **loader)
-        brain.fit(
-            hparams["epoch_counter"],
-            train,
-            clips(plan.valid) if plan.valid else None,
-            train_loader_kwargs={**loader, "shuffle": True},
-            valid_loader_kwargs=loader,
-        )
-    brain.evaluate(clips([plan.test]), test_loader_kwargs=dict(loader))
-    _write_fold(brain, plan, folder, handed_in["labels"])
-
-
-@main_process_only
-def _write_fold(brain: TaggingBrain, plan: FoldPlan, folder: Path, labels: Sequence[str]) -> None:
-    predictions = brain.predictions
-    write_predictions(folder / "predictions.csv", predictions, labels, plan.test)
-    rows = brain.history.rows
-    result = FoldResult(
-        test_fold=plan.test,
-        valid_folds=plan.valid,
-        train_folds=plan.train,
-        clips=len(predictions.ids),
-        accuracy=accuracy(predictions),
-        macro_f1=macro_f1(predictions),
-        cross_entropy=cross_entropy(predictions),
-        epochs=len(rows),
-        tested_epoch=brain.evaluated_epoch,
-        seconds=sum(row["seconds"] for row in rows),
-        processes=torch.distributed.get_world_size() if is_distributed_initialized() else 1,
-        device=str(brain.device),
-        precision=brain.precision,
-        confusion_matrix=confusion_matrix(predictions).tolist(),
-        history=rows,
-    )
-    result.write(folder / "result.json")

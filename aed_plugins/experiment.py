@@ -1,10 +1,12 @@
 """A recipe's command line: a hyperparameter file, overrides, one line when something is wrong."""
 
+import contextlib
 import dataclasses
 import difflib
+import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Generic, NoReturn, TypeVar
 
@@ -13,12 +15,13 @@ import speechbrain
 import torch.distributed
 from hyperpyyaml import load_hyperpyyaml, resolve_references
 from ruamel.yaml.comments import CommentedMap
-from speechbrain.utils.distributed import infer_device
+from speechbrain.utils.distributed import ddp_init_group, infer_device
 from speechbrain.utils.logger import setup_logging
 from speechbrain.utils.run_opts import RunOptions
 
 from aed_plugins.errors import InputError
 from aed_plugins.files import written_beside
+from aed_plugins.processes import SharedError
 
 Options = TypeVar("Options")
 
@@ -60,15 +63,47 @@ class Experiment(Generic[Options]):
         with _open(self.hparams_file) as file:
             try:
                 text = resolve_references(file, self.overrides | handed_in, True)
-            except KeyError as error:
-                raise InputError(
-                    f"{self.hparams_file} has no {error.args[0]} to override"
-                ) from error
+            except (KeyError, ValueError) as error:
+                raise InputError(f"{self.hparams_file}: {_line(error)}") from error
             except ruamel.yaml.error.YAMLError as error:
-                raise InputError(
-                    f"{self.hparams_file}: not valid YAML: {_problem(error)}"
-                ) from error
+                raise InputError(f"{self.hparams_file}: not YAML: {_problem(error)}") from error
         return ruamel.yaml.YAML().load(text)
+
+    def value(self, key: str, **handed_in: Any) -> Any:
+        """Give one plain value of the file.
+
+        Parameters
+        ----------
+        key : str
+            Its name at the top level.
+        **handed_in
+            Values that the recipe fixes.
+
+        Raises
+        ------
+        InputError
+            If the file has no such value.
+        """
+        tree = self.resolved(**handed_in)
+        if key not in tree:
+            raise InputError(f"{self.hparams_file}: expected a value for {key}, found none")
+        return tree[key]
+
+    @contextlib.contextmanager
+    def named_mistakes(self) -> Iterator[None]:
+        """Turn what a value of the file leads to into one line that names the file.
+
+        Raises
+        ------
+        InputError
+            In place of a `ValueError`, `TypeError`, `KeyError` or `ImportError`.
+        """
+        try:
+            yield
+        except InputError:
+            raise
+        except (ValueError, TypeError, KeyError, ImportError) as error:
+            raise InputError(f"{self.hparams_file}: {_line(error)}") from error
 
     def build(self, **handed_in: Any) -> dict[str, Any]:
         """Build the objects that the file describes.
@@ -83,11 +118,8 @@ class Experiment(Generic[Options]):
         InputError
             If a value in the file cannot be used.
         """
-        with _open(self.hparams_file) as file:
-            try:
-                return load_hyperpyyaml(file, self.overrides | handed_in)
-            except (ValueError, TypeError, KeyError, ImportError) as error:
-                raise InputError(f"{self.hparams_file}: {_line(error)}") from error
+        with _open(self.hparams_file) as file, self.named_mistakes():
+            return load_hyperpyyaml(file, self.overrides | handed_in)
 
 
 def parse(arguments: list[str], options: type[Options]) -> Experiment[Options]:
@@ -117,7 +149,8 @@ def parse(arguments: list[str], options: type[Options]) -> Experiment[Options]:
             known = ruamel.yaml.YAML().load(file)
         except ruamel.yaml.error.YAMLError as error:
             raise InputError(f"{name}: not valid YAML: {_problem(error)}") from error
-    own = [field.name for field in dataclasses.fields(options)]  # type: ignore[arg-type]
+    fields = dataclasses.fields(options)  # type: ignore[arg-type]
+    own = [field.name for field in fields]
     for key in overrides:
         if key not in own and key not in known:
             close = difflib.get_close_matches(key, [*own, *known], n=1)
@@ -125,9 +158,34 @@ def parse(arguments: list[str], options: type[Options]) -> Experiment[Options]:
                 f"did you mean --{close[0]}?" if close else f"the recipe has --{', --'.join(own)}"
             )
             raise InputError(f"--{key} is neither an option of this recipe nor in {name}; {hint}")
+    for field in fields:
+        value = overrides.get(field.name, field.default)
+        if isinstance(field.default, bool) and not isinstance(value, bool):
+            raise InputError(f"--{field.name}: expected True or False, got {value!r}")
     chosen = options(**{key: value for key, value in overrides.items() if key in own})
     rest = {key: value for key, value in overrides.items() if key not in own}
     return Experiment(Path(name), chosen, rest, _with_backend(run_options))
+
+
+def join_processes(run_options: RunOptions) -> None:
+    """Meet the other processes when started by `torchrun`.
+
+    Parameters
+    ----------
+    run_options : RunOptions
+        SpeechBrain's.
+
+    Raises
+    ------
+    InputError
+        If there are more processes than GPUs.
+    """
+    try:
+        ddp_init_group(run_options)
+    except ValueError as error:
+        raise InputError(
+            f"cannot start the processes: {_line(error)} Start fewer, or give --device=cpu"
+        ) from error
 
 
 def _with_backend(run_options: RunOptions) -> RunOptions:
@@ -148,6 +206,7 @@ def start_log(folder: Path) -> None:
         Made if missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    logging.raiseExceptions = False  # a full disk is told once, by what cannot be written
     progress = {"handlers": ["progress"]}
     setup_logging(
         str(Path(speechbrain.__file__).parent / "log-config.yaml"),
@@ -224,7 +283,9 @@ def run(main: Callable[[list[str]], None]) -> NoReturn:
         main(sys.argv[1:])
     except (InputError, OSError) as error:
         status = 1
-        if os.environ.get("RANK", "0") == "0":
+        # Before the processes have met, all make the same mistake; later, each has its own.
+        alone = os.environ.get("RANK", "0") == "0" or torch.distributed.is_initialized()
+        if alone and not isinstance(error, SharedError):
             print(f"error: {_line(error)}", file=sys.stderr)  # noqa: T201  the one line
     except KeyboardInterrupt:
         status = 130

@@ -230,13 +230,14 @@ class Standardization(nn.Module):
             If there is no frame at all.
         """
         count = 0
-        total = torch.zeros_like(self.mean, dtype=torch.float64)
+        # On the CPU, because not every device has 64-bit floats.
+        total = torch.zeros(len(self.mean), dtype=torch.float64)
         squares = torch.zeros_like(total)
         for log_mel, lengths in batches:
             frames = log_mel.flatten(0, 1)
             if lengths is not None:
                 frames = frames[valid_mask(lengths, log_mel.shape[1]).flatten()]
-            frames = frames.double()
+            frames = frames.cpu().double()
             count += len(frames)
             total += frames.sum(0)
             squares += frames.square().sum(0)

@@ -1,8 +1,10 @@
 """Files that appear whole or not at all."""
 
 import contextlib
+import errno
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,13 @@ def written_beside(path: str | Path) -> Iterator[Path]:
     Yields
     ------
     Path
-        The temporary name, with the same suffix. It is removed when the block raises.
+        The temporary name, with the same suffix. It is removed when the block raises; what a kill
+        left behind is removed an hour later.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; on a full disk the message names the file.
 
     Examples
     --------
@@ -36,9 +44,19 @@ def written_beside(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    for leftover in path.parent.glob(f".{path.stem}.*{path.suffix}"):
+        with contextlib.suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > 3600:
+                leftover.unlink()
     try:
         yield temporary
         temporary.replace(path)
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            raise
+        raise OSError(
+            error.errno, f"{error.strerror}: make room and try again", str(path)
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 

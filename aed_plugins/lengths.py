@@ -1,8 +1,9 @@
 """Lengths of the items of a padded batch.
 
 They follow SpeechBrain: a float tensor `(batch,)` of fractions of the time axis that a module
-receives, `None` where every item fills it. They are exact: a fraction is a whole number of samples,
-frames or steps over the size of that axis, and rounding gives the number back.
+receives, `None` where every item fills it. They are exact up to 2^22 positions (4 minutes at
+16 kHz): a fraction is a whole number of samples, frames or steps over the size of that axis, and
+rounding gives the number back.
 """
 
 import torch
@@ -29,7 +30,7 @@ def absolute_lengths(lengths: Tensor, size: int) -> Tensor:
     >>> absolute_lengths(torch.tensor([1.0, 100 / 435]), 435)
     tensor([435, 100])
     """
-    return (lengths.double() * size).round().long().clamp(min=1)
+    return (lengths * size).round().long().clamp(min=1)
 
 
 def valid_mask(lengths: Tensor, size: int) -> Tensor:

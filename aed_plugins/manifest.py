@@ -16,8 +16,10 @@ from speechbrain.dataio.dataset import DynamicItemDataset
 
 from aed_plugins.packing import load_clip
 
+Manifest = dict[str, dict[str, Any]]  # clip id to entry
 
-def read_manifest(path: str | Path) -> dict[str, dict[str, Any]]:
+
+def read_manifest(path: str | Path) -> Manifest:
     """Read a manifest: clip id to entry.
 
     Parameters
@@ -28,12 +30,12 @@ def read_manifest(path: str | Path) -> dict[str, dict[str, Any]]:
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
-def fingerprint(manifest: dict[str, dict[str, Any]]) -> str:
+def fingerprint(manifest: Manifest) -> str:
     """Give a short text that changes with the clips, their lengths, labels or folds.
 
     Parameters
     ----------
-    manifest : dict
+    manifest : Manifest
         What `read_manifest` gives.
 
     Examples
@@ -49,13 +51,13 @@ def fingerprint(manifest: dict[str, dict[str, Any]]) -> str:
 
 
 def clips_of_folds(
-    manifest: dict[str, dict[str, Any]], labels: Sequence[str], folds: Collection[int]
+    manifest: Manifest, labels: Sequence[str], folds: Collection[int]
 ) -> DynamicItemDataset:
     """Make the dataset of some folds, one label per clip.
 
     Parameters
     ----------
-    manifest : dict
+    manifest : Manifest
         What `read_manifest` gives.
     labels : sequence of str
         All labels, in the order of their indices.

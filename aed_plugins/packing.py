@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from aed_plugins.audio import read_waveform
+from aed_plugins.audio import RATES, read_waveform
 from aed_plugins.errors import InputError
 from aed_plugins.files import written_beside
 
@@ -97,7 +97,7 @@ def pack(
     Raises
     ------
     InputError
-        If a shard's name is not fit for a file.
+        If the rate is out of range, or a shard's name is not fit for a file.
     OSError
         If a shard cannot be written. On a full disk the message says how much is needed.
 
@@ -111,6 +111,9 @@ def pack(
     >>> load_clip(*clips["dog"]), list(bad)
     (array([ 0.5 ,  0.25, -1.  ], dtype=float32), ['cat'])
     """
+    if sample_rate not in RATES:
+        expected = f"expected a sample rate from {RATES[0]} to {RATES[-1]} Hz"
+        raise InputError(f"{expected}, but got {sample_rate}")
     wanted = _by_shard(sources, Path(folder).absolute() / str(sample_rate))
     done: dict[Path, dict[str, _Entry]] = {}
     for shard, files in wanted.items():

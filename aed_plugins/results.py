@@ -30,6 +30,8 @@ class FoldResult:
         The fold that was tested.
     valid_folds, train_folds : list of int
         The folds that chose the checkpoint and that were trained on.
+    data_state : str
+        `complete`, `partial` or `demonstration`.
     clips : int
         Clips tested.
     accuracy, macro_f1, cross_entropy : float
@@ -37,7 +39,7 @@ class FoldResult:
     epochs, tested_epoch : int
         Epochs trained, and the one whose checkpoint was tested.
     seconds : float
-        Training and validation, interruptions left out.
+        Training and validation; of an epoch that was interrupted, what came after.
     processes : int
         Number of processes.
     device, precision : str
@@ -51,6 +53,7 @@ class FoldResult:
     test_fold: int
     valid_folds: list[int]
     train_folds: list[int]
+    data_state: str
     clips: int
     accuracy: float
     macro_f1: float
@@ -96,7 +99,10 @@ def write_predictions(
         predictions.predicted,
         predictions.probabilities,
     )
-    with written_beside(path) as temporary, temporary.open("w", newline="") as file:
+    with (
+        written_beside(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(["slice_file_name", "fold", "class", "predicted", *labels])
         for name, target, predicted, probabilities in zip(*columns, strict=True):
@@ -143,6 +149,8 @@ def write_results(
         "command": shlex.join(["python", *sys.argv]),
     }
     write_json(folder / "results.json", content)
+    if data["state"] == "demonstration":
+        (folder / "DEMONSTRATION.txt").write_text(about(data) + "\n", encoding="utf-8")
     _join_predictions(folder, [result.test_fold for result in results])
     mean = f"accuracy {100 * content['accuracy']['mean']:.1f} %"
     state = "" if data["state"] == "complete" else f" ({data['state']} data)"
@@ -175,11 +183,18 @@ def table(results: Mapping[str, Any]) -> str:
     if accuracy["deviation"] is not None:
         deviations = f"{accuracy['deviation']:>8.1%}  {f1['deviation']:>8.1%}"
         lines.append(f"{'deviation':>9}  {'':>11}  {'':>5}  {deviations}")
-    lines.append(_about(results["data"]))
+    lines.append(about(results["data"]))
     return "\n".join(lines)
 
 
-def _about(data: Mapping[str, Any]) -> str:
+def about(data: Mapping[str, Any]) -> str:
+    """Say in a line what the figures were measured on.
+
+    Parameters
+    ----------
+    data : mapping
+        As for `write_results`.
+    """
     match data["state"]:
         case "demonstration":
             text = "DEMONSTRATION: synthesised sounds; these figures say nothing about real sound."
@@ -201,7 +216,12 @@ def _mean_and_deviation(values: Sequence[float]) -> dict[str, float | None]:
 
 
 def _join_predictions(folder: Path, folds: Sequence[int]) -> None:
-    with written_beside(folder / "predictions.csv") as temporary, temporary.open("w") as joined:
+    with (
+        written_beside(folder / "predictions.csv") as temporary,
+        temporary.open("w", encoding="utf-8") as joined,
+    ):
         for number, fold in enumerate(folds):
-            header, *rows = (folder / f"fold{fold}/predictions.csv").read_text().splitlines(True)
+            header, *rows = (
+                (folder / f"fold{fold}/predictions.csv").read_text("utf-8").splitlines(True)
+            )
             joined.writelines(rows if number else [header, *rows])

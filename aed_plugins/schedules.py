@@ -56,6 +56,7 @@ def warmup_cosine(optimizer: Optimizer, total_steps: int, warmup: float = 0.2) -
     def factor(step: int) -> float:
         if step < rising:
             return (step + 1) / rising
-        return (1 + math.cos(math.pi * (step - rising) / max(1, total_steps - rising))) / 2
+        progress = (step - rising) / max(1, total_steps - rising)
+        return (1 + math.cos(math.pi * min(1.0, progress))) / 2
 
     return LambdaLR(optimizer, factor)

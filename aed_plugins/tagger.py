@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from aed_plugins.features import LogMel, Standardization
 from aed_plugins.interfaces import Encoder, TaggerOutput
-from aed_plugins.lengths import FrameMask, absolute_lengths
+from aed_plugins.lengths import absolute_lengths, valid_mask
 
 
 class AudioTagger(nn.Module):
@@ -113,13 +113,13 @@ class AudioTagger(nn.Module):
             `clip_logits (batch, class)`. No sigmoid or softmax has been applied.
         """
         log_mel = self.standardization(self.features(waveform))
-        maps = log_mel.unsqueeze(1)  # (batch, channel, frame, mel)
         frame_lengths, step_lengths = None, None
         if lengths is not None:
             frame_lengths = self.frame_lengths(lengths, waveform.shape[1])
             step_lengths = self.step_lengths(frame_lengths, log_mel.shape[1])
-            maps = FrameMask(frame_lengths, maps.shape[2])(maps)
-        maps = self.front_end(maps)
+            padding = ~valid_mask(frame_lengths, log_mel.shape[1])
+            log_mel = log_mel.masked_fill(padding.unsqueeze(2), 0.0)
+        maps = self.front_end(log_mel.unsqueeze(1))  # (batch, channel, frame, mel)
         embeddings = self.encoder(maps, frame_lengths)
         step_logits, clip_logits = self.head(embeddings, step_lengths)
         return TaggerOutput(embeddings, step_logits, clip_logits)

@@ -11,22 +11,21 @@ import torch.distributed
 from speechbrain import Brain, Stage
 from speechbrain.dataio.batch import PaddedBatch
 from speechbrain.utils.checkpoints import Checkpoint
-from speechbrain.utils.distributed import (
-    ddp_all_reduce,
-    is_distributed_initialized,
-    main_process_only,
-)
+from speechbrain.utils.distributed import ddp_all_reduce, is_distributed_initialized
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from tqdm import tqdm
 
+from aed_plugins.errors import InputError
 from aed_plugins.history import History
 from aed_plugins.interfaces import TaggerOutput
 from aed_plugins.metrics import Predictions, accuracy, cross_entropy, joined, macro_f1
+from aed_plugins.processes import number_of_processes, on_main
 from aed_plugins.tagger import AudioTagger
 
 logger = logging.getLogger(__name__)
+DIVERGED = "the training diverged (a lower --lr may mend it)"
 
 
 def best_first(checkpoint: Checkpoint) -> tuple[float, float, float]:
@@ -37,6 +36,10 @@ def best_first(checkpoint: Checkpoint) -> tuple[float, float, float]:
 
 def _has_validation(checkpoint: Checkpoint) -> bool:
     return "valid_accuracy" in checkpoint.meta
+
+
+def _ends_an_epoch(checkpoint: Checkpoint) -> bool:
+    return "epoch" in checkpoint.meta
 
 
 def _line(row: dict[str, Any], epochs: int) -> str:
@@ -54,7 +57,7 @@ class TaggingBrain(Brain):
 
     A batch has `id`, `waveform` (padded) and `target` (the label's index). Random numbers are drawn
     anew from the seed, the epoch and the step, so that a run which was interrupted goes on exactly
-    as it would have.
+    as it would have; on a GPU, as exactly as its sums in no fixed order allow.
 
     Attributes
     ----------
@@ -99,7 +102,7 @@ class TaggingBrain(Brain):
         logits = output.clip_logits.float()
         targets = batch.target.to(self.device)
         if stage != Stage.TRAIN:
-            probabilities = logits.double().softmax(dim=-1).cpu().numpy()
+            probabilities = logits.cpu().double().softmax(dim=-1).numpy()
             self._parts.append(Predictions(list(batch.id), batch.target.numpy(), probabilities))
         return self.hparams.loss(logits, targets)
 
@@ -113,10 +116,8 @@ class TaggingBrain(Brain):
         **loader_kwargs
             For the `DataLoader`.
         """
-        main_process_only(self._fit_standardization)(train_set, loader_kwargs)
-        if is_distributed_initialized():
-            for buffer in self.tagger.standardization.buffers():
-                torch.distributed.broadcast(buffer, src=0)
+        # The wrapper for several processes will hand the main process's statistics out.
+        on_main(self._fit_standardization, train_set, loader_kwargs)
 
     def _fit_standardization(self, train_set: Dataset, loader_kwargs: dict[str, Any]) -> None:
         loader = DataLoader(train_set, collate_fn=PaddedBatch, **loader_kwargs)
@@ -140,8 +141,7 @@ class TaggingBrain(Brain):
     ) -> DataLoader:
         """Make a loader; several processes share an evaluation set out, each clip once."""
         if stage != Stage.TRAIN and self.distributed_launch:
-            processes = torch.distributed.get_world_size()
-            loader_kwargs["sampler"] = range(self.rank, len(dataset), processes)  # type: ignore[arg-type]
+            loader_kwargs["sampler"] = range(self.rank, len(dataset), number_of_processes())  # type: ignore[arg-type]
         return super().make_dataloader(dataset, stage, ckpt_prefix, **loader_kwargs)
 
     def fit(
@@ -153,8 +153,10 @@ class TaggingBrain(Brain):
         train_loader_kwargs: dict[str, Any] | None = None,
         valid_loader_kwargs: dict[str, Any] | None = None,
     ) -> None:
-        """Train as `Brain.fit` does, knowing the number of steps and whether it validates."""
+        """Train on a dataset as `Brain.fit` does; the schedule is told the number of steps."""
         loader = self.make_dataloader(train_set, Stage.TRAIN, **(train_loader_kwargs or {}))
+        if isinstance(self.train_sampler, DistributedSampler):
+            self.train_sampler.seed = self.hparams.seed
         self._steps_per_epoch = len(loader) // self.grad_accumulation_factor
         self._validates = valid_set is not None
         super().fit(
@@ -190,6 +192,14 @@ class TaggingBrain(Brain):
         torch.manual_seed(seed)
         return super().fit_batch(batch)
 
+    def check_loss_isfinite(self, loss: Tensor) -> None:
+        """Stop with one line when the training diverges."""
+        try:
+            super().check_loss_isfinite(loss)
+        except ValueError as error:
+            epoch = self.hparams.epoch_counter.current
+            raise InputError(f"{DIVERGED}: the loss of epoch {epoch} is not finite") from error
+
     def on_fit_batch_end(
         self, batch: PaddedBatch, outputs: TaggerOutput, loss: Tensor, should_step: bool
     ) -> None:
@@ -202,26 +212,30 @@ class TaggingBrain(Brain):
         self._parts = []
         if stage == Stage.TRAIN:
             self._epoch_started = time.monotonic()
+        elif is_distributed_initialized():
+            # After its last step each process has batch norm statistics of its own.
+            for buffer in self.tagger.buffers():
+                torch.distributed.broadcast(buffer, src=0)
 
     def on_stage_end(self, stage: Stage, stage_loss: float, epoch: int | None = None) -> None:
         """Gather what the processes predicted; end the epoch after its last stage."""
         if stage == Stage.TRAIN:
-            total = ddp_all_reduce(
-                torch.tensor(float(stage_loss), device=self.device), torch.distributed.ReduceOp.SUM
-            )
-            processes = torch.distributed.get_world_size() if is_distributed_initialized() else 1
-            self._train_loss = float(total) / processes
+            loss = torch.tensor(float(stage_loss), device=self.device)
+            total = ddp_all_reduce(loss, torch.distributed.ReduceOp.SUM)
+            self._train_loss = float(total) / number_of_processes()
             if not self._validates:
                 self._end_epoch(epoch, {})
             return
         self.predictions = self._gathered()
+        if not np.isfinite(self.predictions.probabilities).all():
+            raise InputError(f"{DIVERGED}: what it predicts is not finite")
         if stage == Stage.VALID:
             self._end_epoch(epoch, self._figures())
 
     def _gathered(self) -> Predictions:
         parts = [self._parts]
         if is_distributed_initialized():
-            parts = [[] for _ in range(torch.distributed.get_world_size())]
+            parts = [[] for _ in range(number_of_processes())]
             torch.distributed.all_gather_object(parts, self._parts)
         return joined(part for process in parts for part in process)
 
@@ -239,6 +253,8 @@ class TaggingBrain(Brain):
             "learning_rate": float(self.optimizer.param_groups[0]["lr"]),
             "seconds": time.monotonic() - self._epoch_started,
         }
+        # SpeechBrain ends the epoch only after this, and would count on when it resumes.
+        self.step, self.avg_train_loss = 0, 0.0
         row: dict[str, Any] = {"epoch": epoch, "train_loss": train["loss"]}
         row |= {name: train[name] for name in ("learning_rate", "seconds")}
         row |= {f"valid_{name}": value for name, value in valid.items()}
@@ -256,20 +272,18 @@ class TaggingBrain(Brain):
                 {"epoch": epoch}, train_stats=train, valid_stats=valid or None, verbose=False
             )
 
+    def trained_epochs(self) -> int:
+        """Tell how many epochs the last checkpoint has seen to their end."""
+        last = self.checkpointer.find_checkpoint(ckpt_predicate=_ends_an_epoch)
+        return 0 if last is None else int(last.meta["epoch"])
+
     def on_evaluate_start(self, max_key: str | None = None, min_key: str | None = None) -> None:
         """Load the best checkpoint by validation; without validation, the last."""
+        last = self.checkpointer.find_checkpoint(ckpt_predicate=_ends_an_epoch)
         best = self.checkpointer.find_checkpoint(
             importance_key=best_first, ckpt_predicate=_has_validation
         )
-        last = self.checkpointer.find_checkpoint()
-        if last is None:
-            raise FileNotFoundError(
-                f"{self.checkpointer.checkpoints_dir}: expected a checkpoint to evaluate, found"
-                " none: train first, without --test_only"
-            )
         tested = best or last
         self.checkpointer.load_checkpoint(tested)
-        self.history.load(
-            last.paramfiles["history"]
-        )  # the tested checkpoint knows but its own past
+        self.history.load(last.paramfiles["history"])  # the tested one knows but its own past
         self.evaluated_epoch = int(tested.meta["epoch"])

@@ -64,7 +64,10 @@ def test_a_saving_that_breaks_off_leaves_the_one_before(saved):
 
 @pytest.mark.parametrize(
     "failure",
-    [OSError(errno.ENOSPC, "No space left on device"), RuntimeError("writer failed writing file")],
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        RuntimeError("PytorchStreamWriter failed writing"),
+    ],
 )
 def test_a_full_disk_is_named_and_leaves_nothing_half_written(saved, failure):
     checkpointer, counter = saved
@@ -77,6 +80,13 @@ def test_a_full_disk_is_named_and_leaves_nothing_half_written(saved, failure):
     counter.failure = None
     checkpointer.save_checkpoint({"epoch": 3})
     assert checkpointer.find_checkpoint().meta["epoch"] == 3
+
+
+def test_another_error_is_not_taken_for_a_full_disk(saved):
+    checkpointer, counter = saved
+    counter.failure = RuntimeError("CUDA out of memory")
+    with pytest.raises(RuntimeError, match="out of memory"):
+        checkpointer.save_checkpoint({"epoch": 2})
 
 
 def test_kill_at_any_moment_leaves_a_checkpoint_that_loads(tmp_path):

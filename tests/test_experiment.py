@@ -22,6 +22,7 @@ output_folder: !ref results/<dataset>/<seed>
 class Options:
     data_folder: str | None = None
     test_folds: list | str = "all"
+    allow_partial: bool = False
 
 
 @pytest.fixture
@@ -52,6 +53,7 @@ def test_part_of_an_object_can_be_overridden(hparams):
         (["--sed=2"], "--sed is neither an option of this recipe nor in .*; did you mean --seed"),
         (["--tets_folds=[1]"], "did you mean --test_folds"),
         (["--zzz=1"], "the recipe has --data_folder, --test_folds"),
+        (["--allow_partial=no"], "--allow_partial: expected True or False, got 'no'"),
         (["lr=1"], "expected overrides like --seed=1"),
         (["--lr=1", "--lr=2"], "line 2: found duplicate key .lr."),
     ],

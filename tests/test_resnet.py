@@ -44,6 +44,14 @@ def test_stem_is_adapted_to_the_channel_count(channels, tmp_path):
     )
 
 
+def test_files_from_before_batch_norm_counted_batches_load():
+    state = random_torchvision(18).state_dict()
+    old = {name: tensor for name, tensor in state.items() if "num_batches_tracked" not in name}
+    ours = ResNet(in_channels=3)
+    ours.load_torchvision(old)
+    assert torch.equal(ours.bn1.running_mean, state["bn1.running_mean"])
+
+
 def test_weights_of_another_depth_are_refused(tmp_path):
     torch.save(random_torchvision(18).state_dict(), tmp_path / "resnet18.pth")
     with pytest.raises(InputError, match=r"resnet18.pth: expected .* tensors do not fit"):

@@ -212,6 +212,9 @@ class ResNet(Encoder):
             repeats = own["conv1.weight"].shape[1]
             mean = stem.mean(dim=1, keepdim=True)
             state["conv1.weight"] = mean.repeat(1, repeats, 1, 1) * (stem.shape[1] / repeats)
+        for name in own:  # older files do not count the batches that batch norm has seen
+            if name.endswith("num_batches_tracked"):
+                state.setdefault(name, own[name])
         odd = [name for name in {**own, **state} if name not in own or name not in state]
         odd += [n for n in own if n in state and own[n].shape != state[n].shape]
         if odd:

@@ -8,11 +8,14 @@ README.md beside this file lists the options, the files that a run leaves and ou
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from speechbrain.utils.distributed import ddp_init_group, if_main_process, run_on_main
+from speechbrain.utils.distributed import if_main_process
 from urbansound_prepare import LABELS, find_data, is_demonstration, prepare
 
-from aed_plugins.crossvalidation import cross_validate, plan_folds
-from aed_plugins.experiment import parse, run
+from aed_plugins.crossvalidation import CrossValidation
+from aed_plugins.experiment import join_processes, parse, run
+from aed_plugins.folds import plan_folds
+from aed_plugins.manifest import read_manifest
+from aed_plugins.processes import on_main
 from aed_plugins.results import table
 
 FILES = ("confusion_matrix.png", "training_curve.png", "results.json", "predictions.csv")
@@ -34,21 +37,28 @@ class Options:
 def main(arguments: list[str]) -> None:
     """Prepare the data, run the folds, print the table."""
     experiment = parse(arguments, Options)
-    ddp_init_group(experiment.run_options)
+    join_processes(experiment.run_options)
     options = experiment.options
-    folder = run_on_main(find_data, [options.data_folder])
+    folder = on_main(find_data, options.data_folder)
     dataset = "urbansound_demonstration" if is_demonstration(folder) else "urbansound"
     handed_in = {"dataset": dataset, "labels": list(LABELS)}
-    data = run_on_main(
+    data = on_main(
         prepare,
-        [folder, options.prepared_folder, experiment.resolved(**handed_in)["sample_rate"]],
-        {"allow_partial": options.allow_partial, "skip_bad_clips": options.skip_bad_clips},
+        folder,
+        options.prepared_folder,
+        experiment.value("sample_rate", **handed_in),
+        allow_partial=options.allow_partial,
+        skip_bad_clips=options.skip_bad_clips,
     )
-    plans = plan_folds(data.folds, options.test_folds, options.valid_folds, options.train_folds)
-    output, results = cross_validate(experiment, plans, data.manifest, handed_in, data.summary())
+    plans = on_main(
+        plan_folds, data.folds, options.test_folds, options.valid_folds, options.train_folds
+    )
+    manifest = read_manifest(data.manifest)
+    cross_validation = CrossValidation(experiment, manifest, handed_in, data.summary())
+    results = cross_validation.run(plans)
     if if_main_process():
         print(table(results))
-        print("\nlook at:", *(output / name for name in FILES), sep="\n  ")
+        print("\nlook at:", *(cross_validation.output / name for name in FILES), sep="\n  ")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ one recording share a fold, so clips must never be moved between them.
 
 import csv
 import hashlib
-import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,8 +17,6 @@ from aed_plugins.demo import DEMONSTRATION_MARK, build_demonstration
 from aed_plugins.errors import InputError, first_few
 from aed_plugins.files import write_json
 from aed_plugins.packing import Source, pack
-
-logger = logging.getLogger(__name__)
 
 # In the order of the official classID.
 LABELS = (
@@ -103,9 +100,9 @@ def find_data(data_folder: str | None) -> Path:
         If the folder that was named is missing, or does not hold the table.
     """
     if data_folder is None and not DEFAULT_FOLDER.exists():
-        logger.info("no %s: using synthesised sounds, a DEMONSTRATION", DEFAULT_FOLDER)
+        print(f"no {DEFAULT_FOLDER}: this is a DEMONSTRATION with synthesised sounds")
         return build_demonstration(DEMONSTRATION_FOLDER)
-    folder = DEFAULT_FOLDER if data_folder is None else Path(data_folder)
+    folder = DEFAULT_FOLDER if data_folder is None else Path(str(data_folder))
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; --data_folder names the one of UrbanSound8K")
     if not (folder / TABLE).is_file():
@@ -174,12 +171,12 @@ def prepare(
         name: {**clip._asdict(), "labels": [present[name].label], "fold": present[name].fold}
         for name, clip in packed.clips.items()
     }
-    manifest = kept / "manifest.json"
+    manifest = kept / str(sample_rate) / "manifest.json"
     write_json(manifest, entries)
     return Prepared(
         manifest=manifest,
         folds=sorted({entry["fold"] for entry in entries.values()}),
-        state="demonstration" if demonstration else "partial" if incomplete else "complete",
+        state=_state(demonstration, complete=len(entries) == expected),
         clips=len(entries),
         expected_clips=expected,
         rows_without_file=missing,
@@ -213,17 +210,18 @@ def read_table(path: Path) -> list[Row]:
                     f"{path}: expected columns slice_file_name, fold, classID and class, but"
                     f" {', '.join(sorted(lacking))} is not among {', '.join(columns) or 'none'}"
                 )
-            rows = [_row(f"{path} line {reader.line_num}", row, label_column) for row in reader]
+            rows: dict[str, Row] = {}
+            for fields in reader:
+                where = f"{path} line {reader.line_num}"
+                row = _row(where, fields, label_column)
+                if row.name in rows:
+                    raise InputError(f"{where}: {row.name} is listed a second time")
+                rows[row.name] = row
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: expected a CSV table in UTF-8: {error}") from error
     if not rows:
         raise InputError(f"{path}: expected {CLIPS} rows, found none")
-    seen: set[str] = set()
-    for line, row in enumerate(rows, start=2):
-        if row.name in seen:
-            raise InputError(f"{path} line {line}: {row.name} is listed a second time")
-        seen.add(row.name)
-    return rows
+    return list(rows.values())
 
 
 def _row(where: str, row: Mapping[str, str | None], label_column: str) -> Row:
@@ -265,6 +263,12 @@ def compare_files(folder: Path, rows: list[Row]) -> tuple[list[str], list[str]]:
         for file in (folder / f"audio/fold{fold}").glob("[!.]*.wav")
     }
     return sorted(listed - there), sorted(there - listed)
+
+
+def _state(demonstration: bool, complete: bool) -> str:
+    if demonstration:
+        return "demonstration"
+    return "complete" if complete else "partial"
 
 
 def _default_prepared_folder(folder: Path) -> Path:

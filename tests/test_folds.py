@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aed_plugins.crossvalidation import FoldPlan, plan_folds
 from aed_plugins.errors import InputError
+from aed_plugins.folds import FoldPlan, plan_folds
 
 OFFICIAL = list(range(1, 11))
 
@@ -37,6 +37,8 @@ def test_no_fold_serves_two_purposes(available, data):
         ({"test_folds": [1, 1]}, "named twice"),
         ({"test_folds": "some"}, "expected a list of folds"),
         ({"test_folds": [True]}, "expected a list of folds"),
+        ({"test_folds": None}, "expected a list of folds"),
+        ({"test_folds": 1.5}, "expected a list of folds"),
         ({"test_folds": [1], "valid_folds": [1, 2]}, "fold 1 is both a test and a validation fold"),
         ({"test_folds": "all", "valid_folds": [2]}, "fold 2 is both a test and a validation fold"),
         ({"test_folds": [1], "train_folds": [1, 2]}, "fold 1 is both a test and a training fold"),

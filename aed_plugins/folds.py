@@ -1,0 +1,108 @@
+"""Official folds: which to train on, validate on and test."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aed_plugins.errors import InputError
+
+
+@dataclass(frozen=True)
+class FoldPlan:
+    """The folds of one run; no fold is in two of the three.
+
+    Attributes
+    ----------
+    test : int
+        The fold that is tested.
+    valid : list of int
+        The folds whose accuracy chooses the checkpoint; none to take the last one.
+    train : list of int
+        The folds that are trained on.
+    """
+
+    test: int
+    valid: list[int]
+    train: list[int]
+
+
+def plan_folds(
+    available: Sequence[int],
+    test_folds: Sequence[int] | int | str,
+    valid_folds: Sequence[int] | int | None = None,
+    train_folds: Sequence[int] | int | None = None,
+) -> list[FoldPlan]:
+    """Plan a run for every test fold.
+
+    Parameters
+    ----------
+    available : sequence of int
+        The folds that have clips.
+    test_folds : sequence of int, int or "all"
+        The folds to test, one run each.
+    valid_folds : sequence of int or int, optional
+        The validation folds of every run; by default the fold before the test fold (before the
+        first, the last). Empty for none.
+    train_folds : sequence of int or int, optional
+        The training folds of every run; by default all others.
+
+    Raises
+    ------
+    InputError
+        If a fold is not there, is named twice, serves two purposes, or none is left to train on.
+
+    Examples
+    --------
+    >>> plan_folds([1, 2, 3], test_folds=[1])
+    [FoldPlan(test=1, valid=[3], train=[2])]
+    >>> plan_folds([1, 2, 3], test_folds="all", valid_folds=[])[2]
+    FoldPlan(test=3, valid=[], train=[1, 2])
+    """
+    available = sorted(available)
+    tests = available if test_folds == "all" else _folds("test_folds", test_folds, available)
+    if not tests:
+        raise InputError("--test_folds is empty: expected a list of folds such as [10], or all")
+    plans = []
+    for test in tests:
+        if valid_folds is None:
+            valid = [available[available.index(test) - 1]]
+        else:
+            valid = _folds("valid_folds", valid_folds, available)
+        if train_folds is None:
+            train = [fold for fold in available if fold != test and fold not in valid]
+        else:
+            train = _folds("train_folds", train_folds, available)
+        _check_apart(test, valid, train)
+        plans.append(FoldPlan(test, valid, train))
+    return plans
+
+
+def _folds(option: str, folds: Any, available: Sequence[int]) -> list[int]:
+    folds = [folds] if type(folds) is int else folds
+    if not isinstance(folds, Sequence) or not all(type(fold) is int for fold in folds):
+        raise InputError(f"--{option}: expected a list of folds such as [1,2], got {folds}")
+    folds = [int(fold) for fold in folds]
+    missing = [fold for fold in folds if fold not in available]
+    if missing:
+        there = ", ".join(map(str, available))
+        raise InputError(f"--{option}: there is no clip of fold {missing[0]}; folds there: {there}")
+    if len(set(folds)) < len(folds):
+        raise InputError(f"--{option}: a fold is named twice in {folds}")
+    return folds
+
+
+def _check_apart(test: int, valid: Sequence[int], train: Sequence[int]) -> None:
+    if test in valid or test in train:
+        role = "validation" if test in valid else "training"
+        raise InputError(
+            f"fold {test} is both a test and a {role} fold: its figure would be worthless;"
+            f" take it out of --{'valid' if test in valid else 'train'}_folds or --test_folds"
+        )
+    both = sorted(set(valid) & set(train))
+    if both:
+        raise InputError(f"fold {both[0]} is both a validation and a training fold")
+    if not train:
+        raise InputError(
+            f"no fold is left to train on when fold {test} is tested and {list(valid)} validate:"
+            " add clips of other folds, or give --valid_folds=[]"
+        )
