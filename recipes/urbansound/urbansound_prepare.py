@@ -284,7 +284,8 @@ def _incomplete(
         found.append(f"{len(missing)} of them without a file ({first_few(missing)})")
     if extra:
         found.append(f"{len(extra)} files without a row ({first_few(extra)})")
+    listed = f"; all of them: {report}" if missing or extra else ""
     return (
-        f"{folder}: expected the {CLIPS} clips of UrbanSound8K, found {', '.join(found)}; all of"
-        f" them: {report}; complete the folder, or give --allow_partial=True to use what is there"
+        f"{folder}: expected the {CLIPS} clips of UrbanSound8K, found {', '.join(found)}{listed};"
+        " complete the folder, or give --allow_partial=True to use what is there"
     )
