@@ -289,3 +289,21 @@ def test_the_dilated_and_the_plain_file_differ_in_the_front_end_alone():
         ),
         ("    dilations: [1, 2, 3, 4]", "    branches: 4"),
     ]
+
+
+def test_the_demonstration_is_learnt(tmp_path):
+    """What `make demo` runs: the whole network, the whole corpus, no option but the bars."""
+    done = subprocess.run(
+        [sys.executable, str(RECIPE), str(ROOT / "hparams/resnet_dilated.yaml"), "--noprogressbar"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "no data/UrbanSound8K: this is a DEMONSTRATION" in done.stdout
+    folder = tmp_path / "results/urbansound_demonstration/resnet_dilated/1986"
+    content = json.loads((folder / "results.json").read_text())
+    assert content["accuracy"]["mean"] >= 0.9
+    assert content["folds"][0]["clips"] == 40
