@@ -236,7 +236,8 @@ class CrossValidation:
         for path in self.output.glob("fold*/result.json"):
             result = FoldResult.read(path)
             configuration = json.loads(path.with_name("configuration.json").read_text("utf-8"))
-            same = (configuration[part] == wanted[part] for part in ("hyperparameters", "data"))
+            same = [configuration[part] == wanted[part] for part in ("hyperparameters", "data")]
+            same += [configuration["run"][name] == wanted["run"][name] for name in RUN_OPTIONS]
             if all(same):
                 results.append(result)
         results.sort(key=lambda result: result.test_fold)

@@ -228,6 +228,9 @@ def test_results_sum_up_every_finished_fold_of_the_folder(recipe, tmp_path):
     recipe("--test_folds=[1]", *overrides, check=0)
     recipe("--test_folds=[3]", *overrides, check=0)
     assert [fold["test_fold"] for fold in results(tmp_path)["folds"]] == [1, 3]
+    # In another precision it is another model: its fold stands alone.
+    recipe("--test_folds=[2]", "--precision=bf16", *overrides, check=0)
+    assert [fold["test_fold"] for fold in results(tmp_path)["folds"]] == [2]
 
 
 def test_every_output_says_that_it_is_a_demonstration(finished):
