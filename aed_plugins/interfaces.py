@@ -19,6 +19,43 @@ class Kernel(NamedTuple):
     dilation: int = 1
 
 
+class Features(nn.Module):
+    """Maps `waveform (batch, sample)` and lengths to `log_mel (batch, frame, mel)`.
+
+    Attributes
+    ----------
+    sample_rate : int
+        Hertz.
+    n_mels : int
+        Number of mel bands.
+    window_samples, hop_samples : int
+        What a frame sees, and the way from one frame to the next.
+    first_centre : float
+        Seconds; the middle of frame 0.
+    """
+
+    sample_rate: int
+    n_mels: int
+    window_samples: int
+    hop_samples: int
+    first_centre: float = 0.0
+
+    @property
+    def hop_length(self) -> float:
+        """Seconds from one frame to the next."""
+        return self.hop_samples / self.sample_rate
+
+    def frame_count(self, samples: Tensor) -> Tensor:
+        """Tell how many frames waveforms of these lengths have: at least one.
+
+        Parameters
+        ----------
+        samples : Tensor
+            Lengths in samples, integers of any shape.
+        """
+        raise NotImplementedError
+
+
 class FrontEnd(nn.Module):
     """Maps `(batch, 1, frame, mel)` to `(batch, out_channels, frame, mel)`.
 
@@ -37,8 +74,7 @@ class FrontEnd(nn.Module):
 class Encoder(nn.Module):
     """Maps `(batch, channel, frame, mel)` and lengths to `(batch, step, embedding_size)`.
 
-    An item of `n` frames has `ceil(n / time_stride)` steps, and its embeddings do not depend on
-    what stands behind its end.
+    The embeddings of an item do not depend on what stands behind its end.
 
     Attributes
     ----------
@@ -46,13 +82,30 @@ class Encoder(nn.Module):
         Size of an embedding.
     time_stride : int
         Frames per step.
+    first_centre : float
+        Frames; the middle of step 0.
     kernels : list of Kernel
         The path with the widest receptive field, up to the maps whose mel bands are joined.
     """
 
     embedding_size: int
     time_stride: int
+    first_centre: float = 0.0
     kernels: list[Kernel]
+
+    def step_count(self, frames: Tensor) -> Tensor:
+        """Tell how many steps items of these lengths have: one per `time_stride` frames begun.
+
+        Parameters
+        ----------
+        frames : Tensor
+            Lengths in frames, integers of any shape.
+        """
+        return (frames + self.time_stride - 1) // self.time_stride
+
+    def stages(self) -> list[nn.Module]:
+        """Give the parts that have parameters, from the input to the output."""
+        return [part for part in self.children() if any(True for _ in part.parameters())]
 
 
 class HeadOutput(NamedTuple):

@@ -84,10 +84,12 @@ class FrameMask:
 
     def __init__(self, lengths: Tensor | None, frames: int) -> None:
         self._padding: dict[int, Tensor] = {}
+        self._valid: dict[int, Tensor] = {}
         if lengths is None:
             return
         valid = absolute_lengths(lengths, frames)
         while True:
+            self._valid[frames] = valid[:, None]
             padding = torch.arange(frames, device=valid.device) >= valid.unsqueeze(1)
             self._padding[frames] = padding[:, None, :, None]  # (batch, channel, frame, mel)
             if frames == 1:
@@ -99,3 +101,20 @@ class FrameMask:
         if not self._padding:
             return maps
         return maps.masked_fill(self._padding[maps.shape[2]], 0.0)
+
+    def mean(self, maps: Tensor) -> Tensor:
+        """Average `(batch, channel, frame, mel)` over each item's own frames and the mel bands.
+
+        Parameters
+        ----------
+        maps : Tensor
+            Maps that are masked already.
+
+        Returns
+        -------
+        Tensor
+            `(batch, channel)`.
+        """
+        if not self._padding:
+            return maps.mean(dim=(2, 3))
+        return maps.sum(dim=(2, 3)) / (self._valid[maps.shape[2]] * maps.shape[3])

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from aed_plugins.features import LogMel
-from aed_plugins.interfaces import Encoder, FrontEnd
+from aed_plugins.interfaces import Encoder, Features, FrontEnd
 
 
 @dataclass(frozen=True)
@@ -33,13 +32,13 @@ class ReceptiveField:
 
 
 def receptive_field(
-    features: LogMel, front_end: FrontEnd | nn.Identity, encoder: Encoder | nn.Identity
+    features: Features, front_end: FrontEnd | nn.Identity, encoder: Encoder | nn.Identity
 ) -> ReceptiveField:
     """Work out the receptive field of a front-end followed by an encoder.
 
     Parameters
     ----------
-    features : LogMel
+    features : Features
         Where the frames come from.
     front_end : FrontEnd or nn.Identity
         Its `kernels` are read.
@@ -50,6 +49,7 @@ def receptive_field(
     --------
     A 3x3 convolution of dilation 4 sees 9 frames, the 0.046 s window adds to 8 hops of 0.023 s:
 
+    >>> from aed_plugins.features import LogMel
     >>> from aed_plugins.frontends import DilatedFrontEnd
     >>> receptive_field(LogMel(), DilatedFrontEnd(), nn.Identity())
     ReceptiveField(frames=9, seconds=0.23, mel_bands=9)

@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from aed_plugins.features import LogMel, Standardization
-from aed_plugins.interfaces import Encoder, TaggerOutput
+from aed_plugins.interfaces import Encoder, Features, TaggerOutput
 from aed_plugins.lengths import absolute_lengths, valid_mask
 
 
@@ -13,10 +12,10 @@ class AudioTagger(nn.Module):
 
     Parameters
     ----------
-    features : LogMel
+    features : Features
         Waveform to `log_mel (batch, frame, mel)`.
-    standardization : Standardization
-        Statistics of the training set.
+    standardization : nn.Module
+        Statistics of the training set; `nn.Identity` where the features' values are fixed.
     front_end : nn.Module
         `(batch, 1, frame, mel)` to `(batch, channel, frame, mel)`; `nn.Identity` for none.
     encoder : Encoder
@@ -27,6 +26,7 @@ class AudioTagger(nn.Module):
     Examples
     --------
     >>> from aed_plugins.encoders import ResNet
+    >>> from aed_plugins.features import LogMel, Standardization
     >>> from aed_plugins.heads import DNNHead
     >>> tagger = AudioTagger(
     ...     LogMel(), Standardization(64), nn.Identity(), ResNet(width=0.25), DNNHead(128, 10)
@@ -34,14 +34,14 @@ class AudioTagger(nn.Module):
     >>> output = tagger(torch.zeros(2, 160000))
     >>> output.step_logits.shape, output.clip_logits.shape
     (torch.Size([2, 14, 10]), torch.Size([2, 10]))
-    >>> tagger.step_length
-    0.736
+    >>> tagger.step_length, tagger.step_centres(3)
+    (0.736, tensor([0.0000, 0.7360, 1.4720]))
     """
 
     def __init__(
         self,
-        features: LogMel,
-        standardization: Standardization,
+        features: Features,
+        standardization: nn.Module,
         front_end: nn.Module,
         encoder: Encoder,
         head: nn.Module,
@@ -57,6 +57,22 @@ class AudioTagger(nn.Module):
     def step_length(self) -> float:
         """Seconds from one step to the next."""
         return self.features.hop_length * self.encoder.time_stride
+
+    def step_centres(self, steps: int) -> Tensor:
+        """Tell where the middle of each step is.
+
+        Parameters
+        ----------
+        steps : int
+            Number of steps.
+
+        Returns
+        -------
+        Tensor
+            `(step,)`, seconds from the start of the waveform.
+        """
+        frames = self.encoder.first_centre + self.encoder.time_stride * torch.arange(steps)
+        return self.features.first_centre + frames * self.features.hop_length
 
     def frame_lengths(self, lengths: Tensor, samples: int) -> Tensor:
         """Turn fractions of the samples into fractions of the frames.
@@ -91,12 +107,13 @@ class AudioTagger(nn.Module):
         Tensor
             `(batch,)`, fractions of the steps of the padded batch.
         """
-        stride = self.encoder.time_stride
-        steps = (absolute_lengths(frame_lengths, frames) + stride - 1) // stride
-        return steps / ((frames + stride - 1) // stride)
+        steps = self.encoder.step_count(absolute_lengths(frame_lengths, frames))
+        return steps / self.encoder.step_count(torch.tensor(frames))
 
-    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> TaggerOutput:
-        """Tag a batch of waveforms.
+    def embed(
+        self, waveform: Tensor, lengths: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Run all but the head.
 
         Parameters
         ----------
@@ -108,11 +125,11 @@ class AudioTagger(nn.Module):
 
         Returns
         -------
-        TaggerOutput
-            `embeddings (batch, step, embedding)`, `step_logits (batch, step, class)` and
-            `clip_logits (batch, class)`. No sigmoid or softmax has been applied.
+        tuple of Tensor and (Tensor or None)
+            `embeddings (batch, step, embedding)` and their lengths `(batch,)`, fractions of the
+            steps.
         """
-        log_mel = self.standardization(self.features(waveform))
+        log_mel = self.standardization(self.features(waveform, lengths))
         frame_lengths, step_lengths = None, None
         if lengths is not None:
             frame_lengths = self.frame_lengths(lengths, waveform.shape[1])
@@ -120,6 +137,21 @@ class AudioTagger(nn.Module):
             padding = ~valid_mask(frame_lengths, log_mel.shape[1])
             log_mel = log_mel.masked_fill(padding.unsqueeze(2), 0.0)
         maps = self.front_end(log_mel.unsqueeze(1))  # (batch, channel, frame, mel)
-        embeddings = self.encoder(maps, frame_lengths)
-        step_logits, clip_logits = self.head(embeddings, step_lengths)
-        return TaggerOutput(embeddings, step_logits, clip_logits)
+        return self.encoder(maps, frame_lengths), step_lengths
+
+    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> TaggerOutput:
+        """Tag a batch of waveforms.
+
+        Parameters
+        ----------
+        waveform, lengths : Tensor
+            As for `embed`.
+
+        Returns
+        -------
+        TaggerOutput
+            `embeddings (batch, step, embedding)`, `step_logits (batch, step, class)` and
+            `clip_logits (batch, class)`. No sigmoid or softmax has been applied.
+        """
+        embeddings, step_lengths = self.embed(waveform, lengths)
+        return TaggerOutput(embeddings, *self.head(embeddings, step_lengths))

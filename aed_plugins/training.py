@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from tqdm import tqdm
 
 from aed_plugins.errors import InputError
+from aed_plugins.features import Standardization
 from aed_plugins.history import History
 from aed_plugins.interfaces import TaggerOutput
 from aed_plugins.metrics import Predictions, accuracy, cross_entropy, joined, macro_f1
@@ -107,7 +108,7 @@ class TaggingBrain(Brain):
         return self.hparams.loss(logits, targets)
 
     def fit_standardization(self, train_set: Dataset, **loader_kwargs: Any) -> None:
-        """Set the tagger's feature statistics from the training set, on the main process.
+        """Set the tagger's feature statistics, if it has any, from the training set.
 
         Parameters
         ----------
@@ -116,10 +117,15 @@ class TaggingBrain(Brain):
         **loader_kwargs
             For the `DataLoader`.
         """
-        # The wrapper for several processes will hand the main process's statistics out.
-        on_main(self._fit_standardization, train_set, loader_kwargs)
+        if isinstance(self.tagger.standardization, Standardization):
+            # The wrapper for several processes will hand the main process's statistics out.
+            on_main(
+                self._fit_standardization, self.tagger.standardization, train_set, loader_kwargs
+            )
 
-    def _fit_standardization(self, train_set: Dataset, loader_kwargs: dict[str, Any]) -> None:
+    def _fit_standardization(
+        self, standardization: Standardization, train_set: Dataset, loader_kwargs: dict[str, Any]
+    ) -> None:
         loader = DataLoader(train_set, collate_fn=PaddedBatch, **loader_kwargs)
         bar = tqdm(loader, "feature statistics", disable=self.noprogressbar, dynamic_ncols=True)
         features = self.tagger.features
@@ -127,10 +133,13 @@ class TaggingBrain(Brain):
         def log_mels() -> Any:
             for batch in bar:
                 waveform, lengths = batch.to(self.device).waveform
-                yield features(waveform), self.tagger.frame_lengths(lengths, waveform.shape[1])
+                yield (
+                    features(waveform, lengths),
+                    self.tagger.frame_lengths(lengths, waveform.shape[1]),
+                )
 
         with torch.no_grad():
-            self.tagger.standardization.fit(log_mels())
+            standardization.fit(log_mels())
 
     def make_dataloader(
         self,

@@ -1,4 +1,4 @@
-"""From a waveform to log-mel frames, and their standardisation.
+"""Log-mel spectrograms with every parameter in seconds and hertz.
 
 Source: "From Image Classification to Audio Classification", the ResNets' features: windows of
 46 ms every 23 ms, 64 mel bands, log magnitude; 10 s give 435 x 64. At 16 kHz that is a window of
@@ -6,19 +6,18 @@ Source: "From Image Classification to Audio Classification", the ResNets' featur
 """
 
 import math
-from collections.abc import Iterable
 
 import torch
 import torchaudio.functional
 from torch import Tensor, nn
 
-from aed_plugins.lengths import valid_mask
+from aed_plugins.interfaces import Features
 
 # Frames computed at a time on a CPU: what is at work then stays in the cache of one core.
 CPU_BLOCK_FRAMES = 1024
 
 
-class LogMel(nn.Module):
+class LogMel(Features):
     """Log-mel spectrogram with centred frames, zeros assumed before the start and after the end.
 
     Zeros, rather than reflection, so that a clip padded in a batch has the frames it has alone.
@@ -129,11 +128,6 @@ class LogMel(nn.Module):
             )
         return bank
 
-    @property
-    def hop_length(self) -> float:
-        """Seconds from one frame to the next, as rounded to samples."""
-        return self.hop_samples / self.sample_rate
-
     def frame_count(self, samples: Tensor) -> Tensor:
         """Tell how many frames waveforms of these lengths have.
 
@@ -149,13 +143,15 @@ class LogMel(nn.Module):
         """
         return samples // self.hop_samples + 1
 
-    def forward(self, waveform: Tensor) -> Tensor:
+    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Compute log-mel frames; frame t is centred on t * `hop_length` seconds.
 
         Parameters
         ----------
         waveform : Tensor
-            `(batch, sample)`, float, in [-1, 1].
+            `(batch, sample)`, float, in [-1, 1], zeros behind each clip's end.
+        lengths : Tensor, optional
+            Not needed: zeros are what a clip alone has behind its end.
 
         Returns
         -------
@@ -186,69 +182,3 @@ class LogMel(nn.Module):
         if self.power != 1.0:
             spectrum = spectrum.pow(self.power)
         return torch.log(spectrum @ self.mel_bank + self.log_offset)
-
-
-class Standardization(nn.Module):
-    """Subtract the training set's mean from each mel band and divide by its standard deviation.
-
-    Until `fit` is called it changes nothing. The statistics are buffers: they are saved with the
-    model and cannot part from it.
-
-    Parameters
-    ----------
-    n_mels : int
-        Number of mel bands.
-
-    Examples
-    --------
-    >>> standardization = Standardization(n_mels=1)
-    >>> standardization.fit([(torch.tensor([[[1.0], [3.0], [99.0]]]), torch.tensor([2 / 3]))])
-    >>> standardization(torch.tensor([[[1.0], [2.0], [3.0]]])).flatten()
-    tensor([-1.,  0.,  1.])
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, n_mels: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(n_mels))
-        self.register_buffer("std", torch.ones(n_mels))
-
-    @torch.no_grad()
-    def fit(self, batches: Iterable[tuple[Tensor, Tensor | None]]) -> None:
-        """Set the statistics from all valid frames of a training set.
-
-        Parameters
-        ----------
-        batches : iterable of (Tensor, Tensor or None)
-            Log-mel frames `(batch, frame, mel)` and their lengths `(batch,)`.
-
-        Raises
-        ------
-        ValueError
-            If there is no frame at all.
-        """
-        count = 0
-        # On the CPU, because not every device has 64-bit floats.
-        total = torch.zeros(len(self.mean), dtype=torch.float64)
-        squares = torch.zeros_like(total)
-        for log_mel, lengths in batches:
-            frames = log_mel.flatten(0, 1)
-            if lengths is not None:
-                frames = frames[valid_mask(lengths, log_mel.shape[1]).flatten()]
-            frames = frames.cpu().double()
-            count += len(frames)
-            total += frames.sum(0)
-            squares += frames.square().sum(0)
-        if count == 0:
-            raise ValueError("standardisation needs at least one frame, got none")
-        mean = total / count
-        variance = (squares / count - mean.square()).clamp(min=0)
-        self.mean.copy_(mean)
-        # A band that never changes is left as it is instead of being divided by nothing.
-        self.std.copy_(torch.where(variance > 1e-10, variance.sqrt(), torch.ones_like(variance)))
-
-    def forward(self, log_mel: Tensor) -> Tensor:
-        """Standardise `(batch, frame, mel)`."""
-        return (log_mel - self.mean) / self.std

@@ -1,0 +1,74 @@
+"""Statistics of the training set that log-mel frames are standardised with."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from aed_plugins.lengths import valid_mask
+
+
+class Standardization(nn.Module):
+    """Subtract the training set's mean from each mel band and divide by its standard deviation.
+
+    Until `fit` is called it changes nothing. The statistics are buffers: they are saved with the
+    model and cannot part from it.
+
+    Parameters
+    ----------
+    n_mels : int
+        Number of mel bands.
+
+    Examples
+    --------
+    >>> standardization = Standardization(n_mels=1)
+    >>> standardization.fit([(torch.tensor([[[1.0], [3.0], [99.0]]]), torch.tensor([2 / 3]))])
+    >>> standardization(torch.tensor([[[1.0], [2.0], [3.0]]])).flatten()
+    tensor([-1.,  0.,  1.])
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, n_mels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(n_mels))
+        self.register_buffer("std", torch.ones(n_mels))
+
+    @torch.no_grad()
+    def fit(self, batches: Iterable[tuple[Tensor, Tensor | None]]) -> None:
+        """Set the statistics from all valid frames of a training set.
+
+        Parameters
+        ----------
+        batches : iterable of (Tensor, Tensor or None)
+            Log-mel frames `(batch, frame, mel)` and their lengths `(batch,)`.
+
+        Raises
+        ------
+        ValueError
+            If there is no frame at all.
+        """
+        count = 0
+        # On the CPU, because not every device has 64-bit floats.
+        total = torch.zeros(len(self.mean), dtype=torch.float64)
+        squares = torch.zeros_like(total)
+        for log_mel, lengths in batches:
+            frames = log_mel.flatten(0, 1)
+            if lengths is not None:
+                frames = frames[valid_mask(lengths, log_mel.shape[1]).flatten()]
+            frames = frames.cpu().double()
+            count += len(frames)
+            total += frames.sum(0)
+            squares += frames.square().sum(0)
+        if count == 0:
+            raise ValueError("standardisation needs at least one frame, got none")
+        mean = total / count
+        variance = (squares / count - mean.square()).clamp(min=0)
+        self.mean.copy_(mean)
+        # A band that never changes is left as it is instead of being divided by nothing.
+        self.std.copy_(torch.where(variance > 1e-10, variance.sqrt(), torch.ones_like(variance)))
+
+    def forward(self, log_mel: Tensor) -> Tensor:
+        """Standardise `(batch, frame, mel)`."""
+        return (log_mel - self.mean) / self.std
