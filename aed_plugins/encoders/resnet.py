@@ -15,10 +15,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from aed_plugins.errors import InputError, first_few
 from aed_plugins.interfaces import Encoder, Kernel
 from aed_plugins.lengths import FrameMask
-from aed_plugins.weights import read_state_dict
+from aed_plugins.weights import fetch, load_exactly, read_state_dict
 
 STAGE_CHANNELS = (64, 128, 256, 512)
 BLOCKS_PER_STAGE = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
@@ -112,15 +111,19 @@ class ResNet(Encoder):
     stem_stride : {1, 2}
         Stride of the 7x7 stem in both axes; 2 is the paper's.
     pretrained : str or Path, optional
-        A file with the state dict of torchvision's ResNet of the same depth. Its three input
-        channels are averaged and repeated, its classifier is left out.
+        The state dict of torchvision's ResNet of the same depth: a file, a URL or
+        `hf://owner/repo/file`. Its three input channels are averaged and repeated, its classifier
+        is left out.
+    sha256 : str, optional
+        That file's SHA-256, or the first 8 or more digits of it (torchvision's file names end in
+        8: `resnet18-f37072fd.pth`).
 
     Raises
     ------
     ValueError
         If `depth` or `stem_stride` is not one of those.
     InputError
-        If the file of weights is missing, unreadable or of another architecture.
+        If the file of weights is missing, unreadable, another one or of another architecture.
 
     Examples
     --------
@@ -138,6 +141,7 @@ class ResNet(Encoder):
         width: float = 1.0,
         stem_stride: int = 2,
         pretrained: str | Path | None = None,
+        sha256: str | None = None,
     ) -> None:
         super().__init__()
         if depth not in BLOCKS_PER_STAGE:
@@ -161,7 +165,8 @@ class ResNet(Encoder):
         self.time_stride = stem_stride * 16
         _initialise(self)
         if pretrained is not None:
-            self.load_torchvision(read_state_dict(pretrained), source=str(pretrained))
+            state = read_state_dict(fetch(pretrained, sha256))
+            self.load_torchvision(state, source=str(pretrained))
 
     def forward(self, maps: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Encode the maps of a front-end.
@@ -205,24 +210,14 @@ class ResNet(Encoder):
         InputError
             If a tensor is missing, has another shape or has no place here.
         """
-        own = self.state_dict()
         state = {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}
-        if "conv1.weight" in state:
-            stem = state["conv1.weight"]
-            repeats = own["conv1.weight"].shape[1]
+        stem = state.get("conv1.weight")
+        if stem is not None and stem.ndim == 4:
+            repeats = self.conv1.in_channels
             mean = stem.mean(dim=1, keepdim=True)
             state["conv1.weight"] = mean.repeat(1, repeats, 1, 1) * (stem.shape[1] / repeats)
-        for name in own:  # older files do not count the batches that batch norm has seen
-            if name.endswith("num_batches_tracked"):
-                state.setdefault(name, own[name])
-        odd = [name for name in {**own, **state} if name not in own or name not in state]
-        odd += [n for n in own if n in state and own[n].shape != state[n].shape]
-        if odd:
-            raise InputError(
-                f"{source}: expected the weights of torchvision's ResNet of the same depth and"
-                f" width 1, but {len(odd)} of {len(own)} tensors do not fit: {first_few(odd)}"
-            )
-        self.load_state_dict(state)
+        expected = "the weights of torchvision's ResNet of the same depth and width 1"
+        load_exactly(self, state, source, expected)
 
 
 def _initialise(model: nn.Module) -> None:
