@@ -100,7 +100,8 @@ class FrameMask:
         """Mask `(batch, channel, frame, mel)`."""
         if not self._padding:
             return maps
-        return maps.masked_fill(self._padding[maps.shape[2]], 0.0)
+        # Unlike masked_fill, this keeps maps whose channels are last in memory so.
+        return torch.where(self._padding[maps.shape[2]], 0.0, maps)
 
     def mean(self, maps: Tensor) -> Tensor:
         """Average `(batch, channel, frame, mel)` over each item's own frames and the mel bands.

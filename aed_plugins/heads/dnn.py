@@ -5,16 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from aed_plugins.heads.pooling import (
-    AttentionPooling,
-    LinearSoftmaxPooling,
-    MaxPooling,
-    MeanPooling,
-)
+from aed_plugins.heads.pooling import make_pooling
 from aed_plugins.interfaces import HeadOutput
 from aed_plugins.lengths import valid_mask
-
-POOLINGS = ("mean", "max", "attention", "linear_softmax")
 
 
 class DNNHead(nn.Module):
@@ -65,7 +58,7 @@ class DNNHead(nn.Module):
             size = hidden_size
         self.hidden = nn.Sequential(*layers, nn.Dropout(dropout))
         self.classifier = nn.Linear(size, num_classes)
-        self.pooling = _pooling(pooling, size, num_classes, multi_label)
+        self.pooling = make_pooling(pooling, size, num_classes, multi_label)
 
     def forward(self, embeddings: Tensor, lengths: Tensor | None = None) -> HeadOutput:
         """Classify every step, then the clip.
@@ -88,16 +81,3 @@ class DNNHead(nn.Module):
             lengths = torch.ones(len(embeddings), device=embeddings.device)
         mask = valid_mask(lengths, embeddings.shape[1]).unsqueeze(2)
         return HeadOutput(step_logits, self.pooling(hidden, step_logits, mask))
-
-
-def _pooling(name: str, size: int, num_classes: int, multi_label: bool) -> nn.Module:
-    match name:
-        case "mean":
-            return MeanPooling()
-        case "max":
-            return MaxPooling()
-        case "attention":
-            return AttentionPooling(size, num_classes)
-        case "linear_softmax":
-            return LinearSoftmaxPooling(multi_label)
-    raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}, got {name!r}")

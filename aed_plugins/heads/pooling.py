@@ -7,6 +7,8 @@ Every pooling takes `(embeddings, step_logits, mask)`: `(batch, step, embedding)
 import torch
 from torch import Tensor, nn
 
+POOLINGS = ("mean", "max", "attention", "linear_softmax")
+
 
 class MeanPooling(nn.Module):
     """The mean of the valid steps' logits.
@@ -55,7 +57,8 @@ class AttentionPooling(nn.Module):
 
     def __init__(self, embedding_size: int, num_classes: int) -> None:
         super().__init__()
-        self.attention = nn.Linear(embedding_size, num_classes)
+        # A bias would change no weight: the softmax over time cancels it.
+        self.attention = nn.Linear(embedding_size, num_classes, bias=False)
 
     def forward(self, embeddings: Tensor, step_logits: Tensor, mask: Tensor) -> Tensor:
         """Pool over the steps."""
@@ -98,3 +101,39 @@ class LinearSoftmaxPooling(nn.Module):
         smallest = torch.finfo(steps.dtype).tiny
         clip = steps.square().sum(dim=1) / steps.sum(dim=1).clamp(min=smallest)
         return clip.logit(eps=1e-7) if self.multi_label else clip.clamp(min=1e-7).log()
+
+
+def make_pooling(
+    name: str, embedding_size: int, num_classes: int, multi_label: bool = False
+) -> nn.Module:
+    """Build a pooling by its name.
+
+    Parameters
+    ----------
+    name : {"mean", "max", "attention", "linear_softmax"}
+        Which one.
+    embedding_size, num_classes : int
+        Sizes of the last axes of embeddings and logits.
+    multi_label : bool
+        Whether a clip may have several labels; only `linear_softmax` needs to know.
+
+    Raises
+    ------
+    ValueError
+        If `name` is another word.
+
+    Examples
+    --------
+    >>> make_pooling("mean", embedding_size=8, num_classes=2)
+    MeanPooling()
+    """
+    match name:
+        case "mean":
+            return MeanPooling()
+        case "max":
+            return MaxPooling()
+        case "attention":
+            return AttentionPooling(embedding_size, num_classes)
+        case "linear_softmax":
+            return LinearSoftmaxPooling(multi_label)
+    raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}, got {name!r}")
