@@ -1,9 +1,9 @@
-"""Cross-validation over official folds: a run for each, resumed where it was interrupted."""
+"""Runs over official folds or splits, one for each, resumed where they were interrupted."""
 
 import json
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,17 @@ from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.distributed import if_main_process
 from torch.utils.data import DataLoader
 
+from aed_plugins.balance import check_balance
 from aed_plugins.errors import InputError
 from aed_plugins.experiment import Experiment, flattened, start_log, write_resolved
 from aed_plugins.files import write_json
 from aed_plugins.folds import FoldPlan
+from aed_plugins.initial_model import InitialModel
+from aed_plugins.kept_embeddings import FrozenEncoderBrain, embeddings_of_folds, keep_embeddings
 from aed_plugins.manifest import Manifest, clips_of_folds, fingerprint
-from aed_plugins.metrics import accuracy, confusion_matrix, cross_entropy, macro_f1
 from aed_plugins.processes import number_of_processes, on_main
 from aed_plugins.results import FoldResult, about, write_predictions, write_results
+from aed_plugins.tasks import Task, task_of
 from aed_plugins.training import TaggingBrain
 
 logger = logging.getLogger(__name__)
@@ -38,6 +41,9 @@ RUN_OPTIONS = (
 )
 
 
+Clips = Callable[[Sequence[int | str]], DynamicItemDataset]
+
+
 class CrossValidation:
     """Trains and tests a model on folds of a dataset, and sums the results up.
 
@@ -51,15 +57,21 @@ class CrossValidation:
     manifest : Manifest
         The clips.
     handed_in : mapping
-        What the dataset fixes in the file: `dataset`, its name, and `labels`, all labels in the
-        order of their indices.
+        What the dataset fixes in the file: `dataset`, its name; `labels`, all labels in the order
+        of their indices; `multi_label`, whether a clip may have several.
     data : mapping
         What the results say of the data: see `write_results`.
+    initial_model : str, optional
+        A run, or one of its folders or checkpoints, whose weights the training starts from.
+    threshold_metric : str
+        What thresholds are tuned for where a clip may have several labels.
 
     Attributes
     ----------
     output : Path
         The output folder.
+    task : Task
+        One label per clip or several.
     """
 
     def __init__(
@@ -68,11 +80,16 @@ class CrossValidation:
         manifest: Manifest,
         handed_in: Mapping[str, Any],
         data: Mapping[str, Any],
+        initial_model: str | None = None,
+        threshold_metric: str = "f1",
     ) -> None:
         self.output = Path(experiment.value("output_folder", **handed_in))
         self.manifest = manifest
         self.handed_in = handed_in
         self.data = data
+        self.initial_model = None if initial_model is None else InitialModel(initial_model)
+        self.threshold_metric = threshold_metric
+        self.task = self._new_task()
         options = experiment.run_options
         if options.debug:  # a trial of the machinery, always from the start
             self.output /= "debug"
@@ -81,6 +98,10 @@ class CrossValidation:
             named = options.overridden_args | {"debug_persistently"}
             options = replace(options, debug_persistently=True, overridden_args=named)
         self.experiment = replace(experiment, run_options=options)
+
+    def _new_task(self) -> Task:
+        labels, multi_label = self.handed_in["labels"], self.handed_in["multi_label"]
+        return task_of(labels, multi_label, self.threshold_metric)
 
     def run(self, plans: Sequence[FoldPlan]) -> dict[str, Any]:
         """Run every planned fold that is not finished, and write the results after each.
@@ -106,14 +127,14 @@ class CrossValidation:
         for plan in plans:
             finished = on_main(self._open_folder, plan)
             if finished and not self.experiment.run_options.test_only:
-                logger.info("fold %d is finished: %s", plan.test, self._folder(plan))
+                logger.info("%s is finished: %s", plan.name, self._folder(plan))
                 continue
             self._run_fold(plan)
             content = on_main(self._write_results, plan)
         return content or on_main(self._write_results, plans[-1])
 
     def _folder(self, plan: FoldPlan) -> Path:
-        return self.output / f"fold{plan.test}"
+        return self.output / plan.name
 
     def _for_fold(self, plan: FoldPlan) -> dict[str, Any]:
         return {**self.handed_in, "output_folder": str(self._folder(plan))}
@@ -139,6 +160,10 @@ class CrossValidation:
         folder = str(self._folder(plan))
         options = self.experiment.run_options
         run = {name: str(options[name]) for name in RUN_OPTIONS}
+        if self.initial_model is not None:
+            run["initial_model"] = self.initial_model.name_for(plan)
+        if self.task.recoverables():
+            run["threshold_metric"] = self.threshold_metric
         if not options.test_only:
             run["processes"] = str(number_of_processes())
         return {
@@ -148,17 +173,18 @@ class CrossValidation:
                 for key, value in leaves.items()
                 if "num_workers" not in key and key != "output_folder"
             },
-            "folds": {key: str(value) for key, value in asdict(plan).items()},
+            "folds": {key: json.dumps(value) for key, value in asdict(plan).items()},
             "run": run,
             "data": {"fingerprint": fingerprint(self.manifest)},
         }
 
     def _run_fold(self, plan: FoldPlan) -> None:
         """Train and test one fold, going on from its last checkpoint."""
+        self.task = self._new_task()  # thresholds are a fold's own
         if if_main_process():
             start_log(self._folder(plan))
         logger.info(about(self.data))
-        logger.info("test fold %d, validation %s, training %s", plan.test, plan.valid, plan.train)
+        logger.info("test %s, validation %s, training %s", plan.test, plan.valid, plan.train)
         brain, loader = self._built(plan)
         test_only = self.experiment.run_options.test_only
         trained = on_main(brain.trained_epochs)
@@ -168,63 +194,91 @@ class CrossValidation:
                 f"{self._folder(plan)}: --test_only expects a finished training, but {trained} of"
                 f" {epochs} epochs are trained: give the command without --test_only"
             )
+        if on_main(brain.checkpointer.find_checkpoint) is None:
+            if self.initial_model is not None:
+                self.initial_model.load(
+                    brain.tagger, plan, self.handed_in["dataset"], self.task.labels
+                )
+            else:
+                brain.fit_standardization(self._train_set(plan), **loader)
+        clips = self._clips(brain, loader)
         if not test_only:
-            train = self._clips(plan.train)
-            if on_main(brain.checkpointer.find_checkpoint) is None:
-                brain.fit_standardization(train, **loader)
             brain.fit(
                 brain.hparams.epoch_counter,
-                train,
-                self._clips(plan.valid) if plan.valid else None,
+                clips(plan.train),
+                clips(plan.valid) if plan.valid else None,
                 train_loader_kwargs={**loader, "shuffle": True},
                 valid_loader_kwargs=loader,
             )
-        brain.evaluate(self._clips([plan.test]), test_loader_kwargs=dict(loader))
+        brain.evaluate(clips([plan.test]), test_loader_kwargs=dict(loader))
         on_main(self._write_fold, brain, plan)
 
-    def _clips(self, folds: Sequence[int]) -> DynamicItemDataset:
-        return clips_of_folds(self.manifest, self.handed_in["labels"], folds)
+    def _train_set(self, plan: FoldPlan) -> DynamicItemDataset:
+        return clips_of_folds(self.manifest, self.task.target, plan.train)
+
+    def _clips(self, brain: TaggingBrain, loader: Mapping[str, Any]) -> Clips:
+        """Say how the clips of some folds are given to a brain: waveforms or kept embeddings."""
+        target = self.task.target
+        if not isinstance(brain, FrozenEncoderBrain):
+            return lambda folds: clips_of_folds(self.manifest, target, folds)
+        if brain.trained_epochs():  # the feature statistics are in the checkpoint
+            brain.checkpointer.recover_if_possible()
+        leaves = flattened(self.experiment.resolved(**self.handed_in))
+        settings = [f"{key}={leaves[key]}" for key in sorted(leaves) if _decides_embeddings(key)]
+        kept = on_main(
+            keep_embeddings,
+            brain.tagger,
+            self.manifest,
+            "\n".join(settings),
+            progress=not brain.noprogressbar,
+            **loader,
+        )
+        return lambda folds: embeddings_of_folds(self.manifest, kept, target, folds)
 
     def _built(self, plan: FoldPlan) -> tuple[TaggingBrain, dict[str, Any]]:
         """Build what the file describes; try what is built only later, while it can be named."""
         with self.experiment.named_mistakes():
-            hparams = self.experiment.build(**self._for_fold(plan))
-            brain = TaggingBrain(
-                modules=hparams["modules"],
+            hparams = self.experiment.build(**self._for_fold(plan)) | {"task": self.task}
+            epochs = hparams["epoch_counter"].limit
+            if epochs < 1:
+                raise ValueError("expected at least one epoch")
+            check_balance(hparams["balance"])
+            frozen = hparams["fine_tuning"].for_good(epochs)
+            if frozen and self.initial_model is None and hparams.get("pretrained") is None:
+                raise ValueError(
+                    "the encoder would stay frozen with random weights: give --pretrained,"
+                    " --initial_model or --frozen_epochs=0"
+                )
+            make = FrozenEncoderBrain if frozen else TaggingBrain
+            brain = make(
+                modules={"head": hparams["tagger"].head} if frozen else hparams["modules"],
                 opt_class=hparams["opt_class"],
                 hparams=hparams,
                 run_opts=self.experiment.run_options,
                 checkpointer=hparams["checkpointer"],
             )
-            if hparams["epoch_counter"].limit < 1:
-                raise ValueError("expected at least one epoch")
             np.random.SeedSequence(hparams["seed"])
             hparams["opt_class"]([torch.nn.Parameter(torch.zeros(1))])
-            DataLoader(self._clips(plan.train), **hparams["loader"])
+            DataLoader(self._train_set(plan), **hparams["loader"])
             return brain, hparams["loader"]
 
     def _write_fold(self, brain: TaggingBrain, plan: FoldPlan) -> None:
         predictions, rows = brain.predictions, brain.history.rows
         folder = self._folder(plan)
-        write_predictions(
-            folder / "predictions.csv", predictions, self.handed_in["labels"], plan.test
-        )
+        write_predictions(folder / "predictions.csv", predictions, self.task, plan.test)
         result = FoldResult(
             test_fold=plan.test,
-            valid_folds=plan.valid,
-            train_folds=plan.train,
+            valid_folds=list(plan.valid),
+            train_folds=list(plan.train),
             data_state=self.data["state"],
             clips=len(predictions.ids),
-            accuracy=accuracy(predictions),
-            macro_f1=macro_f1(predictions),
-            cross_entropy=cross_entropy(predictions),
+            figures=self.task.figures(predictions),
             epochs=len(rows),
             tested_epoch=brain.evaluated_epoch,
             seconds=sum(row["seconds"] for row in rows),
             processes=number_of_processes(),
             device=str(brain.device),
             precision=brain.precision,
-            confusion_matrix=confusion_matrix(predictions).tolist(),
             history=rows,
         )
         result.write(folder / "result.json")
@@ -232,17 +286,26 @@ class CrossValidation:
     def _write_results(self, plan: FoldPlan) -> dict[str, Any]:
         """Sum up the finished folds whose configuration is that of a plan but for the folds."""
         wanted = self._configuration(plan)
-        results = []
-        for path in self.output.glob("fold*/result.json"):
-            result = FoldResult.read(path)
+        results = {}
+        for path in self.output.glob("*/result.json"):
             configuration = json.loads(path.with_name("configuration.json").read_text("utf-8"))
             same = [configuration[part] == wanted[part] for part in ("hyperparameters", "data")]
             same += [configuration["run"][name] == wanted["run"][name] for name in RUN_OPTIONS]
             if all(same):
-                results.append(result)
-        results.sort(key=lambda result: result.test_fold)
+                results[path.parent.name] = FoldResult.read(path)
+        results = dict(sorted(results.items(), key=lambda item: str(item[1].test_fold).zfill(9)))
         name = f"{self.experiment.hparams_file.stem} on {self.handed_in['dataset']}"
-        return write_results(self.output, results, self.handed_in["labels"], name, self.data)
+        return write_results(self.output, results, self.task, name, self.data)
+
+
+def _decides_embeddings(key: str) -> bool:
+    return key.partition(".")[0] in {
+        "sample_rate",
+        "features",
+        "standardization",
+        "front_end",
+        "encoder",
+    }
 
 
 def _check_same(old: Mapping[str, Any], new: Mapping[str, Any], folder: Path) -> None:

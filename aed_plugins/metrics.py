@@ -1,7 +1,7 @@
-"""Figures over the clips of an evaluation set, from their predictions."""
+"""Figures over the clips of an evaluation set with one label per clip, from their predictions."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,20 +12,20 @@ SMALLEST_PROBABILITY = 1e-7
 
 
 class Predictions(NamedTuple):
-    """What a model said of the clips of an evaluation set, one label per clip.
+    """What a model said of the clips of an evaluation set.
 
     Attributes
     ----------
     ids : list of str
         Names of the clips.
     targets : ndarray
-        `(clip,)`, the right label's index.
+        `(clip,)`, the right label's index; where a clip may have several, `(clip, class)`, 0 or 1.
     probabilities : ndarray
-        `(clip, class)`, each row adding up to 1.
+        `(clip, class)`; with one label per clip, each row adds up to 1.
     """
 
     ids: list[str]
-    targets: npt.NDArray[np.int64]
+    targets: npt.NDArray[Any]
     probabilities: npt.NDArray[np.float64]
 
     @property

@@ -47,46 +47,48 @@ def draw_confusion_matrix(
 
 
 def draw_training_curves(
-    histories: Mapping[str, Sequence[Mapping[str, Any]]], title: str, path: Path
+    histories: Mapping[str, Sequence[Mapping[str, Any]]], figure: str, title: str, path: Path
 ) -> None:
-    """Draw loss and validation accuracy over the epochs, a line per run.
+    """Draw the loss and a validation figure over the epochs, a line per run.
 
     Parameters
     ----------
     histories : mapping of str to sequence of mapping
         The rows of `History` of each run, by the run's name.
+    figure : str
+        Name of the validation figure in the rows, without `valid_`.
     title : str
         What stands above.
     path : Path
         The PNG file.
     """
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    losses, accuracies = figure.subplots(1, 2)
+    picture = Figure(figsize=(10, 4), layout="constrained")
+    losses, shares = picture.subplots(1, 2)
     for number, (name, rows) in enumerate(histories.items()):
         colour = f"C{number % 10}"
         epochs = [row["epoch"] for row in rows]
         losses.plot(epochs, [row["train_loss"] for row in rows], color=colour, label=name)
         if rows and "valid_loss" in rows[0]:
             losses.plot(epochs, [row["valid_loss"] for row in rows], "--", color=colour)
-            shares = [100 * row["valid_accuracy"] for row in rows]
-            accuracies.plot(epochs, shares, "--", color=colour, label=name)
-    for axes in (losses, accuracies):
+            percents = [100 * row[f"valid_{figure}"] for row in rows]
+            shares.plot(epochs, percents, "--", color=colour, label=name)
+    for axes in (losses, shares):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     losses.set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, None))
     losses.set_title("training (line) and validation (dashed)", fontsize="medium")
     losses.legend(fontsize="small")
-    accuracies.set(xlabel="epoch", ylabel="validation accuracy in %", ylim=(0, 100))
-    if not accuracies.lines:
-        accuracies.text(
+    shares.set(xlabel="epoch", ylabel=f"validation {figure} in %", ylim=(0, 100))
+    if not shares.lines:
+        shares.text(
             0.5,
             0.5,
-            "trained without a validation fold",
+            "trained without validation clips",
             ha="center",
             va="center",
-            transform=accuracies.transAxes,
+            transform=shares.transAxes,
         )
-    figure.suptitle(title)
-    _save(figure, path)
+    picture.suptitle(title)
+    _save(picture, path)
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from aed_plugins.files import write_json, written_beside
 from aed_plugins.metrics import Predictions
-from aed_plugins.plots import draw_confusion_matrix, draw_training_curves
+from aed_plugins.tasks import Task
 
 VERSIONS_OF = ("aed-plugins", "speechbrain", "torch", "torchaudio", "numpy")
 
@@ -26,16 +26,16 @@ class FoldResult:
 
     Attributes
     ----------
-    test_fold : int
+    test_fold : int or str
         The fold that was tested.
-    valid_folds, train_folds : list of int
+    valid_folds, train_folds : list of int or str
         The folds that chose the checkpoint and that were trained on.
     data_state : str
         `complete`, `partial` or `demonstration`.
     clips : int
         Clips tested.
-    accuracy, macro_f1, cross_entropy : float
-        Over the clips of the test fold.
+    figures : dict
+        Over the clips of the test fold: what the task's `figures` gives.
     epochs, tested_epoch : int
         Epochs trained, and the one whose checkpoint was tested.
     seconds : float
@@ -44,27 +44,22 @@ class FoldResult:
         Number of processes.
     device, precision : str
         Where and in which precision.
-    confusion_matrix : list of list of int
-        Clips by right label (rows) and predicted label (columns).
     history : list of dict
         A row of figures per epoch.
     """
 
-    test_fold: int
-    valid_folds: list[int]
-    train_folds: list[int]
+    test_fold: int | str
+    valid_folds: list[int | str]
+    train_folds: list[int | str]
     data_state: str
     clips: int
-    accuracy: float
-    macro_f1: float
-    cross_entropy: float
+    figures: dict[str, Any]
     epochs: int
     tested_epoch: int
     seconds: float
     processes: int
     device: str
     precision: str
-    confusion_matrix: list[list[int]]
     history: list[dict[str, Any]]
 
     def write(self, path: Path) -> None:
@@ -77,10 +72,8 @@ class FoldResult:
         return cls(**json.loads(path.read_text(encoding="utf-8")))
 
 
-def write_predictions(
-    path: Path, predictions: Predictions, labels: Sequence[str], fold: int
-) -> None:
-    """Write a row per clip: name, fold, right label, predicted label, a probability per label.
+def write_predictions(path: Path, predictions: Predictions, task: Task, fold: int | str) -> None:
+    """Write a row per clip.
 
     Parameters
     ----------
@@ -88,103 +81,80 @@ def write_predictions(
         The CSV file.
     predictions : Predictions
         Of the clips of one fold.
-    labels : sequence of str
-        Names of the labels, in the order of their indices.
-    fold : int
+    task : Task
+        Its `rows` are written.
+    fold : int or str
         The fold.
     """
-    columns = (
-        predictions.ids,
-        predictions.targets,
-        predictions.predicted,
-        predictions.probabilities,
-    )
     with (
         written_beside(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
     ):
-        writer = csv.writer(file)
-        writer.writerow(["slice_file_name", "fold", "class", "predicted", *labels])
-        for name, target, predicted, probabilities in zip(*columns, strict=True):
-            shares = [f"{probability:.6f}" for probability in probabilities]
-            writer.writerow([name, fold, labels[target], labels[predicted], *shares])
+        csv.writer(file).writerows(task.rows(predictions, fold))
 
 
 def write_results(
     folder: Path,
-    results: Sequence[FoldResult],
-    labels: Sequence[str],
+    results: Mapping[str, FoldResult],
+    task: Task,
     name: str,
     data: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Write `results.json`, `predictions.csv` and the two pictures over the finished folds.
+    """Write `results.json`, `predictions.csv` and the pictures over the finished folds.
 
     Parameters
     ----------
     folder : Path
-        The output folder; each fold's `predictions.csv` is in `fold<n>` below it.
-    results : sequence of FoldResult
-        The finished folds.
-    labels : sequence of str
-        Names of the labels, in the order of their indices.
+        The output folder.
+    results : mapping of str to FoldResult
+        The finished folds, by the name of the folder below it that holds their `predictions.csv`.
+    task : Task
+        One label per clip or several.
     name : str
         What stands above the pictures.
     data : mapping
-        What there is to say of the data; its `state` is `complete`, `partial` or `demonstration`.
+        What there is to say of the data; its `state` is `complete`, `partial` or `demonstration`;
+        it counts `clips`, `expected_clips` and the `bad_clips` that were left out.
 
     Returns
     -------
     dict
         The content of `results.json`.
     """
-    matrix = np.sum([result.confusion_matrix for result in results], axis=0)
+    folds = []
+    for result in results.values():
+        common = asdict(result)
+        folds.append(common.pop("figures") | common)
     content = {
+        "name": name,
         "data": dict(data),
-        "labels": list(labels),
-        "accuracy": _mean_and_deviation([result.accuracy for result in results]),
-        "macro_f1": _mean_and_deviation([result.macro_f1 for result in results]),
-        "confusion_matrix": matrix.tolist(),
-        "folds": [asdict(result) for result in results],
+        "labels": task.labels,
+        **{key: _mean_and_deviation([fold[key] for fold in folds]) for key in task.averaged},
+        **task.together(folds),
+        "folds": folds,
         "versions": {"python": platform.python_version()} | {n: version(n) for n in VERSIONS_OF},
         "command": shlex.join(["python", *sys.argv]),
     }
     write_json(folder / "results.json", content)
     if data["state"] == "demonstration":
         (folder / "DEMONSTRATION.txt").write_text(about(data) + "\n", encoding="utf-8")
-    _join_predictions(folder, [result.test_fold for result in results])
-    mean = f"accuracy {100 * content['accuracy']['mean']:.1f} %"
+    _join_predictions(folder, list(results))
     state = "" if data["state"] == "complete" else f" ({data['state']} data)"
-    folds = "fold " + ", ".join(str(result.test_fold) for result in results)
-    draw_confusion_matrix(
-        matrix, labels, f"{name}{state}\n{folds}: {mean}", folder / "confusion_matrix.png"
-    )
-    histories = {f"test fold {result.test_fold}": result.history for result in results}
-    draw_training_curves(histories, f"{name}{state}", folder / "training_curve.png")
+    task.draw(folder, content, f"{name}{state}")
     return content
 
 
-def table(results: Mapping[str, Any]) -> str:
+def table(results: Mapping[str, Any], task: Task) -> str:
     """Lay the content of `results.json` out for reading.
 
     Parameters
     ----------
     results : mapping
         What `write_results` gave.
+    task : Task
+        One label per clip or several.
     """
-    lines = ["test fold  valid folds  clips  accuracy  macro-F1  epochs  seconds"]
-    for fold in results["folds"]:
-        valid = ",".join(map(str, fold["valid_folds"])) or "none"
-        lines.append(
-            f"{fold['test_fold']:>9}  {valid:>11}  {fold['clips']:>5}  {fold['accuracy']:>8.1%}"
-            f"  {fold['macro_f1']:>8.1%}  {fold['epochs']:>6}  {fold['seconds']:>7.0f}"
-        )
-    accuracy, f1 = results["accuracy"], results["macro_f1"]
-    lines.append(f"{'mean':>9}  {'':>11}  {'':>5}  {accuracy['mean']:>8.1%}  {f1['mean']:>8.1%}")
-    if accuracy["deviation"] is not None:
-        deviations = f"{accuracy['deviation']:>8.1%}  {f1['deviation']:>8.1%}"
-        lines.append(f"{'deviation':>9}  {'':>11}  {'':>5}  {deviations}")
-    lines.append(about(results["data"]))
-    return "\n".join(lines)
+    return "\n".join([*task.table(results), about(results["data"])])
 
 
 def about(data: Mapping[str, Any]) -> str:
@@ -205,23 +175,24 @@ def about(data: Mapping[str, Any]) -> str:
             text += " with published figures."
         case _:
             text = f"Complete data: {data['clips']} clips."
-    skipped = data["skipped_clips"]
-    return f"{text} {len(skipped)} bad clips were left out." if skipped else text
+    bad = data["bad_clips"]
+    return f"{text} {bad} bad clips were left out." if bad else text
 
 
-def _mean_and_deviation(values: Sequence[float]) -> dict[str, float | None]:
+def _mean_and_deviation(values: Sequence[float | None]) -> dict[str, float | None]:
     """Give the mean and the sample standard deviation, which one value has none of."""
-    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    return {"mean": float(np.mean(values)), "deviation": deviation}
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return {"mean": None, "deviation": None}
+    deviation = float(np.std(known, ddof=1)) if len(known) > 1 else None
+    return {"mean": float(np.mean(known)), "deviation": deviation}
 
 
-def _join_predictions(folder: Path, folds: Sequence[int]) -> None:
+def _join_predictions(folder: Path, folds: Sequence[str]) -> None:
     with (
         written_beside(folder / "predictions.csv") as temporary,
         temporary.open("w", encoding="utf-8") as joined,
     ):
         for number, fold in enumerate(folds):
-            header, *rows = (
-                (folder / f"fold{fold}/predictions.csv").read_text("utf-8").splitlines(True)
-            )
+            header, *rows = (folder / fold / "predictions.csv").read_text("utf-8").splitlines(True)
             joined.writelines(rows if number else [header, *rows])

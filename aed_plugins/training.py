@@ -17,48 +17,43 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from tqdm import tqdm
 
+from aed_plugins.balance import balanced_sampler, presence
 from aed_plugins.errors import InputError
 from aed_plugins.features import Standardization
 from aed_plugins.history import History
 from aed_plugins.interfaces import TaggerOutput
-from aed_plugins.metrics import Predictions, accuracy, cross_entropy, joined, macro_f1
+from aed_plugins.metrics import Predictions, joined
 from aed_plugins.processes import number_of_processes, on_main
 from aed_plugins.tagger import AudioTagger
+from aed_plugins.tasks import Task
 
 logger = logging.getLogger(__name__)
 DIVERGED = "the training diverged (a lower --lr may mend it)"
 
 
-def best_first(checkpoint: Checkpoint) -> tuple[float, float, float]:
-    """Rank checkpoints by validation accuracy, then by loss, then the earlier epoch."""
-    meta = checkpoint.meta
-    return (meta["valid_accuracy"], -meta["valid_loss"], -meta["epoch"])
-
-
 def _has_validation(checkpoint: Checkpoint) -> bool:
-    return "valid_accuracy" in checkpoint.meta
+    return "valid_loss" in checkpoint.meta
 
 
 def _ends_an_epoch(checkpoint: Checkpoint) -> bool:
     return "epoch" in checkpoint.meta
 
 
-def _line(row: dict[str, Any], epochs: int) -> str:
-    text = f"epoch {row['epoch']}/{epochs}: {row['seconds']:.0f} s, loss {row['train_loss']:.3f}"
-    if "valid_accuracy" in row:
-        text += f", validation loss {row['valid_loss']:.3f}, accuracy {row['valid_accuracy']:.1%}"
-    return text
+def collate(examples: list[dict[str, Any]]) -> PaddedBatch:
+    """Batch clips: what has a time axis is padded, the rest is stacked."""
+    return PaddedBatch(examples, padded_keys=["waveform", "embeddings"])
 
 
 class TaggingBrain(Brain):
-    """Trains and evaluates `modules["tagger"]`, one label per clip.
+    """Trains and evaluates a tagger.
 
-    Of the hparams it uses `seed`, `loss` (of clip logits and targets), `epoch_counter`,
-    `lr_scheduler` (called with the optimizer and `total_steps`, stepped with it), `train_loggers`.
+    Of the hparams it uses `seed`, `tagger`, `task` (a `Task`), `balance` (see `balance.py`),
+    `fine_tuning`, `epoch_counter`, `lr_scheduler` (called with the optimizer and `total_steps`,
+    stepped with it) and `train_loggers`. `modules` holds what is trained: `{"tagger": tagger}`.
 
-    A batch has `id`, `waveform` (padded) and `target` (the label's index). Random numbers are drawn
-    anew from the seed, the epoch and the step, so that a run which was interrupted goes on exactly
-    as it would have; on a GPU, as exactly as its sums in no fixed order allow.
+    A batch has `id`, `waveform` (padded) and `target` (the task's). Random numbers are drawn anew
+    from the seed, the epoch and the step, so that a run which was interrupted goes on exactly as it
+    would have; on a GPU, as exactly as its sums in no fixed order allow.
 
     Attributes
     ----------
@@ -76,18 +71,21 @@ class TaggingBrain(Brain):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.task: Task = self.hparams.task
+        self.tagger: AudioTagger = self.hparams.tagger.to(self.device)
         self.history = History()
-        self.checkpointer.add_recoverable("history", self.history)
+        for name, kept in {"history": self.history, **self.task.recoverables()}.items():
+            self.checkpointer.add_recoverable(name, kept)
         self._parts: list[Predictions] = []
+        self._class_weights: Tensor | None = None
         self._validates = False
         self._steps_per_epoch = 0
         self._epoch_started = 0.0
 
-    @property
-    def tagger(self) -> AudioTagger:
-        """The model itself, without the wrapper for several processes."""
-        tagger = self.modules["tagger"]
-        return tagger.module if isinstance(tagger, DistributedDataParallel) else tagger
+    def best_first(self, checkpoint: Checkpoint) -> tuple[float, float, float]:
+        """Rank checkpoints by the task's figure, then by validation loss, then earlier epoch."""
+        meta = checkpoint.meta
+        return (meta[f"valid_{self.task.best}"], -meta["valid_loss"], -meta["epoch"])
 
     def compute_forward(self, batch: PaddedBatch, stage: Stage) -> TaggerOutput:
         """Run the tagger on `batch.waveform`."""
@@ -102,10 +100,11 @@ class TaggingBrain(Brain):
         """Give the loss; in evaluation, keep the predictions."""
         logits = output.clip_logits.float()
         targets = batch.target.to(self.device)
-        if stage != Stage.TRAIN:
-            probabilities = logits.cpu().double().softmax(dim=-1).numpy()
-            self._parts.append(Predictions(list(batch.id), batch.target.numpy(), probabilities))
-        return self.hparams.loss(logits, targets)
+        if stage == Stage.TRAIN:
+            return self.task.loss(logits, targets, self._class_weights)
+        probabilities = self.task.probabilities(logits.cpu().double()).numpy()
+        self._parts.append(Predictions(list(batch.id), batch.target.numpy(), probabilities))
+        return self.task.loss(logits, targets, None)
 
     def fit_standardization(self, train_set: Dataset, **loader_kwargs: Any) -> None:
         """Set the tagger's feature statistics, if it has any, from the training set.
@@ -126,7 +125,7 @@ class TaggingBrain(Brain):
     def _fit_standardization(
         self, standardization: Standardization, train_set: Dataset, loader_kwargs: dict[str, Any]
     ) -> None:
-        loader = DataLoader(train_set, collate_fn=PaddedBatch, **loader_kwargs)
+        loader = DataLoader(train_set, collate_fn=collate, **loader_kwargs)
         bar = tqdm(loader, "feature statistics", disable=self.noprogressbar, dynamic_ncols=True)
         features = self.tagger.features
 
@@ -151,6 +150,7 @@ class TaggingBrain(Brain):
         """Make a loader; several processes share an evaluation set out, each clip once."""
         if stage != Stage.TRAIN and self.distributed_launch:
             loader_kwargs["sampler"] = range(self.rank, len(dataset), number_of_processes())  # type: ignore[arg-type]
+        loader_kwargs["collate_fn"] = collate
         return super().make_dataloader(dataset, stage, ckpt_prefix, **loader_kwargs)
 
     def fit(
@@ -163,7 +163,17 @@ class TaggingBrain(Brain):
         valid_loader_kwargs: dict[str, Any] | None = None,
     ) -> None:
         """Train on a dataset as `Brain.fit` does; the schedule is told the number of steps."""
-        loader = self.make_dataloader(train_set, Stage.TRAIN, **(train_loader_kwargs or {}))
+        train_loader_kwargs = dict(train_loader_kwargs or {})
+        if self.hparams.balance == "class_weights":
+            present = presence(train_set, self.task)
+            weights = self.task.class_weights(present.sum(0), len(present))
+            self._class_weights = weights.to(self.device)
+        if self.hparams.balance == "sampling":
+            del train_loader_kwargs["shuffle"]
+            train_loader_kwargs["sampler"] = balanced_sampler(
+                presence(train_set, self.task), self.hparams.seed
+            )
+        loader = self.make_dataloader(train_set, Stage.TRAIN, **train_loader_kwargs)
         if isinstance(self.train_sampler, DistributedSampler):
             self.train_sampler.seed = self.hparams.seed
         self._steps_per_epoch = len(loader) // self.grad_accumulation_factor
@@ -178,13 +188,21 @@ class TaggingBrain(Brain):
 
     def init_optimizers(self) -> None:
         """Make the optimizer and the schedule of its learning rate."""
-        super().init_optimizers()
+        self.optimizer = self.hparams.fine_tuning.optimizer(self.opt_class, self.tagger)
+        self.optimizers_dict = {"opt_class": self.optimizer}
+        self.checkpointer.add_recoverable("optimizer", self.optimizer)
         total_steps = max(1, self.hparams.epoch_counter.limit * self._steps_per_epoch)
         self.lr_scheduler = self.hparams.lr_scheduler(self.optimizer, total_steps=total_steps)
         self.checkpointer.add_recoverable("lr_scheduler", self.lr_scheduler)
 
     def _wrap_distributed(self) -> None:
-        """Wrap as SpeechBrain does, but on CPUs without SyncBatchNorm, which needs GPUs."""
+        """Wrap as SpeechBrain does, but on CPUs without SyncBatchNorm, which needs GPUs.
+
+        Called again when other parameters are trained: the wrapper asks what is when it is made.
+        """
+        for name, module in self.modules.items():
+            if isinstance(module, DistributedDataParallel):
+                self.modules[name] = module.module
         if not (self.distributed_launch and self.device_type == "cpu"):
             super()._wrap_distributed()
             return
@@ -199,6 +217,7 @@ class TaggingBrain(Brain):
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002  SpeechBrain's augmentation draws from it
         torch.manual_seed(seed)
+        self.hparams.fine_tuning.hold(self.tagger)
         return super().fit_batch(batch)
 
     def check_loss_isfinite(self, loss: Tensor) -> None:
@@ -221,6 +240,9 @@ class TaggingBrain(Brain):
         self._parts = []
         if stage == Stage.TRAIN:
             self._epoch_started = time.monotonic()
+            changed = self.hparams.fine_tuning.unfreeze(self.tagger, epoch or 1)
+            if changed and is_distributed_initialized():
+                self._wrap_distributed()
         elif is_distributed_initialized():
             # After its last step each process has batch norm statistics of its own.
             for buffer in self.tagger.buffers():
@@ -239,7 +261,7 @@ class TaggingBrain(Brain):
         if not np.isfinite(self.predictions.probabilities).all():
             raise InputError(f"{DIVERGED}: what it predicts is not finite")
         if stage == Stage.VALID:
-            self._end_epoch(epoch, self._figures())
+            self._end_epoch(epoch, self.task.watch(self.predictions))
 
     def _gathered(self) -> Predictions:
         parts = [self._parts]
@@ -247,13 +269,6 @@ class TaggingBrain(Brain):
             parts = [[] for _ in range(number_of_processes())]
             torch.distributed.all_gather_object(parts, self._parts)
         return joined(part for process in parts for part in process)
-
-    def _figures(self) -> dict[str, float]:
-        return {
-            "loss": cross_entropy(self.predictions),
-            "accuracy": accuracy(self.predictions),
-            "macro_f1": macro_f1(self.predictions),
-        }
 
     def _end_epoch(self, epoch: int | None, valid: dict[str, float]) -> None:
         """Write the epoch's row into history, checkpoint and logs."""
@@ -270,16 +285,24 @@ class TaggingBrain(Brain):
         self.history.rows.append(row)
         self.checkpointer.save_and_keep_only(
             meta=row,
-            importance_keys=[best_first] if valid else [],
+            importance_keys=[self.best_first] if valid else [],
             keep_recent=True,
             ckpt_predicate=_has_validation if valid else None,
             verbosity=logging.DEBUG,
         )
-        logger.info(_line(row, self.hparams.epoch_counter.limit))
+        logger.info(self._line(row))
         for train_logger in self.hparams.train_loggers:
             train_logger.log_stats(
                 {"epoch": epoch}, train_stats=train, valid_stats=valid or None, verbose=False
             )
+
+    def _line(self, row: dict[str, Any]) -> str:
+        text = f"epoch {row['epoch']}/{self.hparams.epoch_counter.limit}: {row['seconds']:.0f} s,"
+        text += f" loss {row['train_loss']:.3f}"
+        if "valid_loss" in row:
+            best = row[f"valid_{self.task.best}"]
+            text += f", validation loss {row['valid_loss']:.3f}, {self.task.best} {best:.1%}"
+        return text
 
     def trained_epochs(self) -> int:
         """Tell how many epochs the last checkpoint has seen to their end."""
@@ -290,7 +313,7 @@ class TaggingBrain(Brain):
         """Load the best checkpoint by validation; without validation, the last."""
         last = self.checkpointer.find_checkpoint(ckpt_predicate=_ends_an_epoch)
         best = self.checkpointer.find_checkpoint(
-            importance_key=best_first, ckpt_predicate=_has_validation
+            importance_key=self.best_first, ckpt_predicate=_has_validation
         )
         tested = best or last
         self.checkpointer.load_checkpoint(tested)

@@ -9,6 +9,7 @@ import pytest
 import speechbrain  # noqa: F401  what it leaves in sys.modules is dealt with below
 from speechbrain.utils.importutils import LazyModule
 
+from aed_plugins.audioset_demo import build_audioset_demonstration
 from aed_plugins.demo import build_demonstration
 
 # hypothesis asks every imported module for its file; SpeechBrain's stand-ins for old names of its
@@ -18,6 +19,7 @@ for name in [name for name, module in sys.modules.items() if isinstance(module, 
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE = ROOT / "recipes/urbansound/train.py"
+AUDIOSET_RECIPE = ROOT / "recipes/audioset/train.py"
 # A network and a training small enough for a test; the rest is what hparams/ says.
 TINY = ("--encoder={width: 0.0625}", "--number_of_epochs=2", "--batch_size=8", "--noprogressbar")
 
@@ -29,19 +31,27 @@ def corpus(tmp_path_factory):
     return build_demonstration(folder, folds=3, recordings=1, slices=1, sample_rate=8000)
 
 
-class Recipe:
-    """The recipe on the tiny corpus, in a folder of its own."""
+@pytest.fixture(scope="session")
+def audioset_corpus(tmp_path_factory):
+    """Sixty synthesised clips of 10 s in AudioSet's layout, 8 kHz."""
+    folder = tmp_path_factory.mktemp("data") / "audioset"
+    return build_audioset_demonstration(folder, train=40, evaluation=20, sample_rate=8000)
 
-    def __init__(self, folder, corpus):
+
+class Recipe:
+    """A recipe on its tiny corpus, in a folder of its own."""
+
+    def __init__(self, folder, program, options):
         self.folder = folder
-        self.options = (*TINY, f"--data_folder={corpus}", "--test_folds=[3]", "--output_folder=out")
+        self.program = program
+        self.options = (*TINY, "--output_folder=out", *options)
         self.environment = os.environ | {"OMP_NUM_THREADS": "1"}
 
     def arguments(self, *overrides, hparams="resnet_dilated"):
         """Give the command line after `python`; overrides replace the usual options."""
         given = {override.split("=")[0] for override in overrides}
         options = [option for option in self.options if option.split("=")[0] not in given]
-        return [str(RECIPE), str(ROOT / f"hparams/{hparams}.yaml"), *options, *overrides]
+        return [str(self.program), str(ROOT / f"hparams/{hparams}.yaml"), *options, *overrides]
 
     def python(self, *arguments, check=None):
         """Run Python to its end; check its status if one is given."""
@@ -66,4 +76,9 @@ class Recipe:
 
 @pytest.fixture
 def recipe(tmp_path, corpus):
-    return Recipe(tmp_path, corpus)
+    return Recipe(tmp_path, RECIPE, (f"--data_folder={corpus}", "--test_folds=[3]"))
+
+
+@pytest.fixture
+def audioset(tmp_path, audioset_corpus):
+    return Recipe(tmp_path, AUDIOSET_RECIPE, (f"--data_folder={audioset_corpus}",))

@@ -1,8 +1,9 @@
 import pytest
 
 from aed_plugins.results import about, table
+from aed_plugins.tasks import SingleLabel
 
-PARTIAL = {"state": "partial", "clips": 2148, "expected_clips": 8732, "skipped_clips": {}}
+PARTIAL = {"state": "partial", "clips": 2148, "expected_clips": 8732, "bad_clips": 0}
 
 
 @pytest.mark.parametrize(
@@ -10,7 +11,7 @@ PARTIAL = {"state": "partial", "clips": 2148, "expected_clips": 8732, "skipped_c
     [
         (PARTIAL, "PARTIAL DATA: 2148 of 8732 clips; not comparable with published figures."),
         (
-            PARTIAL | {"clips": 8730, "skipped_clips": {"a.wav": "empty", "b.wav": "empty"}},
+            PARTIAL | {"clips": 8730, "bad_clips": 2},
             "PARTIAL DATA: 8730 of 8732 clips; not comparable with published figures. 2 bad clips",
         ),
         (PARTIAL | {"state": "complete", "clips": 8732}, "Complete data: 8732 clips."),
@@ -29,7 +30,8 @@ def test_the_table_has_a_row_per_fold_and_says_how_they_spread():
             "accuracy": {"mean": 0.488, "deviation": 0.045},
             "macro_f1": {"mean": 0.509, "deviation": 0.026},
             "data": PARTIAL,
-        }
+        },
+        SingleLabel(["siren"]),
     ).splitlines()
     assert lines[1].split() == ["2", "none", "888", "53.5%", "50.0%", "15", "504"]
     assert lines[2].split() == ["mean", "48.8%", "50.9%"]

@@ -99,9 +99,9 @@ def test_all_folds_give_mean_deviation_and_the_summed_matrix(recipe, tmp_path):
     assert len((tmp_path / "out/predictions.csv").read_text().splitlines()) == 31
 
 
-def kill_after_a_checkpoint(recipe, overrides, seconds):
+def kill_after_a_checkpoint(recipe, overrides, seconds, fold="fold3"):
     """Start a run and kill it so many seconds after its first new checkpoint."""
-    save = recipe.folder / "out/fold3/save"
+    save = recipe.folder / f"out/{fold}/save"
     known = set(save.glob("CKPT*"))
     process = subprocess.Popen(
         [sys.executable, *recipe.arguments(*overrides)],
@@ -175,12 +175,6 @@ def test_debug_runs_with_several_processes(recipe, tmp_path):
     recipe("--debug", "--device=cpu", launcher=TORCHRUN, check=0)
     content = json.loads((tmp_path / "out/debug/results.json").read_text())
     assert content["folds"][0]["processes"] == 2
-
-
-@pytest.mark.parametrize("hparams", ["resnet_plain", "resnet_paper"])
-def test_every_hyperparameter_file_runs(recipe, hparams):
-    done = recipe(hparams=hparams, check=0)
-    assert "epoch 2/2" in done.stdout
 
 
 def test_training_in_bf16_runs(recipe, tmp_path):

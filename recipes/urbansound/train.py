@@ -32,6 +32,7 @@ class Options:
     train_folds: Sequence[int] | None = None  # all others
     allow_partial: bool = False  # go on when clips are missing
     skip_bad_clips: bool = False  # leave out clips that cannot be read
+    initial_model: str | None = None  # a trained run whose weights to start from
 
 
 def main(arguments: list[str]) -> None:
@@ -41,7 +42,7 @@ def main(arguments: list[str]) -> None:
     options = experiment.options
     folder = on_main(find_data, options.data_folder)
     dataset = "urbansound_demonstration" if is_demonstration(folder) else "urbansound"
-    handed_in = {"dataset": dataset, "labels": list(LABELS)}
+    handed_in = {"dataset": dataset, "labels": list(LABELS), "multi_label": False}
     data = on_main(
         prepare,
         folder,
@@ -54,10 +55,12 @@ def main(arguments: list[str]) -> None:
         plan_folds, data.folds, options.test_folds, options.valid_folds, options.train_folds
     )
     manifest = read_manifest(data.manifest)
-    cross_validation = CrossValidation(experiment, manifest, handed_in, data.summary())
+    cross_validation = CrossValidation(
+        experiment, manifest, handed_in, data.summary(), options.initial_model
+    )
     results = cross_validation.run(plans)
     if if_main_process():
-        print(table(results))
+        print(table(results, cross_validation.task))
         print("\nlook at:", *(cross_validation.output / name for name in FILES), sep="\n  ")
 
 

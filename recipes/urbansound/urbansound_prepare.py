@@ -69,7 +69,8 @@ class Prepared:
 
     def summary(self) -> dict[str, Any]:
         """Give what the results say of the data."""
-        return {key: value for key, value in asdict(self).items() if key != "manifest"}
+        said = {key: value for key, value in asdict(self).items() if key != "manifest"}
+        return said | {"bad_clips": len(self.skipped_clips)}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,122 @@
+"""Transfer learning: which stations are trained in which epoch, and how fast.
+
+The source for unfreezing from the last stage to the first: Howard and Ruder, "Universal Language
+Model Fine-tuning for Text Classification" (ACL 2018), gradual unfreezing and discriminative
+learning rates.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+
+from aed_plugins.tagger import AudioTagger
+
+
+class FineTuning:
+    """Freezes the encoder (and what is before it), for good or for a while.
+
+    A frozen station gets no gradient, and its batch norm and dropout work as in inference.
+
+    Parameters
+    ----------
+    frozen_epochs : int
+        Epochs in which the head alone is trained; as many as there are, or more, freeze for good.
+    epochs_per_stage : int
+        After that, epochs between the unfreezing of one of the encoder's stages and of the one
+        before it, from the last to the first; 0 unfreezes all at once. The front-end counts as the
+        first stage.
+    encoder_lr : float, optional
+        Learning rate of the front-end and the encoder; by default the head's.
+
+    Raises
+    ------
+    ValueError
+        If a number is negative.
+
+    Examples
+    --------
+    >>> FineTuning(frozen_epochs=3, epochs_per_stage=2).unfrozen_stages(epoch=6, stages=5)
+    2
+    >>> FineTuning().unfrozen_stages(epoch=1, stages=5)
+    5
+    """
+
+    def __init__(
+        self, frozen_epochs: int = 0, epochs_per_stage: int = 0, encoder_lr: float | None = None
+    ) -> None:
+        numbers = {"frozen_epochs": frozen_epochs, "epochs_per_stage": epochs_per_stage}
+        for name, number in (numbers | {"encoder_lr": encoder_lr or 0.0}).items():
+            if number < 0:
+                raise ValueError(f"{name} must not be negative, got {number}")
+        self.frozen_epochs = frozen_epochs
+        self.epochs_per_stage = epochs_per_stage
+        self.encoder_lr = encoder_lr
+
+    def for_good(self, epochs: int) -> bool:
+        """Tell whether the encoder stays frozen in a training of so many epochs."""
+        return self.frozen_epochs >= epochs
+
+    def unfrozen_stages(self, epoch: int, stages: int) -> int:
+        """Tell how many of the last stages are trained in an epoch (counted from 1)."""
+        if epoch <= self.frozen_epochs:
+            return 0
+        if self.epochs_per_stage == 0:
+            return stages
+        return min(stages, 1 + (epoch - self.frozen_epochs - 1) // self.epochs_per_stage)
+
+    def unfreeze(self, tagger: AudioTagger, epoch: int) -> bool:
+        """Choose what is trained in an epoch.
+
+        Parameters
+        ----------
+        tagger : AudioTagger
+            Its front-end and encoder are frozen or not; the head never is.
+        epoch : int
+            Counted from 1.
+
+        Returns
+        -------
+        bool
+            Whether what is trained has changed.
+        """
+        stages = _stages(tagger)
+        frozen = len(stages) - self.unfrozen_stages(epoch, len(stages))
+        changed = False
+        for number, stage in enumerate(stages):
+            for parameter in stage.parameters():
+                changed |= parameter.requires_grad != (number >= frozen)
+                parameter.requires_grad = number >= frozen
+        return changed
+
+    def hold(self, tagger: AudioTagger) -> None:
+        """Keep frozen stages in evaluation mode, which `tagger.train()` has ended."""
+        for stage in _stages(tagger):
+            if not any(parameter.requires_grad for parameter in stage.parameters()):
+                stage.eval()
+
+    def optimizer(
+        self, opt_class: Callable[[Iterable[dict[str, Any]]], Optimizer], tagger: AudioTagger
+    ) -> Optimizer:
+        """Make the optimizer: the head's parameters first, then those before it.
+
+        Parameters
+        ----------
+        opt_class : callable
+            Makes an optimizer of parameter groups.
+        tagger : AudioTagger
+            Whose parameters are trained.
+        """
+        before = [p for stage in _stages(tagger) for p in stage.parameters()]
+        body: dict[str, Any] = {"params": before}
+        if self.encoder_lr is not None:
+            body["lr"] = self.encoder_lr
+        groups = [{"params": list(tagger.head.parameters())}, body]
+        return opt_class([group for group in groups if group["params"]])
+
+
+def _stages(tagger: AudioTagger) -> list[nn.Module]:
+    """List the parts before the head that have parameters, from the input to the output."""
+    front_end = [tagger.front_end] if list(tagger.front_end.parameters()) else []
+    return [*front_end, *tagger.encoder.stages()]

@@ -1,0 +1,344 @@
+"""Preparation of AudioSet: what is there, decoded once, listed in a manifest.
+
+Source: Gemmeke et al., "Audio Set: An ontology and human-labeled dataset for audio events", ICASSP
+2017; https://research.google.com/audioset; lists CC BY 4.0, ontology CC BY-SA 4.0. The folder holds
+`class_labels_indices.csv`, `ontology.json`, segment lists such as `balanced_train_segments.csv` and
+`eval_segments.csv`, and in `audio` the clips, named as any of the common downloaders names them
+(audioset_clips.py). The lists name moments of YouTube videos, of which many are gone, so missing
+clips are counted and never stop a run.
+
+Clips are the segments. A clip more than half a second shorter than its segment is used and listed
+in the report; so is one more than a second longer, of which the segment's length is used from its
+start. Only a file that is named by the id alone and reaches the segment's end is taken for the
+whole video, and the segment is cut out of it.
+
+Clips are packed in shards of some 850, in practice under 1000, assigned by a hash of the clip's id.
+How many shards a list has depends on its rows, not on what is there, so that a clip that comes
+later has one shard made anew.
+
+What the layout costs at two million clips of 10 s at 16 kHz, from measurements with 50,000 and
+100,000: 640 GB in 2400 shards, as many indexes of 0.5 GB together, and a manifest of 0.4 GB. A
+preparation holds 1.8 kB a clip, 3.6 GB, and one shard of 270 MB; where it finds nothing new it
+takes 0.1 ms a clip, 4 minutes. To read the manifest takes 20 s and 1.6 GB in each process.
+"""
+
+import hashlib
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from audioset_clips import File, Fit, find_clips
+from audioset_lists import FOLDS, Segment, read_lists, share
+from audioset_report import Account
+
+from aed_plugins.audioset_demo import build_audioset_demonstration
+from aed_plugins.demo import DEMONSTRATION_MARK
+from aed_plugins.errors import InputError, first_few
+from aed_plugins.files import written_beside
+from aed_plugins.ontology import PAPER_CLASSES, Ontology, read_ontology
+from aed_plugins.packing import Clip, Source, pack
+
+LABELS = "class_labels_indices.csv"
+ONTOLOGY = "ontology.json"
+USUAL_LISTS = {
+    "train": ("balanced_train_segments.csv", "train_segments.csv"),
+    "valid": (),
+    "eval": ("eval_segments.csv",),
+}
+DEFAULT_FOLDER = Path("data/AudioSet")
+DEMONSTRATION_FOLDER = Path("data/AudioSet_demonstration")
+PER_SHARD = 850  # on average; of 1000 clips at most, were they not assigned by a hash
+SHORTER = 0.5  # seconds by which a clip may differ from its segment before it is listed
+LONGER = 1.0
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What of AudioSet is prepared. Files are named from the data folder, or in full."""
+
+    train_segments: str | Sequence[str] | None = None  # one list or several; see USUAL_LISTS
+    eval_segments: str | Sequence[str] | None = None
+    valid_segments: str | Sequence[str] | None = None  # none: valid_share of the training videos
+    valid_share: float = 0.1  # 0 for no validation
+    classes: str | Sequence[str] = PAPER_CLASSES  # names or MIDs
+    ontology: str | None = None  # by default ontology.json, where there is one
+    audio_folder: str | None = None  # by default audio
+    negatives: str = "keep"  # or "drop": what becomes of clips with none of the classes
+    skip_bad_clips: bool = False  # leave out clips that cannot be read
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a preparation found.
+
+    Attributes
+    ----------
+    manifest : Path
+        The JSON manifest; its folds are `train`, `valid` and `eval`.
+    labels : list of str
+        The chosen classes, in the order of choice.
+    folds : list of str
+        Folds that have clips.
+    state : {"complete", "partial", "demonstration"}
+        Whether every listed clip is there.
+    clips : dict of str to int
+        Usable clips of each fold.
+    expected_clips : int
+        Segments that are wanted.
+    positives : dict
+        By class, and by fold, how many usable clips have it.
+    problems : dict of str to int
+        How many clips are missing, unreadable, bad, shorter or longer than their segments.
+    report : Path
+        `missing.json`, which names these clips, and counts them by list and class.
+    warnings : list of str
+        What a user should know, one line each.
+    """
+
+    manifest: Path
+    labels: list[str]
+    folds: list[str]
+    state: str
+    clips: dict[str, int]
+    expected_clips: int
+    positives: dict[str, dict[str, int]]
+    problems: dict[str, int]
+    report: Path
+    warnings: list[str] = field(default_factory=list)
+
+    def summary(self) -> dict[str, Any]:
+        """Give what the results say of the data."""
+        return {
+            **vars(self),
+            "manifest": str(self.manifest),
+            "report": str(self.report),
+            "clips": sum(self.clips.values()),
+            "clips_by_fold": self.clips,
+            "bad_clips": self.problems["bad"],
+        }
+
+
+def find_data(data_folder: str | None) -> Path:
+    """Find the data; where none is named or there, build the demonstration corpus.
+
+    Parameters
+    ----------
+    data_folder : str, optional
+        The folder that holds the lists, and `audio`.
+
+    Raises
+    ------
+    InputError
+        If the folder that was named is missing, or does not hold the lists.
+    """
+    if data_folder is None and not DEFAULT_FOLDER.exists():
+        print(f"no {DEFAULT_FOLDER}: this is a DEMONSTRATION with synthesised sounds")
+        return build_audioset_demonstration(DEMONSTRATION_FOLDER)
+    folder = DEFAULT_FOLDER if data_folder is None else Path(str(data_folder))
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; --data_folder names the one of AudioSet")
+    if not (folder / LABELS).is_file():
+        raise InputError(
+            f"{folder}: expected {LABELS} in it, found none; it comes with AudioSet's segment"
+            " lists, https://research.google.com/audioset/download.html"
+        )
+    return folder
+
+
+def is_demonstration(folder: Path) -> bool:
+    """Tell whether a folder holds the demonstration corpus."""
+    return (folder / DEMONSTRATION_MARK).is_file()
+
+
+def prepare(
+    folder: Path,
+    prepared_folder: str | None,
+    sample_rate: int,
+    selection: Selection = Selection(),
+) -> Prepared:
+    """Find the clips that the lists name, decode what is new, write manifest and report.
+
+    Parameters
+    ----------
+    folder : Path
+        The dataset's folder.
+    prepared_folder : str, optional
+        Where decoded audio and manifest are kept; by default a folder in `data/prepared`.
+    sample_rate : int
+        The rate to decode to, in hertz.
+    selection : Selection
+        What is wanted.
+
+    Raises
+    ------
+    InputError
+        If a list is malformed, a class unknown, a clip unreadable, or if training or evaluation
+        have no clip at all, or none of a class.
+    """
+    _check(selection)
+    audio = _named(folder, selection.audio_folder or "audio")
+    if not audio.is_dir():
+        raise InputError(f"{audio}: no such folder; --audio_folder names the one of the clips")
+    kept = Path(prepared_folder) if prepared_folder else _default_prepared_folder(folder, audio)
+    ontology, warnings = _ontology(folder, selection)
+    chosen = ontology.choose(selection.classes)
+    labels = {mid: ontology.names[mid] for mid in chosen}
+    listed, shards = _wanted(folder, selection, ontology, chosen)
+    found = find_clips(audio, listed)
+    sources = {c: Source(found.files[c].path, shards[c]) for c in listed if c in found.files}
+    packed = pack(sources, kept, sample_rate)
+    clips, odd = _cut_to_segments(listed, found.files, packed.clips, sample_rate)
+    account = Account(listed, found, packed, odd, list(labels.values()))
+    report = kept / "missing.json"
+    account.write(report, {name: _counted(ontology, mid) for mid, name in labels.items()})
+    if packed.bad and not selection.skip_bad_clips:
+        raise InputError(
+            f"{len(packed.bad)} of {len(sources)} clips cannot be used:"
+            f" {first_few(list(packed.bad.values()), shown=1)}; all of them: {report};"
+            " mend or delete them, or give --skip_bad_clips=True to leave them out"
+        )
+    warnings += account.check(audio)
+    for warning in warnings:
+        print(f"warning: {warning}")
+    manifest = kept / str(sample_rate) / f"manifest-{_tag(selection)}.json"
+    _write_manifest(manifest, clips, listed, list(labels.values()))
+    return Prepared(
+        manifest=manifest,
+        labels=list(labels.values()),
+        folds=list(account.used),
+        state=_state(is_demonstration(folder), complete=len(clips) == len(listed)),
+        clips=account.used,
+        expected_clips=len(listed),
+        positives=account.positives,
+        problems=account.problems,
+        report=report,
+        warnings=warnings,
+    )
+
+
+def _check(selection: Selection) -> None:
+    if selection.negatives not in {"keep", "drop"}:
+        raise InputError(f"--negatives: expected keep or drop, got {selection.negatives!r}")
+    value = selection.valid_share
+    if not isinstance(value, (int, float)) or not 0 <= value < 1:
+        raise InputError(f"--valid_share: expected a share from 0 to below 1, got {value!r}")
+
+
+def _named(folder: Path, name: str) -> Path:
+    """Find what a user named from the data folder, or else from the working one."""
+    inside = folder / str(name)
+    return inside if inside.exists() else Path(str(name))
+
+
+def _ontology(folder: Path, selection: Selection) -> tuple[Ontology, list[str]]:
+    if selection.ontology is not None:
+        return read_ontology(folder / LABELS, _named(folder, selection.ontology)), []
+    if (folder / ONTOLOGY).is_file():
+        return read_ontology(folder / LABELS, folder / ONTOLOGY), []
+    lacking = (
+        f"{folder}: no {ONTOLOGY}, so labels count for themselves alone and baby cry is not crying;"
+        " https://github.com/audioset/ontology has it, --ontology names one elsewhere"
+    )
+    return read_ontology(folder / LABELS, None), [lacking]
+
+
+def _wanted(
+    folder: Path, selection: Selection, ontology: Ontology, chosen: list[str]
+) -> tuple[dict[str, Segment], dict[str, str]]:
+    """Give the segments that are wanted, and the shard of each, by clip id."""
+    lists = {fold: list(_lists(folder, selection, fold)) for fold in FOLDS}
+    places = {mid: tuple(ontology.counted_for(mid, chosen)) for mid in ontology.names}
+    listed = read_lists(lists, places, 0 if lists["valid"] else selection.valid_share)
+    rows = Counter(segment.list_name for segment in listed.values())
+    tag = ""
+    if selection.negatives == "drop":
+        # The shards hold other clips than those of other classes, and a run may be using these.
+        tag = f"-{hashlib.sha256(' '.join(sorted(chosen)).encode()).hexdigest()[:8]}"
+        listed = {clip: segment for clip, segment in listed.items() if segment.classes}
+    return listed, {
+        clip: f"{segment.list_name}{tag}-{_shard_number(clip, rows[segment.list_name]):04d}"
+        for clip, segment in listed.items()
+    }
+
+
+def _lists(folder: Path, selection: Selection, fold: str) -> Iterator[Path]:
+    given = getattr(selection, f"{fold}_segments")
+    if given:
+        names = [given] if isinstance(given, str) else given
+        yield from (_named(folder, name) for name in names)
+    elif USUAL_LISTS[fold]:
+        usual = [folder / name for name in USUAL_LISTS[fold]]
+        yield next((path for path in usual if path.is_file()), usual[0])
+
+
+def _shard_number(clip: str, rows: int) -> int:
+    return 0 if rows <= 1000 else int(share(clip) * math.ceil(rows / PER_SHARD))
+
+
+def _cut_to_segments(
+    listed: Mapping[str, Segment],
+    files: Mapping[str, File],
+    packed: Mapping[str, Clip],
+    sample_rate: int,
+) -> tuple[dict[str, Clip], dict[str, dict[str, Any]]]:
+    """Give where each clip's segment is, and the clips that are shorter or longer than it."""
+    clips: dict[str, Clip] = {}
+    odd: dict[str, dict[str, Any]] = {}
+    for name, clip in packed.items():
+        segment, file = listed[name], files[name]
+        wanted, there = segment.end - segment.start, clip.samples / sample_rate
+        clips[name] = clip
+        if there < wanted - SHORTER:
+            odd[name] = {"is": "shorter"}
+        elif there > wanted + LONGER:
+            whole = file.fit is Fit.VIDEO and there >= segment.end - SHORTER
+            skipped = round(segment.start * sample_rate) if whole else 0
+            samples = min(round(wanted * sample_rate), clip.samples - skipped)
+            clips[name] = Clip(clip.file, clip.start + skipped, samples)
+            odd[name] = {"is": "longer", "used_from": segment.start if whole else 0.0}
+        if name in odd:
+            odd[name] |= {"seconds": round(there, 3), "segment": wanted, "file": file.path}
+    return clips, odd
+
+
+def _counted(ontology: Ontology, chosen: str) -> list[str]:
+    """Name the other labels that count for a class."""
+    others = (mid for mid in ontology.tagged if mid != chosen)
+    return [ontology.names[mid] for mid in others if ontology.counted_for(mid, [chosen])]
+
+
+def _write_manifest(
+    path: Path, clips: Mapping[str, Clip], listed: Mapping[str, Segment], labels: list[str]
+) -> None:
+    """Write a line a clip: two million of them as one text would fill the memory."""
+    with written_beside(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.write("{")
+        for number, (name, clip) in enumerate(clips.items()):
+            names = [labels[place] for place in listed[name].classes]
+            entry = {**clip._asdict(), "labels": names, "fold": listed[name].fold}
+            text = json.dumps(entry, ensure_ascii=False)
+            file.write(f"{',' if number else ''}\n{json.dumps(name)}: {text}")
+        file.write("\n}\n")
+
+
+def _tag(selection: Selection) -> str:
+    """Give each selection its own manifest, for runs beside one another."""
+    values = [str(getattr(selection, item.name)) for item in fields(Selection)]
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:8]
+
+
+def _state(demonstration: bool, complete: bool) -> str:
+    if demonstration:
+        return "demonstration"
+    return "complete" if complete else "partial"
+
+
+def _default_prepared_folder(folder: Path, audio: Path) -> Path:
+    places = f"{folder.resolve()} {audio.resolve()}"
+    return (
+        Path("data/prepared") / f"{folder.name}-{hashlib.sha256(places.encode()).hexdigest()[:8]}"
+    )

@@ -1,0 +1,60 @@
+"""Train and judge a model on AudioSet, several labels per clip.
+
+    python recipes/audioset/train.py hparams/mobilenet_transfer.yaml [--option=value ...]
+
+README.md beside this file lists the options, the files that a run leaves and our figures.
+"""
+
+from dataclasses import dataclass
+
+from audioset_prepare import Selection, find_data, is_demonstration, prepare
+from speechbrain.utils.distributed import if_main_process
+
+from aed_plugins.crossvalidation import CrossValidation
+from aed_plugins.experiment import join_processes, parse, run
+from aed_plugins.folds import FoldPlan
+from aed_plugins.manifest import read_manifest
+from aed_plugins.processes import on_main
+from aed_plugins.results import table
+
+FILES = ("per_class.png", "training_curve.png", "results.json", "predictions.csv")
+
+
+@dataclass(frozen=True)
+class Options(Selection):
+    """What a run on AudioSet can choose, besides what is in the hyperparameter file."""
+
+    data_folder: str | None = None  # data/AudioSet, or a demonstration corpus if there is none
+    prepared_folder: str | None = None  # decoded audio; by default a folder in data/prepared
+    threshold_metric: str = "f1"  # what the classes' thresholds are tuned for on validation clips
+    initial_model: str | None = None  # a trained run whose weights to start from
+
+
+def main(arguments: list[str]) -> None:
+    """Prepare the data, train, judge, print the table."""
+    experiment = parse(arguments, Options)
+    join_processes(experiment.run_options)
+    options = experiment.options
+    folder = on_main(find_data, options.data_folder)
+    dataset = "audioset_demonstration" if is_demonstration(folder) else "audioset"
+    handed_in = {"dataset": dataset, "labels": [], "multi_label": True}
+    sample_rate = experiment.value("sample_rate", **handed_in)
+    data = on_main(prepare, folder, options.prepared_folder, sample_rate, options)
+    handed_in["labels"] = data.labels
+    run_ = CrossValidation(
+        experiment,
+        read_manifest(data.manifest),
+        handed_in,
+        data.summary(),
+        options.initial_model,
+        options.threshold_metric,
+    )
+    valid = ["valid"] if "valid" in data.folds else []
+    results = run_.run([FoldPlan("eval", valid, ["train"])])
+    if if_main_process():
+        print(table(results, run_.task))
+        print("\nlook at:", *(run_.output / name for name in FILES), sep="\n  ")
+
+
+if __name__ == "__main__":
+    run(main)

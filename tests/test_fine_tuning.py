@@ -1,0 +1,98 @@
+import pytest
+import torch
+from torch import nn
+
+from aed_plugins.encoders import ResNet
+from aed_plugins.features import LogMel
+from aed_plugins.fine_tuning import FineTuning
+from aed_plugins.frontends import DilatedFrontEnd
+from aed_plugins.heads import DNNHead
+from aed_plugins.tagger import AudioTagger
+
+STAGES = ["front_end", "conv1", "bn1", "layer1", "layer2", "layer3", "layer4"]
+
+
+@pytest.fixture
+def tagger():
+    return AudioTagger(
+        LogMel(), nn.Identity(), DilatedFrontEnd(), ResNet(16, width=0.0625), DNNHead(32, 3)
+    )
+
+
+def trained(tagger):
+    """Name the stages of which every parameter is trained; none may be trained in part."""
+    parts = [tagger.front_end, *tagger.encoder.stages()]
+    names = []
+    for name, part in zip(STAGES, parts, strict=True):
+        wanted = {parameter.requires_grad for parameter in part.parameters()}
+        assert len(wanted) == 1
+        names += [name] if wanted == {True} else []
+    return names
+
+
+@pytest.mark.parametrize(
+    ("settings", "by_epoch"),
+    [
+        ({}, {1: STAGES, 9: STAGES}),
+        ({"frozen_epochs": 2}, {1: [], 2: [], 3: STAGES}),
+        (
+            {"frozen_epochs": 1, "epochs_per_stage": 2},
+            {1: [], 2: STAGES[-1:], 3: STAGES[-1:], 4: STAGES[-2:], 14: STAGES, 99: STAGES},
+        ),
+    ],
+)
+def test_stages_are_unfrozen_from_the_last_to_the_first(tagger, settings, by_epoch):
+    fine_tuning = FineTuning(**settings)
+    for epoch, expected in by_epoch.items():
+        fine_tuning.unfreeze(tagger, epoch)
+        assert trained(tagger) == expected
+        assert all(parameter.requires_grad for parameter in tagger.head.parameters())
+
+
+def test_it_tells_when_what_is_trained_changes(tagger):
+    fine_tuning = FineTuning(frozen_epochs=2)
+    assert [fine_tuning.unfreeze(tagger, epoch) for epoch in (1, 2, 3, 4)] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_a_frozen_stage_keeps_its_weights_and_batch_norm_statistics(tagger):
+    fine_tuning = FineTuning(frozen_epochs=1)
+    optimizer = fine_tuning.optimizer(lambda groups: torch.optim.AdamW(groups, lr=0.1), tagger)
+    fine_tuning.unfreeze(tagger, 1)
+    tagger.train()
+    fine_tuning.hold(tagger)
+    before = {name: value.clone() for name, value in tagger.state_dict().items()}
+    tagger(torch.randn(2, 16000)).clip_logits.square().sum().backward()
+    optimizer.step()
+    changed = {n for n, value in tagger.state_dict().items() if not value.equal(before[n])}
+    assert changed == {name for name in before if name.startswith("head.")}
+    fine_tuning.unfreeze(tagger, 2)
+    tagger.train()
+    fine_tuning.hold(tagger)
+    optimizer.zero_grad()
+    tagger(torch.randn(2, 16000)).clip_logits.square().sum().backward()
+    optimizer.step()
+    # After the first step outside the head all of it moves.
+    same = {n for n, value in tagger.state_dict().items() if value.equal(before[n])}
+    assert not same
+
+
+def test_the_encoder_has_a_learning_rate_of_its_own(tagger):
+    def groups(fine_tuning):
+        optimizer = fine_tuning.optimizer(lambda g: torch.optim.AdamW(g, lr=0.1), tagger)
+        return [(len(group["params"]), group["lr"]) for group in optimizer.param_groups]
+
+    head = len(list(tagger.head.parameters()))
+    body = len(list(tagger.parameters())) - head
+    assert groups(FineTuning(encoder_lr=0.01)) == [(head, 0.1), (body, 0.01)]
+    assert groups(FineTuning()) == [(head, 0.1), (body, 0.1)]
+
+
+@pytest.mark.parametrize("name", ["frozen_epochs", "epochs_per_stage", "encoder_lr"])
+def test_a_negative_number_is_refused(name):
+    with pytest.raises(ValueError, match=f"{name} must not be negative, got -1"):
+        FineTuning(**{name: -1})
