@@ -1,0 +1,147 @@
+"""The result of a search: its trials from best to worst, for reading and for programs."""
+
+import csv
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aed_plugins.files import written_beside
+from aed_plugins.search.space import shown
+
+COMPLETE, PRUNED, FAILED, RUNNING = "complete", "pruned", "failed", "running"
+ORDER = (COMPLETE, PRUNED, RUNNING, FAILED)
+FIGURES = ("mean", "deviation", "n", "seconds", "state", "note", "folder")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A trial.
+
+    Attributes
+    ----------
+    parameters : mapping
+        Its values by key: see `space`.
+    state : str
+        `complete`, `pruned`, `failed` or `running`.
+    folder : Path
+        Where its runs are.
+    mean, deviation : float, optional
+        Its figure and the sample deviation over runs or folds, of which there are `n`.
+    n : int, optional
+        How many figures the mean is of.
+    seconds : float, optional
+        How long it took; if it was interrupted, what came after.
+    note : str
+        Why it failed, or when it was pruned.
+    """
+
+    parameters: Mapping[str, Any]
+    state: str
+    folder: Path
+    mean: float | None = None
+    deviation: float | None = None
+    n: int | None = None
+    seconds: float | None = None
+    note: str = ""
+
+
+def ranked(rows: Iterable[Row]) -> list[Row]:
+    """Sort trials: the complete ones by their means, then the pruned, running and failed ones.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+        In any order; equals keep theirs.
+    """
+    return sorted(rows, key=lambda row: (ORDER.index(row.state), -(row.mean or 0.0)))
+
+
+def figure_text(row: Row, metric: str) -> str:
+    """Say what a trial reached, in a few words.
+
+    Parameters
+    ----------
+    row : Row
+        A complete trial.
+    metric : str
+        What its mean is of.
+
+    Examples
+    --------
+    >>> figure_text(Row({}, COMPLETE, Path(), 0.81234, 0.02, 3, 61.4), "accuracy")
+    'accuracy 0.8123 ± 0.0200 (n = 3), 61 s'
+    """
+    spread = "" if row.deviation is None else f" ± {row.deviation:.4f}"
+    return f"{metric} {row.mean:.4f}{spread} (n = {row.n}), {row.seconds:.0f} s"
+
+
+def write_leaderboard(
+    folder: Path,
+    rows: Sequence[Row],
+    metric: str,
+    title: str,
+    best: Sequence[Sequence[str]] = (),
+) -> None:
+    """Write `leaderboard.csv` and `leaderboard.md`.
+
+    Parameters
+    ----------
+    folder : Path
+        Where.
+    rows : sequence of Row
+        The trials, as `ranked` gave them.
+    metric : str
+        What the means are of.
+    title : str
+        What stands above the table.
+    best : sequence of sequence of str
+        The commands that run the best combination again.
+    """
+    names = list(rows[0].parameters) if rows else []
+    with (
+        written_beside(folder / "leaderboard.csv") as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.writer(file)
+        writer.writerow(["rank", *names, *FIGURES])
+        for rank, row in _with_ranks(rows):
+            exact = [_exact(row.parameters[name]) for name in names]
+            figures = [getattr(row, figure) for figure in FIGURES]
+            writer.writerow([rank, *exact, *figures])
+    lines = [f"# {title}", "", *_table(rows, names, metric)]
+    if best:
+        again = [shlex.join(["python", *command]) for command in best]
+        lines += ["", "The best again:", "", *(f"    {command}" for command in again)]
+    with written_beside(folder / "leaderboard.md") as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _table(rows: Sequence[Row], names: Sequence[str], metric: str) -> list[str]:
+    header = ["rank", *names, metric, "deviation", "n", "seconds", "state"]
+    lines = [header, ["--:", *["---"] * len(names), *["--:"] * 4, "---"]]
+    for rank, row in _with_ranks(rows):
+        lines.append(
+            [
+                str(rank),
+                *(shown(row.parameters[name]) for name in names),
+                "" if row.mean is None else f"{row.mean:.4f}",
+                "" if row.deviation is None else f"{row.deviation:.4f}",
+                "" if row.n is None else str(row.n),
+                "" if row.seconds is None else f"{row.seconds:.0f}",
+                f"{row.state}: {row.note}" if row.note else row.state,
+            ]
+        )
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+
+
+def _with_ranks(rows: Sequence[Row]) -> list[tuple[int | str, Row]]:
+    """Give the complete trials their rank, and the others none."""
+    return [
+        (number if row.state == COMPLETE else "", row) for number, row in enumerate(rows, start=1)
+    ]
+
+
+def _exact(value: Any) -> str:
+    return shown(value) if isinstance(value, str) else repr(value)

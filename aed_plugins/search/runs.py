@@ -1,0 +1,255 @@
+"""Runs of a recipe in processes of their own, for a search: started, followed, stopped, read."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from aed_plugins.errors import InputError, first_few
+from aed_plugins.search.space import overrides, shown
+
+POLL_SECONDS = 0.2
+STOP_SECONDS = 60.0  # to end by itself, after a polite request
+OUTPUT = "output.txt"
+
+
+class RunFailed(Exception):  # noqa: N818  not an error of the search
+    """A run ended without results; the message is one line."""
+
+
+class RunPruned(Exception):  # noqa: N818  not an error at all
+    """A run is stopped because its figures promise too little; tells after how many epochs."""
+
+
+class Figure(NamedTuple):
+    """What a trial reached: `deviation` is None where there is one run of one fold."""
+
+    metric: str
+    mean: float
+    deviation: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Commands:
+    """The commands that run a recipe with a combination of parameters.
+
+    Attributes
+    ----------
+    recipe, hparams : Path
+        The program and the hyperparameter file.
+    options : tuple of str
+        Further options, the same for all combinations.
+    over : tuple of str and list of str, optional
+        A key and its values, as JSON: a run for each, such as seeds or folds.
+    """
+
+    recipe: Path
+    hparams: Path
+    options: tuple[str, ...] = ()
+    over: tuple[str, list[str]] | None = None
+
+    @property
+    def name(self) -> str:
+        """The recipe's: the program in its folder."""
+        return str(Path(self.recipe.parent.name) / self.recipe.name)
+
+    def of(self, parameters: Mapping[str, Any], folder: Path) -> dict[Path, list[str]]:
+        """Give the arguments after `python`, by output folder.
+
+        Parameters
+        ----------
+        parameters : mapping
+            The combination: see `space`.
+        folder : Path
+            Where its runs are kept.
+
+        Examples
+        --------
+        >>> commands = Commands(Path("train.py"), Path("a.yaml"), over=("seed", ["1", "2"]))
+        >>> for path, command in commands.of({"lr": "0.1"}, Path("out")).items():
+        ...     print(path, *command)
+        out/seed-1 train.py a.yaml --lr=0.1 --seed=1 --output_folder=out/seed-1
+        out/seed-2 train.py a.yaml --lr=0.1 --seed=2 --output_folder=out/seed-2
+        """
+        runs: dict[Path, Mapping[str, Any]] = {folder: parameters}
+        if self.over is not None:
+            name, values = self.over
+            runs = {
+                folder / f"{name}-{_file_name(shown(value))}": {**parameters, name: value}
+                for value in values
+            }
+        program = [str(self.recipe), str(self.hparams)]
+        return {
+            path: [*program, *overrides(chosen, self.options), f"--output_folder={path}"]
+            for path, chosen in runs.items()
+        }
+
+
+class Progress:
+    """Tells the validation figures of the epochs that have ended since it was last asked.
+
+    It reads what SpeechBrain's `FileTrainLogger` writes, in any folder below that of the run.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's.
+    metrics : sequence of str
+        Names of figures; the first that a line has counts.
+    """
+
+    def __init__(self, folder: Path, metrics: Sequence[str]) -> None:
+        self.folder = folder
+        self._patterns = [re.compile(rf"valid {re.escape(name)}: ([^\s,]+)") for name in metrics]
+        self._read: dict[Path, int] = {}
+
+    def new(self) -> list[float]:
+        """Give the new figures, oldest first."""
+        figures = []
+        for path in sorted(
+            self.folder.rglob("train_log.txt"), key=lambda path: path.stat().st_mtime
+        ):
+            whole = path.read_text(encoding="utf-8").rpartition("\n")[0]
+            lines = whole.splitlines()
+            figures += [self._figure(line) for line in lines[self._read.get(path, 0) :]]
+            self._read[path] = len(lines)
+        return [figure for figure in figures if figure is not None]
+
+    def _figure(self, line: str) -> float | None:
+        for pattern in self._patterns:
+            if found := pattern.search(line):
+                return float(found[1])
+        return None
+
+
+def run(
+    command: Sequence[str], folder: Path, lock: int, follow: Callable[[], None] | None = None
+) -> None:
+    """Run a recipe to its end; what it says goes to `output.txt` in its folder.
+
+    Parameters
+    ----------
+    command : sequence of str
+        The arguments after `python`.
+    folder : Path
+        The run's, made if missing.
+    lock : int
+        A descriptor that the process inherits: what it locks stays locked while the process lives,
+        even when this one is killed.
+    follow : callable, optional
+        Called again and again while the process runs; what it raises stops the process.
+
+    Raises
+    ------
+    RunFailed
+        If it ends with another status than 0.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / OUTPUT).open("ab") as output:
+        start = output.tell()
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            pass_fds=[lock],
+            start_new_session=True,  # Ctrl-C reaches it once, from `_stop`
+        )
+    try:
+        while process.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(POLL_SECONDS)
+            if follow is not None and process.poll() is None:
+                follow()
+    finally:
+        _stop(process)
+    if process.returncode != 0:
+        said = (folder / OUTPUT).read_bytes()[start:].decode("utf-8", errors="replace")
+        raise RunFailed(_why(process.returncode, said))
+
+
+def figure(folders: Sequence[Path], metrics: Sequence[str]) -> Figure:
+    """Read what the runs of a trial reached.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Those of the runs. Of one, mean and deviation are those of its folds; of several, those of
+        their means.
+    metrics : sequence of str
+        Names of figures; the first that `results.json` has counts.
+
+    Raises
+    ------
+    RunFailed
+        If a run left no `results.json`.
+    InputError
+        If it has none of the metrics.
+    """
+    contents = [_results(folder) for folder in folders]
+    metric = _metric(contents[0], metrics, folders[0])
+    means = [content[metric]["mean"] for content in contents]
+    if any(mean is None for mean in means):
+        raise RunFailed(f"{folders[means.index(None)] / 'results.json'} has no {metric}")
+    if len(means) > 1:
+        return Figure(metric, float(np.mean(means)), float(np.std(means, ddof=1)), len(means))
+    deviation = contents[0][metric].get("deviation")
+    folds = contents[0].get("folds", ())
+    return Figure(metric, means[0], deviation, len(folds) if deviation is not None else 1)
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """End a process that still runs: politely, so that it keeps what it has, then by force."""
+    if process.poll() is not None:
+        return
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _why(status: int, said: str) -> str:
+    """Say in a line why a run failed: its own line, or the last it wrote."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    told = [line for line in lines if line.startswith("error: ")] or lines
+    ended = f"ended by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+    return f"{told[-1].removeprefix('error: ')} ({ended})" if told else ended
+
+
+def _results(folder: Path) -> dict[str, Any]:
+    path = folder / "results.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunFailed(f"the run ended well but left no {path}") from None
+
+
+def _metric(content: Mapping[str, Any], metrics: Sequence[str], folder: Path) -> str:
+    """Find the first metric that is there."""
+    there = [key for key, value in content.items() if isinstance(value, dict) and "mean" in value]
+    for metric in metrics:
+        if metric in there:
+            return metric
+    raise InputError(
+        f"{folder / 'results.json'}: expected a mean of {' or '.join(metrics)}, found"
+        f" {first_few(there, 12) or 'none'}; choose with --metric"
+    )
+
+
+def _file_name(text: str) -> str:
+    return re.sub(r"[^\w.+-]+", "_", text).strip("_")

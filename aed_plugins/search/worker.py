@@ -1,0 +1,181 @@
+"""Runs the trials of a search, one after the other, beside other workers that do the same."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aed_plugins.search.leaderboard import (
+    COMPLETE,
+    FAILED,
+    PRUNED,
+    RUNNING,
+    Row,
+    figure_text,
+    ranked,
+    write_leaderboard,
+)
+from aed_plugins.search.runs import Commands, Figure, Progress, RunFailed, RunPruned, figure, run
+from aed_plugins.search.space import name_of, shown
+from aed_plugins.search.study import Aim, Claim, SharedStudy, parameters_of
+
+if TYPE_CHECKING:
+    import optuna
+
+DEFAULT_METRICS = ("accuracy", "mAP")  # the first that a recipe's results have
+WAIT_SECONDS = 1.0
+STATES = {"COMPLETE": COMPLETE, "PRUNED": PRUNED, "FAIL": FAILED, "RUNNING": RUNNING}
+
+
+class Worker:
+    """Runs the trials that nobody else has run or is running.
+
+    Parameters
+    ----------
+    commands : Commands
+        Run the recipe.
+    aim : Aim
+        What is searched.
+    output : Path
+        Folder of the study, its trials and its leaderboard.
+    metric : str, optional
+        Name of the figure that is to be high; by default accuracy, or else mAP.
+    say : callable
+        Takes lines about the progress.
+
+    Raises
+    ------
+    InputError
+        If the folder holds a study of something else, or a file that is no study.
+    """
+
+    def __init__(
+        self,
+        commands: Commands,
+        aim: Aim,
+        output: Path,
+        metric: str | None = None,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        self.commands = commands
+        self.aim = aim
+        self.output = output
+        self.metrics = DEFAULT_METRICS if metric is None else (metric,)
+        self.say = say
+        self.study = SharedStudy(output, aim)
+
+    def run(self, retry: bool = False) -> list[Row]:
+        """Run trials until none is left, here or with another worker.
+
+        Parameters
+        ----------
+        retry : bool
+            Whether those that failed are run again.
+
+        Returns
+        -------
+        list of Row
+            The leaderboard, which is in the folder too.
+
+        Raises
+        ------
+        InputError
+            If the results lack the metric.
+        """
+        if retry:
+            with self.study.locked():
+                self.study.retry_failed()
+        waits = False
+        while True:
+            with self.study.locked():
+                claim = self.study.claim()
+                rows = self._write_leaderboard()
+                if claim is not None:
+                    self._announce(claim, len(rows))
+            running = sum(row.state == RUNNING for row in rows)
+            if claim is not None:
+                with claim.lock:
+                    self._run_trial(claim)
+            elif running == 0:
+                return rows
+            else:
+                if not waits:
+                    self.say(f"waiting for other workers, which run {running} of the trials")
+                time.sleep(WAIT_SECONDS)
+            waits = claim is None
+
+    def _run_trial(self, claim: Claim) -> None:
+        """Run a trial's runs and record what came of them."""
+        trial, started = claim.trial, time.monotonic()
+        value: float | None = None
+        outcome: dict[str, Any]
+        try:
+            try:
+                reached = self._figure(claim)
+                state, value, outcome = "COMPLETE", reached.mean, reached._asdict()
+            except RunPruned as epochs:
+                state, outcome = "PRUNED", {"note": f"after {epochs} epochs"}
+            except RunFailed as error:
+                state, outcome = "FAIL", {"note": str(error)}
+            outcome["seconds"] = time.monotonic() - started
+            with self.study.locked():
+                row = self._row(self.study.tell(trial, state, value, outcome))
+                self._write_leaderboard()
+            told = figure_text(row, outcome["metric"]) if row.state == COMPLETE else row.note
+            self.say(told if row.state == COMPLETE else f"{row.state}: {told}")
+        finally:  # interrupted, or a mistake that ends the search
+            with self.study.locked():
+                if self.study.is_running(trial):
+                    self.study.put_back(trial)
+                    self._write_leaderboard()
+
+    def _figure(self, claim: Claim) -> Figure:
+        trial = claim.trial
+        commands = self.commands.of(trial.params, self._folder(trial))
+        epochs = 0
+        for path, command in commands.items():
+            progress = Progress(path, self.metrics)
+
+            def report(progress: Progress = progress) -> bool:
+                nonlocal epochs
+                figures = progress.new()
+                for value in figures:
+                    epochs += 1
+                    trial.report(value, epochs)
+                return bool(figures)
+
+            def follow(report: Callable[[], bool] = report) -> None:
+                if report() and trial.should_prune():
+                    raise RunPruned(epochs)
+
+            run(command, path, claim.lock.fileno(), None if self.aim.prune is None else follow)
+            report()  # what came after the last look
+        return figure(list(commands), self.metrics)
+
+    def _folder(self, trial: Any) -> Path:
+        return self.output / name_of(parameters_of(trial))
+
+    def _announce(self, claim: Claim, number: int) -> None:
+        values = " ".join(f"{key}={shown(value)}" for key, value in claim.trial.params.items())
+        folder = self._folder(claim.trial)
+        self.say(f"trial {number} of {self.study.total}: {values} ({folder})")
+
+    def _row(self, trial: "optuna.trial.FrozenTrial") -> Row:
+        outcome = {k: v for k, v in trial.user_attrs.get("outcome", {}).items() if k != "metric"}
+        parameters = parameters_of(trial)
+        parameters = {key: parameters[key] for key in self.aim.space}
+        return Row(parameters, STATES[trial.state.name], self._folder(trial), **outcome)
+
+    def _write_leaderboard(self) -> list[Row]:
+        begun = self.study.begun()
+        rows = ranked(self._row(trial) for trial in begun)
+        metrics = [trial.user_attrs.get("outcome", {}).get("metric") for trial in begun]
+        metric = next((name for name in metrics if name is not None), self.metrics[0])
+        done = sum(row.state != RUNNING for row in rows)
+        name = f"{self.commands.hparams.stem} under {self.commands.name}"
+        title = f"{name}: {done} of {self.study.total} trials"
+        again = {}
+        if rows and rows[0].state == COMPLETE:
+            again = self.commands.of(rows[0].parameters, self.output / "best")
+        write_leaderboard(self.output, rows, metric, title, list(again.values()))
+        return rows
