@@ -10,6 +10,7 @@ import numpy.typing as npt
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.dataio.sampler import ReproducibleWeightedRandomSampler
 
+from aed_plugins.streamed_clips import StreamedClips
 from aed_plugins.tasks import Task
 
 BALANCES = ("none", "class_weights", "sampling")
@@ -26,6 +27,24 @@ def presence(dataset: DynamicItemDataset, task: Task) -> npt.NDArray[np.float32]
         Whose labels they are.
     """
     return np.stack([task.present(dataset.data[name]["labels"]) for name in dataset.data_ids])
+
+
+def label_counts(
+    dataset: DynamicItemDataset | StreamedClips, task: Task
+) -> tuple[npt.NDArray[np.float64], int]:
+    """Give how many clips have each label `(class,)`, and how many clips there are.
+
+    Parameters
+    ----------
+    dataset : DynamicItemDataset or StreamedClips
+        The clips.
+    task : Task
+        Whose labels they are.
+    """
+    if isinstance(dataset, StreamedClips):
+        return dataset.label_counts()
+    present = presence(dataset, task)
+    return present.sum(0, dtype=np.float64), len(present)
 
 
 def clip_weights(present: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

@@ -24,8 +24,10 @@ from aed_plugins.kept_embeddings import FrozenEncoderBrain, embeddings_of_folds,
 from aed_plugins.manifest import Manifest, clips_of_folds, fingerprint
 from aed_plugins.processes import number_of_processes, on_main
 from aed_plugins.results import FoldResult, about, write_predictions, write_results
+from aed_plugins.streamed_clips import StreamedClips
 from aed_plugins.tasks import Task, task_of
 from aed_plugins.training import TaggingBrain
+from aed_plugins.webdataset_shards import ShardIndex
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +67,8 @@ class CrossValidation:
         A run, or one of its folders or checkpoints, whose weights the training starts from.
     threshold_metric : str
         What thresholds are tuned for where a clip may have several labels.
+    shards : ShardIndex, optional
+        WebDataset shards that the training clips are streamed from, in place of the manifest's.
 
     Attributes
     ----------
@@ -82,6 +86,7 @@ class CrossValidation:
         data: Mapping[str, Any],
         initial_model: str | None = None,
         threshold_metric: str = "f1",
+        shards: ShardIndex | None = None,
     ) -> None:
         self.output = Path(experiment.value("output_folder", **handed_in))
         self.manifest = manifest
@@ -89,6 +94,7 @@ class CrossValidation:
         self.data = data
         self.initial_model = None if initial_model is None else InitialModel(initial_model)
         self.threshold_metric = threshold_metric
+        self.shards = shards
         self.task = self._new_task()
         options = experiment.run_options
         if options.debug:  # a trial of the machinery, always from the start
@@ -166,6 +172,10 @@ class CrossValidation:
             run["threshold_metric"] = self.threshold_metric
         if not options.test_only:
             run["processes"] = str(number_of_processes())
+            run["shards"] = "nothing"
+        if self.shards is not None and not options.test_only:
+            run["shards"] = self.shards.fingerprint(plan.train)
+            run["num_workers"] = leaves.get("loader.num_workers", "0")  # they decide the order
         return {
             # The folder may be moved and the loader sped up: neither changes a figure.
             "hyperparameters": {
@@ -185,6 +195,10 @@ class CrossValidation:
             start_log(self._folder(plan))
         logger.info(about(self.data))
         logger.info("test %s, validation %s, training %s", plan.test, plan.valid, plan.train)
+        if self.shards is not None:
+            sample_rate = self.experiment.value("sample_rate", **self.handed_in)
+            judged = [*plan.valid, plan.test]
+            on_main(self.shards.check, sample_rate, self.task.labels, self.manifest, judged)
         brain, loader = self._built(plan)
         test_only = self.experiment.run_options.test_only
         trained = on_main(brain.trained_epochs)
@@ -200,12 +214,16 @@ class CrossValidation:
                     brain.tagger, plan, self.handed_in["dataset"], self.task.labels
                 )
             else:
-                brain.fit_standardization(self._train_set(plan), **loader)
+                train_set = self._train_set(plan, brain.hparams.seed, loader)
+                brain.fit_standardization(train_set, **loader)
         clips = self._clips(brain, loader)
         if not test_only:
+            streamed = self.shards is not None
             brain.fit(
                 brain.hparams.epoch_counter,
-                clips(plan.train),
+                self._train_set(plan, brain.hparams.seed, loader)
+                if streamed
+                else clips(plan.train),
                 clips(plan.valid) if plan.valid else None,
                 train_loader_kwargs={**loader, "shuffle": True},
                 valid_loader_kwargs=loader,
@@ -213,7 +231,12 @@ class CrossValidation:
         brain.evaluate(clips([plan.test]), test_loader_kwargs=dict(loader))
         on_main(self._write_fold, brain, plan)
 
-    def _train_set(self, plan: FoldPlan) -> DynamicItemDataset:
+    def _train_set(
+        self, plan: FoldPlan, seed: int, loader: Mapping[str, Any]
+    ) -> DynamicItemDataset | StreamedClips:
+        if self.shards is not None:
+            batch_size = loader.get("batch_size", 1)
+            return StreamedClips(self.shards, plan.train, self.task.target, seed, batch_size)
         return clips_of_folds(self.manifest, self.task.target, plan.train)
 
     def _clips(self, brain: TaggingBrain, loader: Mapping[str, Any]) -> Clips:
@@ -244,6 +267,8 @@ class CrossValidation:
                 raise ValueError("expected at least one epoch")
             check_balance(hparams["balance"])
             frozen = hparams["fine_tuning"].for_good(epochs)
+            if self.shards is not None:
+                _check_streamed(hparams["balance"], frozen)
             if frozen and self.initial_model is None and hparams.get("pretrained") is None:
                 raise ValueError(
                     "the encoder would stay frozen with random weights: give --pretrained,"
@@ -259,7 +284,9 @@ class CrossValidation:
             )
             np.random.SeedSequence(hparams["seed"])
             hparams["opt_class"]([torch.nn.Parameter(torch.zeros(1))])
-            DataLoader(self._train_set(plan), **hparams["loader"])
+            DataLoader(
+                self._train_set(plan, hparams["seed"], hparams["loader"]), **hparams["loader"]
+            )
             return brain, hparams["loader"]
 
     def _write_fold(self, brain: TaggingBrain, plan: FoldPlan) -> None:
@@ -306,6 +333,19 @@ def _decides_embeddings(key: str) -> bool:
         "front_end",
         "encoder",
     }
+
+
+def _check_streamed(balance: str, frozen: bool) -> None:
+    if balance == "sampling":
+        raise ValueError(
+            "balance=sampling draws clips one by one, but shards are read in their order: give"
+            " --balance=class_weights, or leave out --webdataset"
+        )
+    if frozen:
+        raise ValueError(
+            "an encoder frozen for good trains on embeddings that were kept, not on shards: give"
+            " fewer --frozen_epochs, or leave out --webdataset"
+        )
 
 
 def _check_same(old: Mapping[str, Any], new: Mapping[str, Any], folder: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from aed_plugins.tagger import AudioTagger
@@ -17,7 +18,7 @@ from aed_plugins.tagger import AudioTagger
 class FineTuning:
     """Freezes the encoder (and what is before it), for good or for a while.
 
-    A frozen station gets no gradient, and its batch norm and dropout work as in inference.
+    A frozen stage gets no gradient, and its batch norm and dropout work as in inference.
 
     Parameters
     ----------
@@ -29,6 +30,11 @@ class FineTuning:
         first stage.
     encoder_lr : float, optional
         Learning rate of the front-end and the encoder; by default the head's.
+    stages : int, optional
+        How many of the last stages are ever unfrozen; by default all.
+    frozen_statistics : bool
+        Whether batch norm before the head keeps its means and variances even where its stage is
+        trained: for a pretrained encoder and few clips.
 
     Raises
     ------
@@ -44,15 +50,22 @@ class FineTuning:
     """
 
     def __init__(
-        self, frozen_epochs: int = 0, epochs_per_stage: int = 0, encoder_lr: float | None = None
+        self,
+        frozen_epochs: int = 0,
+        epochs_per_stage: int = 0,
+        encoder_lr: float | None = None,
+        stages: int | None = None,
+        frozen_statistics: bool = False,
     ) -> None:
         numbers = {"frozen_epochs": frozen_epochs, "epochs_per_stage": epochs_per_stage}
-        for name, number in (numbers | {"encoder_lr": encoder_lr or 0.0}).items():
-            if number < 0:
+        for name, number in (numbers | {"encoder_lr": encoder_lr, "stages": stages}).items():
+            if number is not None and number < 0:
                 raise ValueError(f"{name} must not be negative, got {number}")
         self.frozen_epochs = frozen_epochs
         self.epochs_per_stage = epochs_per_stage
         self.encoder_lr = encoder_lr
+        self.stages = stages
+        self.frozen_statistics = frozen_statistics
 
     def for_good(self, epochs: int) -> bool:
         """Tell whether the encoder stays frozen in a training of so many epochs."""
@@ -60,6 +73,8 @@ class FineTuning:
 
     def unfrozen_stages(self, epoch: int, stages: int) -> int:
         """Tell how many of the last stages are trained in an epoch (counted from 1)."""
+        if self.stages is not None:
+            stages = min(stages, self.stages)
         if epoch <= self.frozen_epochs:
             return 0
         if self.epochs_per_stage == 0:
@@ -91,10 +106,14 @@ class FineTuning:
         return changed
 
     def hold(self, tagger: AudioTagger) -> None:
-        """Keep frozen stages in evaluation mode, which `tagger.train()` has ended."""
+        """Keep what is frozen in evaluation mode, which `tagger.train()` has ended."""
         for stage in _stages(tagger):
             if not any(parameter.requires_grad for parameter in stage.parameters()):
                 stage.eval()
+            elif self.frozen_statistics:
+                for module in stage.modules():
+                    if isinstance(module, _BatchNorm):
+                        module.eval()
 
     def optimizer(
         self, opt_class: Callable[[Iterable[dict[str, Any]]], Optimizer], tagger: AudioTagger

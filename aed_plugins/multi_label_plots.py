@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from aed_plugins.files import written_beside
 
 MOST_CLASSES = 30
-FIGURES = {"AP": "AP", "f1": "F1 at the threshold"}
+FIGURES = {"AP": "AP", "f1": "F1"}
 
 
 def draw_per_class(per_class: Sequence[Mapping[str, Any]], title: str, path: Path) -> None:

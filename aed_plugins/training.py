@@ -17,13 +17,14 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from tqdm import tqdm
 
-from aed_plugins.balance import balanced_sampler, presence
+from aed_plugins.balance import balanced_sampler, label_counts, presence
 from aed_plugins.errors import InputError
 from aed_plugins.features import Standardization
 from aed_plugins.history import History
 from aed_plugins.interfaces import TaggerOutput
 from aed_plugins.metrics import Predictions, joined
 from aed_plugins.processes import number_of_processes, on_main
+from aed_plugins.streamed_clips import StreamedClips
 from aed_plugins.tagger import AudioTagger
 from aed_plugins.tasks import Task
 
@@ -37,6 +38,10 @@ def _has_validation(checkpoint: Checkpoint) -> bool:
 
 def _ends_an_epoch(checkpoint: Checkpoint) -> bool:
     return "epoch" in checkpoint.meta
+
+
+def _rank() -> int:
+    return torch.distributed.get_rank() if is_distributed_initialized() else 0
 
 
 def collate(examples: list[dict[str, Any]]) -> PaddedBatch:
@@ -79,6 +84,7 @@ class TaggingBrain(Brain):
         self._parts: list[Predictions] = []
         self._class_weights: Tensor | None = None
         self._validates = False
+        self._streamed: StreamedClips | None = None
         self._steps_per_epoch = 0
         self._epoch_started = 0.0
 
@@ -165,14 +171,16 @@ class TaggingBrain(Brain):
         """Train on a dataset as `Brain.fit` does; the schedule is told the number of steps."""
         train_loader_kwargs = dict(train_loader_kwargs or {})
         if self.hparams.balance == "class_weights":
-            present = presence(train_set, self.task)
-            weights = self.task.class_weights(present.sum(0), len(present))
+            weights = self.task.class_weights(*label_counts(train_set, self.task))
             self._class_weights = weights.to(self.device)
         if self.hparams.balance == "sampling":
             del train_loader_kwargs["shuffle"]
             train_loader_kwargs["sampler"] = balanced_sampler(
                 presence(train_set, self.task), self.hparams.seed
             )
+        if isinstance(train_set, StreamedClips):
+            train_loader_kwargs.pop("shuffle", None)  # it draws an order of its own
+            train_set = self._streamed = train_set.part(_rank(), number_of_processes())
         loader = self.make_dataloader(train_set, Stage.TRAIN, **train_loader_kwargs)
         if isinstance(self.train_sampler, DistributedSampler):
             self.train_sampler.seed = self.hparams.seed
@@ -212,8 +220,7 @@ class TaggingBrain(Brain):
     def fit_batch(self, batch: PaddedBatch) -> Tensor:
         """Train on one batch, with random numbers of its own."""
         place = [self.hparams.seed, self.hparams.epoch_counter.current, self.step]
-        rank = torch.distributed.get_rank() if is_distributed_initialized() else 0
-        seed = int(np.random.SeedSequence([*place, rank]).generate_state(1)[0])
+        seed = int(np.random.SeedSequence([*place, _rank()]).generate_state(1)[0])
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002  SpeechBrain's augmentation draws from it
         torch.manual_seed(seed)
@@ -240,6 +247,8 @@ class TaggingBrain(Brain):
         self._parts = []
         if stage == Stage.TRAIN:
             self._epoch_started = time.monotonic()
+            if self._streamed is not None:
+                self._streamed.start_at(epoch or 1, self.step)
             changed = self.hparams.fine_tuning.unfreeze(self.tagger, epoch or 1)
             if changed and is_distributed_initialized():
                 self._wrap_distributed()

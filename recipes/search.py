@@ -32,6 +32,7 @@ import functools
 import signal
 from pathlib import Path
 
+from aed_plugins.arguments import Parser
 from aed_plugins.errors import InputError
 from aed_plugins.experiment import run
 from aed_plugins.search.leaderboard import COMPLETE
@@ -39,14 +40,6 @@ from aed_plugins.search.plan import read_aim, read_commands
 from aed_plugins.search.worker import Worker
 
 METHODS = ("grid", "random", "guided")
-
-
-class Parser(argparse.ArgumentParser):
-    """Tells a mistake in one line, as the recipes do."""
-
-    def error(self, message: str) -> None:
-        """Raise what `run` prints."""
-        raise InputError(f"{message}; see --help")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -39,6 +39,8 @@ def trained(tagger):
             {"frozen_epochs": 1, "epochs_per_stage": 2},
             {1: [], 2: STAGES[-1:], 3: STAGES[-1:], 4: STAGES[-2:], 14: STAGES, 99: STAGES},
         ),
+        ({"frozen_epochs": 1, "stages": 2}, {1: [], 2: STAGES[-2:], 9: STAGES[-2:]}),
+        ({"epochs_per_stage": 1, "stages": 2}, {1: STAGES[-1:], 2: STAGES[-2:], 9: STAGES[-2:]}),
     ],
 )
 def test_stages_are_unfrozen_from_the_last_to_the_first(tagger, settings, by_epoch):
@@ -92,7 +94,21 @@ def test_the_encoder_has_a_learning_rate_of_its_own(tagger):
     assert groups(FineTuning()) == [(head, 0.1), (body, 0.1)]
 
 
-@pytest.mark.parametrize("name", ["frozen_epochs", "epochs_per_stage", "encoder_lr"])
+@pytest.mark.parametrize("name", ["frozen_epochs", "epochs_per_stage", "encoder_lr", "stages"])
 def test_a_negative_number_is_refused(name):
     with pytest.raises(ValueError, match=f"{name} must not be negative, got -1"):
         FineTuning(**{name: -1})
+
+
+def test_batch_norm_can_keep_its_statistics_where_weights_are_trained(tagger):
+    before = {n: b.clone() for n, b in tagger.named_buffers() if "running" in n}
+    for frozen_statistics in (True, False):
+        fine_tuning = FineTuning(frozen_statistics=frozen_statistics)
+        fine_tuning.unfreeze(tagger, 1)
+        tagger.train()
+        fine_tuning.hold(tagger)
+        tagger(torch.randn(2, 16000)).clip_logits.sum().backward()
+        after = {n: b for n, b in tagger.named_buffers() if "running" in n}
+        same = [after[name].equal(value) for name, value in before.items()]
+        assert all(same) if frozen_statistics else not any(same)
+    assert tagger.encoder.bn1.weight.grad is not None

@@ -25,6 +25,8 @@ LOG_OFFSET = 1e-5
 SHIFT, SCALE = 4.5, 5.0
 # Frames computed at a time on a CPU: what is at work then stays in the cache of one core.
 CPU_BLOCK_FRAMES = 512
+# Bands multiplied at a time, with the bins that they hold only: the lower bands hold but few.
+GROUP_BANDS = 32
 
 
 def reflected(index: Tensor, size: Tensor) -> Tensor:
@@ -94,11 +96,14 @@ class EfficientATLogMel(Features):
         bank, _ = torchaudio.compliance.kaldi.get_mel_banks(
             n_mels, N_FFT, self.sample_rate, F_MIN, F_MAX, 100.0, -500.0, 1.0
         )
-        # Follow the module to its device, but are made anew when loaded. Kaldi's bands lack the
-        # highest bin of the transform, which no band holds: (mel, bin) -> (bin, mel).
         window = torch.hann_window(WINDOW_SAMPLES, periodic=False)
-        self.register_buffer("window", window, persistent=False)
-        self.register_buffer("mel_bank", nn.functional.pad(bank, (0, 1)).T, persistent=False)
+        # Follow the module to its device, but are made anew when loaded. Kaldi's bands lack the
+        # highest bin of the transform, which no band holds.
+        self.register_buffer(
+            "window", nn.functional.pad(window, (0, N_FFT - WINDOW_SAMPLES)), persistent=False
+        )
+        self.register_buffer("mel_bank", bank.T.contiguous(), persistent=False)  # (bin, mel)
+        self.group_bins = [_used_bins(bands) for bands in self.mel_bank.split(GROUP_BANDS, dim=1)]
 
     def frame_count(self, samples: Tensor) -> Tensor:
         """Tell how many frames waveforms of these lengths have.
@@ -130,34 +135,48 @@ class EfficientATLogMel(Features):
         Tensor
             `(batch, frame, mel)`, with 1 + floor((sample - 1) / hop) frames.
         """
-        padded = self._emphasised_and_reflected(waveform.float(), lengths)
-        frames = padded.unfold(-1, WINDOW_SAMPLES, self.hop_samples)  # (batch, frame, sample)
-        if frames.device.type != "cpu":
-            return self._log_mel(frames)
-        clips = [
-            torch.cat([self._log_mel(block) for block in clip.split(self.block_frames)])
-            for clip in frames.unbind(0)
-        ]
-        return torch.stack(clips)
-
-    def _emphasised_and_reflected(self, waveform: Tensor, lengths: Tensor | None) -> Tensor:
-        """Give `(batch, sample)` with half a window more at both ends."""
-        half = WINDOW_SAMPLES // 2
         samples = waveform.shape[1]
         if lengths is None:
             lengths = torch.ones(len(waveform), device=waveform.device)
         sizes = (absolute_lengths(lengths, samples) - 1).clamp(min=1).unsqueeze(1)
-        waveform = nn.functional.pad(waveform, (0, max(0, 2 - samples)))
+        waveform = nn.functional.pad(waveform.float(), (0, max(0, 2 - samples)))
+        if waveform.device.type != "cpu":
+            return self._log_mel(self._frames(waveform, sizes))
+        blocks: list[Tensor] = []
+        for clip, size in zip(waveform.split(1), sizes.split(1), strict=True):
+            frames = self._frames(clip, size).squeeze(0)
+            blocks += [self._log_mel(block) for block in frames.split(self.block_frames)]
+        return torch.cat(blocks).view(len(waveform), -1, self.n_mels)
+
+    def _frames(self, waveform: Tensor, sizes: Tensor) -> Tensor:
+        """Give `(batch, frame, sample)` with the samples that the window does not see behind it.
+
+        `sizes (batch, 1)` are the lengths of the clips after pre-emphasis.
+        """
+        half = WINDOW_SAMPLES // 2
         emphasised = waveform[:, 1:] - PRE_EMPHASIS * waveform[:, :-1]
         before = torch.arange(-half, 0, device=waveform.device).unsqueeze(0)
         behind = sizes + torch.arange(half, device=waveform.device)
-        padded = nn.functional.pad(emphasised, (half, half))
+        padded = nn.functional.pad(emphasised, (half, half + N_FFT - WINDOW_SAMPLES))
         padded[:, :half] = emphasised.gather(1, reflected(before, sizes))
-        return padded.scatter_(1, half + behind, emphasised.gather(1, reflected(behind, sizes)))
+        padded.scatter_(1, half + behind, emphasised.gather(1, reflected(behind, sizes)))
+        return padded.unfold(-1, N_FFT, self.hop_samples)
 
     def _log_mel(self, frames: Tensor) -> Tensor:
         """Compute `(..., frame, mel)` in float32, whatever precision the network runs in."""
         with torch.autocast(device_type=frames.device.type, enabled=False):
-            spectrum = torch.fft.rfft(frames * self.window, n=N_FFT)
-            power = spectrum.real.square() + spectrum.imag.square()
-            return (torch.log(power @ self.mel_bank + LOG_OFFSET) + SHIFT) / SCALE
+            squares = torch.view_as_real(torch.fft.rfft(frames * self.window)).square()
+            power = squares[..., 0] + squares[..., 1]
+            groups = [
+                power[..., first:end] @ bands[first:end]
+                for (first, end), bands in zip(
+                    self.group_bins, self.mel_bank.split(GROUP_BANDS, dim=1), strict=True
+                )
+            ]
+            return (torch.log(torch.cat(groups, dim=-1) + LOG_OFFSET) + SHIFT) / SCALE
+
+
+def _used_bins(bands: Tensor) -> tuple[int, int]:
+    """Tell the first bin with a weight in any of these bands, and the one behind the last."""
+    used = bands.amax(dim=1).nonzero().flatten()
+    return int(used[0]), int(used[-1]) + 1

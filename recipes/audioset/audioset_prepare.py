@@ -26,7 +26,7 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -159,6 +159,7 @@ def prepare(
     prepared_folder: str | None,
     sample_rate: int,
     selection: Selection = Selection(),
+    needed: Collection[str] = ("train", "eval"),
 ) -> Prepared:
     """Find the clips that the lists name, decode what is new, write manifest and report.
 
@@ -172,12 +173,14 @@ def prepare(
         The rate to decode to, in hertz.
     selection : Selection
         What is wanted.
+    needed : collection of str
+        The folds that must be there.
 
     Raises
     ------
     InputError
-        If a list is malformed, a class unknown, a clip unreadable, or if training or evaluation
-        have no clip at all, or none of a class.
+        If a list is malformed, a class unknown, a clip unreadable, or if a fold that is needed has
+        no clip at all, or none of a class.
     """
     _check(selection)
     audio = _named(folder, selection.audio_folder or "audio")
@@ -201,7 +204,7 @@ def prepare(
             f" {first_few(list(packed.bad.values()), shown=1)}; all of them: {report};"
             " mend or delete them, or give --skip_bad_clips=True to leave them out"
         )
-    warnings += account.check(audio)
+    warnings += account.check(audio, needed)
     for warning in warnings:
         print(f"warning: {warning}")
     manifest = kept / str(sample_rate) / f"manifest-{_tag(selection)}.json"

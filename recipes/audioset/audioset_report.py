@@ -3,7 +3,7 @@
 import json
 import shlex
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -93,13 +93,15 @@ class Account:
         content["files_that_could_be_several_segments"] = self.found.ambiguous
         write_json(path, content)
 
-    def check(self, audio: Path) -> list[str]:
+    def check(self, audio: Path, needed: Collection[str] = ("train", "eval")) -> list[str]:
         """Refuse data that nothing can be learned or measured on; warn of lesser things.
 
         Parameters
         ----------
         audio : Path
             The folder that was searched.
+        needed : collection of str
+            The folds that must be there.
 
         Returns
         -------
@@ -109,16 +111,16 @@ class Account:
         Raises
         ------
         InputError
-            If training or evaluation have no clip, or none of a class.
+            If a fold that is needed has no clip, or none of a class.
         """
-        for fold in ("train", "eval"):
+        for fold in needed:
             if fold not in self.used:
                 raise InputError(self._no_clip(audio, fold))
         lacking = {
             fold: [label for label in self.labels if not self.positives[label][fold]]
             for fold in self.used
         }
-        for fold in ("train", "eval"):
+        for fold in needed:
             if lacking[fold]:
                 raise InputError(self._no_positive(fold, lacking))
         warnings = []
@@ -176,7 +178,7 @@ class Account:
         listed = [s for s in self.listed.values() if s.fold == fold]
         count = sum(1 for segment in listed if places & set(segment.classes))
         names = ", ".join(f"{name}.csv" for name in dict.fromkeys(s.list_name for s in listed))
-        out = {*lacking["train"], *lacking["eval"]}
+        out = {*lacking.get("train", ()), *lacking["eval"]}
         rest = shlex.quote(json.dumps([label for label in self.labels if label not in out]))
         named = ", ".join(map(repr, none))
         return (

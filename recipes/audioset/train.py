@@ -5,9 +5,9 @@
 README.md beside this file lists the options, the files that a run leaves and our figures.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from audioset_prepare import Selection, find_data, is_demonstration, prepare
+from audioset_prepare import Prepared, Selection, find_data, is_demonstration, prepare
 from speechbrain.utils.distributed import if_main_process
 
 from aed_plugins.crossvalidation import CrossValidation
@@ -16,6 +16,7 @@ from aed_plugins.folds import FoldPlan
 from aed_plugins.manifest import read_manifest
 from aed_plugins.processes import on_main
 from aed_plugins.results import table
+from aed_plugins.webdataset_shards import ShardIndex, read_index
 
 FILES = ("per_class.png", "training_curve.png", "results.json", "predictions.csv")
 
@@ -28,6 +29,20 @@ class Options(Selection):
     prepared_folder: str | None = None  # decoded audio; by default a folder in data/prepared
     threshold_metric: str = "f1"  # what the classes' thresholds are tuned for on validation clips
     initial_model: str | None = None  # a trained run whose weights to start from
+    webdataset: str | None = None  # folder or URL of write_shards.py's, to train on its clips
+
+
+def _with_training_clips(data: Prepared, shards: ShardIndex) -> Prepared:
+    """Count the training clips in the shards, not those that may be here besides."""
+    train = shards.folds.get("train", {"clips": 0, "positives": {}})
+    clips = {"train": train["clips"]} | {k: n for k, n in data.clips.items() if k != "train"}
+    positives = {
+        label: counts | {"train": train["positives"].get(label, 0)}
+        for label, counts in data.positives.items()
+    }
+    whole = "complete" if sum(clips.values()) == data.expected_clips else "partial"
+    state = data.state if data.state == "demonstration" else whole
+    return replace(data, clips=clips, positives=positives, state=state, folds=list(clips))
 
 
 def main(arguments: list[str]) -> None:
@@ -39,7 +54,11 @@ def main(arguments: list[str]) -> None:
     dataset = "audioset_demonstration" if is_demonstration(folder) else "audioset"
     handed_in = {"dataset": dataset, "labels": [], "multi_label": True}
     sample_rate = experiment.value("sample_rate", **handed_in)
-    data = on_main(prepare, folder, options.prepared_folder, sample_rate, options)
+    shards = None if options.webdataset is None else on_main(read_index, options.webdataset)
+    needed = ("train", "eval") if shards is None else ("eval",)
+    data = on_main(prepare, folder, options.prepared_folder, sample_rate, options, needed)
+    if shards is not None:
+        data = _with_training_clips(data, shards)
     handed_in["labels"] = data.labels
     run_ = CrossValidation(
         experiment,
@@ -48,6 +67,7 @@ def main(arguments: list[str]) -> None:
         data.summary(),
         options.initial_model,
         options.threshold_metric,
+        shards,
     )
     valid = ["valid"] if "valid" in data.folds else []
     results = run_.run([FoldPlan("eval", valid, ["train"])])
