@@ -74,7 +74,7 @@ def draw_training_curves(
             shares.plot(epochs, percents, "--", color=colour, label=name)
     for axes in (losses, shares):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    losses.set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, None))
+    losses.set(xlabel="epoch", ylabel="loss", ylim=(0, None))
     losses.set_title("training (line) and validation (dashed)", fontsize="medium")
     losses.legend(fontsize="small")
     shares.set(xlabel="epoch", ylabel=f"validation {figure} in %", ylim=(0, 100))
