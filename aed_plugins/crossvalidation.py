@@ -25,6 +25,7 @@ from aed_plugins.manifest import Manifest, clips_of_folds, fingerprint
 from aed_plugins.processes import number_of_processes, on_main
 from aed_plugins.results import FoldResult, about, write_predictions, write_results
 from aed_plugins.streamed_clips import StreamedClips
+from aed_plugins.tagger import AudioTagger, check_tagger
 from aed_plugins.tasks import Task, task_of
 from aed_plugins.training import TaggingBrain
 from aed_plugins.webdataset_shards import ShardIndex
@@ -64,7 +65,7 @@ class CrossValidation:
     data : mapping
         What the results say of the data: see `write_results`.
     initial_model : str, optional
-        A run, or one of its folders or checkpoints, whose weights the training starts from.
+        A run's output folder, or one fold's folder in it, whose weights the training starts from.
     threshold_metric : str
         What thresholds are tuned for where a clip may have several labels.
     shards : ShardIndex, optional
@@ -168,6 +169,7 @@ class CrossValidation:
         run = {name: str(options[name]) for name in RUN_OPTIONS}
         if self.initial_model is not None:
             run["initial_model"] = self.initial_model.name_for(plan)
+            run["started_from"] = str(self.initial_model.source)
         if self.task.recoverables():
             run["threshold_metric"] = self.threshold_metric
         if not options.test_only:
@@ -208,14 +210,15 @@ class CrossValidation:
                 f"{self._folder(plan)}: --test_only expects a finished training, but {trained} of"
                 f" {epochs} epochs are trained: give the command without --test_only"
             )
-        if on_main(brain.checkpointer.find_checkpoint) is None:
-            if self.initial_model is not None:
-                self.initial_model.load(
-                    brain.tagger, plan, self.handed_in["dataset"], self.task.labels
-                )
-            else:
-                train_set = self._train_set(plan, brain.hparams.seed, loader)
-                brain.fit_standardization(train_set, **loader)
+        begun = on_main(brain.checkpointer.find_checkpoint) is not None
+        if begun:
+            brain.checkpointer.recover_if_possible()
+        elif self.initial_model is not None:
+            dataset = self.handed_in["dataset"]
+            self.initial_model.load(brain.tagger, plan, dataset, self.task.labels)
+        else:
+            train_set = self._train_set(plan, brain.hparams.seed, loader)
+            brain.fit_standardization(train_set, **loader)
         clips = self._clips(brain, loader)
         if not test_only:
             streamed = self.shards is not None
@@ -244,8 +247,7 @@ class CrossValidation:
         target = self.task.target
         if not isinstance(brain, FrozenEncoderBrain):
             return lambda folds: clips_of_folds(self.manifest, target, folds)
-        if brain.trained_epochs():  # the feature statistics are in the checkpoint
-            brain.checkpointer.recover_if_possible()
+        logger.info("the encoder stays frozen: its embeddings are computed once and kept")
         leaves = flattened(self.experiment.resolved(**self.handed_in))
         settings = [f"{key}={leaves[key]}" for key in sorted(leaves) if _decides_embeddings(key)]
         kept = on_main(
@@ -260,23 +262,29 @@ class CrossValidation:
 
     def _built(self, plan: FoldPlan) -> tuple[TaggingBrain, dict[str, Any]]:
         """Build what the file describes; try what is built only later, while it can be named."""
+        settings = self._for_fold(plan)
+        tree = self.experiment.resolved(**settings)
+        if "pretrained" in tree and any((self._folder(plan) / "save").glob("CKPT*")):
+            settings["pretrained"] = None  # the checkpoint has all weights
         with self.experiment.named_mistakes():
-            hparams = self.experiment.build(**self._for_fold(plan)) | {"task": self.task}
-            epochs = hparams["epoch_counter"].limit
+            hparams = self.experiment.build(**settings) | {"task": self.task}
+            tagger, loader, epochs = (
+                hparams["tagger"],
+                hparams["loader"],
+                hparams["epoch_counter"].limit,
+            )
             if epochs < 1:
                 raise ValueError("expected at least one epoch")
             check_balance(hparams["balance"])
+            check_tagger(tagger, hparams["sample_rate"])
             frozen = hparams["fine_tuning"].for_good(epochs)
             if self.shards is not None:
                 _check_streamed(hparams["balance"], frozen)
-            if frozen and self.initial_model is None and hparams.get("pretrained") is None:
-                raise ValueError(
-                    "the encoder would stay frozen with random weights: give --pretrained,"
-                    " --initial_model or --frozen_epochs=0"
-                )
+            if frozen and self.initial_model is None:
+                _check_not_random(tree, tagger)
             make = FrozenEncoderBrain if frozen else TaggingBrain
             brain = make(
-                modules={"head": hparams["tagger"].head} if frozen else hparams["modules"],
+                modules={"head": tagger.head} if frozen else hparams["modules"],
                 opt_class=hparams["opt_class"],
                 hparams=hparams,
                 run_opts=self.experiment.run_options,
@@ -284,10 +292,8 @@ class CrossValidation:
             )
             np.random.SeedSequence(hparams["seed"])
             hparams["opt_class"]([torch.nn.Parameter(torch.zeros(1))])
-            DataLoader(
-                self._train_set(plan, hparams["seed"], hparams["loader"]), **hparams["loader"]
-            )
-            return brain, hparams["loader"]
+            DataLoader(self._train_set(plan, hparams["seed"], loader), **loader)
+            return brain, loader
 
     def _write_fold(self, brain: TaggingBrain, plan: FoldPlan) -> None:
         predictions, rows = brain.predictions, brain.history.rows
@@ -317,8 +323,8 @@ class CrossValidation:
         for path in self.output.glob("*/result.json"):
             configuration = json.loads(path.with_name("configuration.json").read_text("utf-8"))
             same = [configuration[part] == wanted[part] for part in ("hyperparameters", "data")]
-            same += [configuration["run"][name] == wanted["run"][name] for name in RUN_OPTIONS]
-            if all(same):
+            runs = [_without_the_fold_s(part["run"]) for part in (configuration, wanted)]
+            if all(same) and runs[0] == runs[1]:
                 results[path.parent.name] = FoldResult.read(path)
         results = dict(sorted(results.items(), key=lambda item: str(item[1].test_fold).zfill(9)))
         name = f"{self.experiment.hparams_file.stem} on {self.handed_in['dataset']}"
@@ -333,6 +339,25 @@ def _decides_embeddings(key: str) -> bool:
         "front_end",
         "encoder",
     }
+
+
+def _without_the_fold_s(run: Mapping[str, str]) -> dict[str, str]:
+    """Leave out what may differ between folds that are summed up, or with `--test_only`."""
+    apart = {"initial_model", "processes", "shards", "num_workers"}
+    return {name: value for name, value in run.items() if name not in apart}
+
+
+def _check_not_random(tree: Mapping[str, Any], tagger: AudioTagger) -> None:
+    random = []
+    if tree["encoder"].get("pretrained") is None:
+        random.append("the encoder")
+    if any(True for _ in tagger.front_end.parameters()):
+        random.append("the front-end")
+    if random:
+        raise ValueError(
+            f"{' and '.join(random)} would stay frozen with random weights: give pretrained ones,"
+            " --initial_model or --frozen_epochs=0"
+        )
 
 
 def _check_streamed(balance: str, frozen: bool) -> None:

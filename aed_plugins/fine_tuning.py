@@ -69,7 +69,7 @@ class FineTuning:
 
     def for_good(self, epochs: int) -> bool:
         """Tell whether the encoder stays frozen in a training of so many epochs."""
-        return self.frozen_epochs >= epochs
+        return self.frozen_epochs >= epochs or self.stages == 0
 
     def unfrozen_stages(self, epoch: int, stages: int) -> int:
         """Tell how many of the last stages are trained in an epoch (counted from 1)."""
@@ -116,7 +116,10 @@ class FineTuning:
                         module.eval()
 
     def optimizer(
-        self, opt_class: Callable[[Iterable[dict[str, Any]]], Optimizer], tagger: AudioTagger
+        self,
+        opt_class: Callable[[Iterable[dict[str, Any]]], Optimizer],
+        tagger: AudioTagger,
+        decay_vectors: bool = True,
     ) -> Optimizer:
         """Make the optimizer: the head's parameters first, then those before it.
 
@@ -126,13 +129,24 @@ class FineTuning:
             Makes an optimizer of parameter groups.
         tagger : AudioTagger
             Whose parameters are trained.
+        decay_vectors : bool
+            Whether biases and the like have weight decay: SpeechBrain's
+            `--remove_vector_weight_decay` says no.
         """
         before = [p for stage in _stages(tagger) for p in stage.parameters()]
         body: dict[str, Any] = {"params": before}
         if self.encoder_lr is not None:
             body["lr"] = self.encoder_lr
         groups = [{"params": list(tagger.head.parameters())}, body]
+        if not decay_vectors:
+            groups = [part for group in groups for part in _vectors_apart(group)]
         return opt_class([group for group in groups if group["params"]])
+
+
+def _vectors_apart(group: dict[str, Any]) -> list[dict[str, Any]]:
+    matrices = [p for p in group["params"] if p.ndim > 1]
+    vectors = [p for p in group["params"] if p.ndim <= 1]
+    return [{**group, "params": matrices}, {**group, "params": vectors, "weight_decay": 0.0}]
 
 
 def _stages(tagger: AudioTagger) -> list[nn.Module]:

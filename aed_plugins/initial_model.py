@@ -56,13 +56,18 @@ class TrainedRun:
             raise InputError(
                 f"{folder}: expected a finished run of a recipe, but there is no {missing[0]}"
             )
-        hparams = ruamel.yaml.YAML().load((folder / "hyperparams.yaml").read_text("utf-8"))
-        self.labels = [str(label) for label in hparams["labels"]]
-        self.dataset = str(hparams["dataset"])
-        self.multi_label = bool(hparams["multi_label"])
-        self.sample_rate = int(hparams["sample_rate"])
-        self.configuration = json.loads((folder / "configuration.json").read_text("utf-8"))
-        self.result = json.loads((folder / "result.json").read_text("utf-8"))
+        try:
+            hparams = ruamel.yaml.YAML().load((folder / "hyperparams.yaml").read_text("utf-8"))
+            self.labels = [str(label) for label in hparams["labels"]]
+            self.dataset = str(hparams["dataset"])
+            self.multi_label = bool(hparams["multi_label"])
+            self.sample_rate = int(hparams["sample_rate"])
+            self.configuration = json.loads((folder / "configuration.json").read_text("utf-8"))
+            self.result = json.loads((folder / "result.json").read_text("utf-8"))
+        except (KeyError, ValueError, ruamel.yaml.error.YAMLError) as error:
+            raise InputError(
+                f"{folder}: what describes the run is damaged or older than this version: {error!r}"
+            ) from error
         self.checkpoint = self._tested()
 
     def _tested(self) -> Checkpoint:
@@ -82,6 +87,43 @@ class TrainedRun:
         folds = self.configuration["folds"]
         seen = json.loads(folds["train"]) + json.loads(folds["valid"])
         return self.dataset == dataset and fold in seen
+
+    def check_unseen(self, dataset: str, folds: Sequence[int | str]) -> list[str]:
+        """Refuse the model if it, or one that it began with, was trained on these clips.
+
+        Parameters
+        ----------
+        dataset : str
+            What is to be judged on.
+        folds : sequence of int or str
+            Its folds.
+
+        Returns
+        -------
+        list of str
+            What could not be checked.
+
+        Raises
+        ------
+        InputError
+            If it was, by whatever many steps.
+        """
+        run = self
+        while True:
+            seen = [str(fold) for fold in folds if run.knows(dataset, fold)]
+            if seen:
+                raise InputError(
+                    f"{run.folder} was trained on {dataset} {', '.join(seen)}, which is to be"
+                    " judged: the figure would be worthless; judge other clips, or name a model"
+                    " that has not seen these"
+                )
+            source = run.configuration["run"].get("initial_model")
+            if source is None:
+                return []
+            try:
+                run = TrainedRun(Path(source))
+            except InputError:
+                return [f"It began with {source}, which is gone: what that one knew is not known."]
 
     @property
     def thresholds(self) -> Thresholds:
@@ -211,7 +253,7 @@ class InitialModel:
         return find_run(self.source, plan.name, OPTION)
 
     def name_for(self, plan: FoldPlan) -> str:
-        """Say what a fold starts from."""
+        """Name the run that a fold starts from."""
         return str(self._run(plan).folder)
 
     def load(
@@ -236,10 +278,11 @@ class InitialModel:
             If the weights do not fit, or were trained on the clips that are to be tested.
         """
         run = self._run(plan)
-        if run.knows(dataset, plan.test):
+        for unknown in run.check_unseen(dataset, [plan.test]):
+            logger.warning(unknown)
+        if run.sample_rate != tagger.features.sample_rate:
             raise InputError(
-                f"{run.folder} was trained on {plan.name} of {dataset}, which is to be tested here:"
-                " its figure would be worthless; name a model that has not seen it"
+                f"{run.folder} takes {run.sample_rate} Hz, this model {tagger.features.sample_rate}"
             )
         state, own = dict(read_state_dict(run.weights)), tagger.state_dict()
         shapes = [{n: t.shape for n, t in s.items() if n.startswith("head.")} for s in (state, own)]

@@ -3,7 +3,6 @@
 import json
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,42 +22,6 @@ from aed_plugins.training import collate
 
 HALF = 0.5  # parts 0 and 1
 RATES = ("precision", "recall", "f1")
-
-
-def check_unseen(run: TrainedRun, dataset: str, folds: Sequence[int | str]) -> list[str]:
-    """Refuse to judge a model that began with one which knows the clips.
-
-    Parameters
-    ----------
-    run : TrainedRun
-        The model; what it was trained on itself is not looked at.
-    dataset : str
-        What is judged on.
-    folds : sequence of int or str
-        Its folds.
-
-    Returns
-    -------
-    list of str
-        What could not be checked.
-
-    Raises
-    ------
-    InputError
-        If it began with such a model, by whatever many steps.
-    """
-    while (source := run.configuration["run"].get("initial_model")) is not None:
-        try:
-            run = TrainedRun(Path(source))
-        except InputError:
-            return [f"It began with {source}, which is gone: what that one knew is not known."]
-        seen = [str(fold) for fold in folds if run.knows(dataset, fold)]
-        if seen:
-            raise InputError(
-                f"it began with {source}, which was trained on {dataset} {', '.join(seen)}: figures"
-                " on these clips would be worthless; judge it on others (--folds)"
-            )
-    return []
 
 
 def predict(

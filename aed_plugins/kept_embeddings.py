@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
+import filelock
 import numpy as np
 import speechbrain.utils.data_pipeline as pipeline
 import torch
@@ -74,13 +75,17 @@ def keep_embeddings(
     shards: dict[str, Manifest] = {}
     for name, entry in manifest.items():
         shards.setdefault(entry["file"], {})[name] = entry
-    indexes = {packed: _Shard(Path(packed), key, clips) for packed, clips in shards.items()}
-    stale = [shard for shard in indexes.values() if not shard.is_kept()]
-    total = sum(len(shard.clips) for shard in stale)
-    with tqdm(total=total, desc="embeddings", unit="clip", disable=not (progress and stale)) as bar:
-        for shard in stale:
-            shard.write(_embed(tagger, shard.clips, loader, bar))
-    return {name: place for shard in indexes.values() for name, place in shard.places().items()}
+    kept: Kept = {}
+    with tqdm(total=len(manifest), desc="embeddings", unit="clip", disable=not progress) as bar:
+        for packed, clips in shards.items():
+            shard = _Shard(Path(packed), key, clips)
+            with shard.locked():  # several runs may want the same embeddings at the same moment
+                if not shard.is_kept():
+                    shard.write(_embed(tagger, clips, loader, bar))
+                kept |= shard.places()
+            bar.n = len(kept)
+            bar.refresh()
+    return kept
 
 
 def embeddings_of_folds(
@@ -133,6 +138,11 @@ class _Shard:
         stat = packed.stat()
         self.cuts = {name: [entry["start"], entry["samples"]] for name, entry in clips.items()}
         self.packed = [stat.st_size, stat.st_mtime_ns]
+
+    def locked(self) -> filelock.BaseFileLock:
+        """Keep other processes out; a lock whose process has died is free."""
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        return filelock.FileLock(self.file.with_suffix(".lock"))
 
     def _read(self) -> dict[str, Any]:
         try:

@@ -5,7 +5,7 @@ import json
 import platform
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -130,6 +130,7 @@ def write_results(
         "data": dict(data),
         "labels": task.labels,
         **{key: _mean_and_deviation([fold[key] for fold in folds]) for key in task.averaged},
+        **_validation(results.values(), task),
         **task.together(folds),
         "folds": folds,
         "versions": {"python": platform.python_version()} | {n: version(n) for n in VERSIONS_OF},
@@ -177,6 +178,15 @@ def about(data: Mapping[str, Any]) -> str:
             text = f"Complete data: {data['clips']} clips."
     bad = data["bad_clips"]
     return f"{text} {bad} bad clips were left out." if bad else text
+
+
+def _validation(results: Iterable[FoldResult], task: Task) -> dict[str, Any]:
+    """Give the figure that chose the checkpoints, where every fold has validation clips."""
+    key = f"valid_{task.best}"
+    rows = [result.history[result.tested_epoch - 1] for result in results]
+    if not all(key in row for row in rows):
+        return {}
+    return {key: _mean_and_deviation([row[key] for row in rows])}
 
 
 def _mean_and_deviation(values: Sequence[float | None]) -> dict[str, float | None]:

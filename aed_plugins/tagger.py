@@ -155,3 +155,44 @@ class AudioTagger(nn.Module):
         """
         embeddings, step_lengths = self.embed(waveform, lengths)
         return TaggerOutput(embeddings, *self.head(embeddings, step_lengths))
+
+
+def check_tagger(tagger: AudioTagger, sample_rate: int) -> None:
+    """See that the stations of a tagger fit one another and the audio.
+
+    Parameters
+    ----------
+    tagger : AudioTagger
+        It is tried on a second of silence.
+    sample_rate : int
+        Of the audio, in hertz.
+
+    Raises
+    ------
+    ValueError
+        If they do not.
+
+    Examples
+    --------
+    >>> from aed_plugins.encoders import ResNet
+    >>> from aed_plugins.features import LogMel
+    >>> from aed_plugins.heads import DNNHead
+    >>> tagger = AudioTagger(
+    ...     LogMel(), nn.Identity(), nn.Identity(), ResNet(2, width=0.25), DNNHead(128, 10)
+    ... )
+    >>> check_tagger(tagger, 8000)
+    Traceback (most recent call last):
+    ValueError: the features are for 16000 Hz, but sample_rate is 8000
+    """
+    expected = tagger.features.sample_rate
+    if expected != sample_rate:
+        raise ValueError(f"the features are for {expected} Hz, but sample_rate is {sample_rate}")
+    was_training = tagger.training
+    tagger.eval()
+    try:
+        with torch.no_grad():
+            tagger(torch.zeros(1, sample_rate))
+    except RuntimeError as error:
+        raise ValueError(f"the stations do not fit one another: {error}") from error
+    finally:
+        tagger.train(was_training)

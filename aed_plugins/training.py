@@ -175,9 +175,9 @@ class TaggingBrain(Brain):
             self._class_weights = weights.to(self.device)
         if self.hparams.balance == "sampling":
             del train_loader_kwargs["shuffle"]
-            train_loader_kwargs["sampler"] = balanced_sampler(
-                presence(train_set, self.task), self.hparams.seed
-            )
+            sampler = balanced_sampler(presence(train_set, self.task), self.hparams.seed)
+            # SpeechBrain tells the epoch to samplers of its own alone.
+            self.train_sampler = train_loader_kwargs["sampler"] = sampler
         if isinstance(train_set, StreamedClips):
             train_loader_kwargs.pop("shuffle", None)  # it draws an order of its own
             train_set = self._streamed = train_set.part(_rank(), number_of_processes())
@@ -196,7 +196,9 @@ class TaggingBrain(Brain):
 
     def init_optimizers(self) -> None:
         """Make the optimizer and the schedule of its learning rate."""
-        self.optimizer = self.hparams.fine_tuning.optimizer(self.opt_class, self.tagger)
+        self.optimizer = self.hparams.fine_tuning.optimizer(
+            self.opt_class, self.tagger, decay_vectors=not self.remove_vector_weight_decay
+        )
         self.optimizers_dict = {"opt_class": self.optimizer}
         self.checkpointer.add_recoverable("optimizer", self.optimizer)
         total_steps = max(1, self.hparams.epoch_counter.limit * self._steps_per_epoch)

@@ -59,7 +59,8 @@ def fetch(source: str | Path, sha256: str | None = None) -> Path:
     Parameters
     ----------
     source : str or Path
-        A path (`~` is the home folder), a URL, or `hf://owner/repo[@revision]/path/in/repo`.
+        A path (`~` is the home folder), a URL, or `hf://owner/repo[@revision]/path/in/repo`; a text
+        may end in `#sha256:...`, which then stands for `sha256`.
     sha256 : str, optional
         The file's SHA-256 in hexadecimal digits, or the first 8 or more of them.
 
@@ -83,6 +84,9 @@ def fetch(source: str | Path, sha256: str | None = None) -> Path:
     >>> fetch(path, sha256="ba7816bf8f01cfea") == path
     True
     """
+    if isinstance(source, str):
+        source, _, digits = source.partition("#sha256:")
+        sha256 = digits or sha256
     if sha256 is not None:
         sha256 = _checked_digits(sha256)
     scheme, separator, rest = str(source).partition("://")

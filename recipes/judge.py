@@ -27,7 +27,7 @@ from aed_plugins.arguments import Parser, truth, value
 from aed_plugins.errors import InputError
 from aed_plugins.experiment import run
 from aed_plugins.initial_model import TrainedRun, find_run
-from aed_plugins.judging import check_unseen, judge, predict
+from aed_plugins.judging import judge, predict
 from aed_plugins.judging_report import FILES, report_of, write_report
 from aed_plugins.label_mapping import Pair, match, read_mapping
 from aed_plugins.manifest import Manifest, read_manifest
@@ -187,7 +187,7 @@ def main(arguments: list[str]) -> None:
     data = dataset.clips(model.sample_rate, [pair.data for pair in matching.shared])
     demonstration = dataset.recipe.is_demonstration(dataset.folder)
     name = f"{given.on}_demonstration" if demonstration else given.on
-    warnings = check_unseen(model, name, data.folds)
+    warnings = model.check_unseen(name, data.folds)
     said = predict(
         model.tagger(),
         task_of(model.labels, model.multi_label),

@@ -23,8 +23,13 @@ on. Give it in several terminals, and they share the work (such as one for each 
 -- --device=cuda:1). A trial that fails is noted and the search goes on. After each trial
 leaderboard.md and leaderboard.csv are written anew.
 
-A leaderboard on test folds is for comparing; the best of many is a flattering figure. For a figure
-to report, search on some folds and run the best on others.
+What is high is the first of valid_accuracy, valid_mAP, accuracy and mAP that results.json has, or
+--metric. With valid_, the validation clips of the epoch that was tested choose, and the leaderboard
+shows the test figure beside it. Where there is no validation, the test clips choose, and the best
+of many is a flattering figure. The leaderboard says which it was.
+
+For a figure to report, give the test figure of the best by validation. In a cross-validation what
+one run tests on another validates on: search on some folds and run the best on others.
 """
 
 import argparse
@@ -37,7 +42,7 @@ from aed_plugins.errors import InputError
 from aed_plugins.experiment import run
 from aed_plugins.search.leaderboard import COMPLETE
 from aed_plugins.search.plan import read_aim, read_commands
-from aed_plugins.search.worker import Worker
+from aed_plugins.search.worker import DEFAULT_METRICS, Worker
 
 METHODS = ("grid", "random", "guided")
 
@@ -59,7 +64,11 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument("--over", metavar="KEY=VALUES", help="runs of each combination: seeds, folds")
     what.add_argument("--trials", type=int, metavar="N", help="of --random and --guided; 20")
     what.add_argument("--seed", type=int, default=1, help="of what is drawn; 1")
-    what.add_argument("--metric", help="figure of results.json that is to be high; accuracy or mAP")
+    what.add_argument(
+        "--metric",
+        help="figure of results.json that is to be high; the first that is there of"
+        f" {', '.join(DEFAULT_METRICS)}",
+    )
     what.add_argument(
         "--prune",
         nargs="?",

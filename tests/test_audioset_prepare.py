@@ -1,3 +1,4 @@
+import importlib.util
 import json
 import shlex
 import string
@@ -18,7 +19,7 @@ RECIPE = Path(__file__).resolve().parent.parent / "recipes/audioset"
 sys.path.insert(0, str(RECIPE))
 import audioset_prepare  # noqa: E402
 from audioset_clips import Fit, find_clips, match_name  # noqa: E402
-from audioset_lists import Segment, read_lists, share  # noqa: E402
+from audioset_lists import FOLDS, Segment, read_lists, share  # noqa: E402
 from audioset_prepare import Selection, find_data, is_demonstration, prepare  # noqa: E402
 
 from aed_plugins.demo import DEMONSTRATION_MARK  # noqa: E402
@@ -84,9 +85,9 @@ def data(tmp_path):
 def run(data, tmp_path):
     """Prepare the data, of all training clips, with other options where they are given."""
 
-    def prepared(**options):
+    def prepared(needed=FOLDS, **options):
         chosen = Selection(**{"classes": CHOSEN, "valid_share": 0, **options})
-        return prepare(data, str(tmp_path / "prepared"), RATE, chosen)
+        return prepare(data, str(tmp_path / "prepared"), RATE, chosen, needed)
 
     return prepared
 
@@ -140,6 +141,18 @@ def test_each_selection_has_a_manifest_of_its_own(run):
     assert first.manifest != second.manifest
     assert len(clips_of(first)["both-_-_-10_10000"]["labels"]) == 2
     assert run() == first
+
+
+def test_each_selection_has_a_report_of_its_own_under_its_manifest_s_tag(data, run):
+    (data / "audio/Y_babies_30x.wav").unlink()
+    first = run()
+    before = first.report.read_bytes()
+    second = run(classes=["Speech"])
+    assert first.report.read_bytes() == before
+    for found in (first, second):
+        assert found.report.stem.removeprefix("missing-") == found.manifest.stem[-8:]
+        (counts,) = {tuple(part["classes"]) for part in report_of(found)["lists"].values()}
+        assert list(counts) == found.labels
 
 
 def test_clips_with_none_of_the_classes_can_be_left_out_without_touching_other_shards(run):
@@ -283,6 +296,57 @@ def test_a_list_for_validation_leaves_the_training_list_whole(data, run):
     assert found.warnings == [
         "no validation clip has 'Crying, sobbing': no threshold can be tuned there"
     ]
+
+
+NO_VALIDATION = "; for no validation give --valid_share=0 and no --valid_segments"
+
+
+def test_validation_that_was_asked_for_but_has_no_clip_is_told(data, run):
+    write_list(data / "valid.csv", [("validspeech", 0, 10, [SPEECH])])
+    message = "expected clips of the 1 valid segments, such as Yvalidspeech.wav, found none"
+    with pytest.raises(InputError, match=message) as caught:
+        run(valid_segments="valid.csv")
+    assert str(caught.value).endswith(NO_VALIDATION)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match=message):  # the training clips come from elsewhere
+        run(needed=("valid", "eval"), valid_segments="valid.csv")
+    judged = run(needed=("train", "eval"), valid_segments="valid.csv")
+    assert judged.clips == {"train": 4, "eval": 2}
+
+
+def test_with_shards_to_train_on_validation_clips_are_still_needed(data, tmp_path, monkeypatch):
+    spec = importlib.util.spec_from_file_location("audioset_train", RECIPE / "train.py")
+    program = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "audioset_train", program)
+    spec.loader.exec_module(program)
+    monkeypatch.setattr(program, "read_index", {"shards": "index"}.get)
+    write_list(data / "valid.csv", [("validspeech", 0, 10, [SPEECH])])
+    for video, *_ in TRAIN:
+        (data / f"audio/Y{video}.wav").unlink()
+    given = [str(RECIPE.parent.parent / "hparams/resnet_dilated.yaml"), "--webdataset=shards"]
+    given += [f"--data_folder={data}", f"--prepared_folder={tmp_path / 'prepared'}"]
+    given += [f"--classes={json.dumps(CHOSEN)}", f"--sample_rate={RATE}"]
+    with pytest.raises(InputError, match="expected clips of the 1 valid segments"):
+        program.main([*given, "--valid_segments=valid.csv"])
+
+
+def test_a_share_for_validation_that_leaves_no_video_is_told(run):
+    share_of = min(share(f"valid {video}") for video, *_ in TRAIN) / 2
+    message = "no valid segment is left; give another --valid_segments, a greater --valid_share,"
+    with pytest.raises(InputError, match=message) as caught:
+        run(valid_share=share_of)
+    assert str(caught.value).endswith(NO_VALIDATION)
+    assert run(valid_share=0).folds == ["train", "eval"]
+
+
+def test_clips_that_cannot_be_read_are_told_only_where_they_are_the_reason(data, run):
+    write_list(data / "valid.csv", [("validspeech", 0, 10, [SPEECH])])
+    (data / "audio/Y_babies_30x.wav").rename(data / "audio/Y_babies_30x.m4a")
+    with pytest.raises(InputError, match="expected clips of the 1 valid segments"):
+        run(valid_segments="valid.csv")
+    (data / "audio/validspeech.webm").touch()
+    with pytest.raises(InputError, match="2 clips are m4a, webm, which libsndfile does not read"):
+        run(valid_segments="valid.csv")
 
 
 # --- files
@@ -532,7 +596,8 @@ def test_a_class_whose_clips_are_all_missing_says_how_many_were_listed(data, run
         match=r"none of the 1 eval .* 'Crying, sobbing' \(eval_segments.csv lists 1\)",
     ):
         run()
-    assert json.loads((data.parent / "prepared/missing.json").read_text())["missing"]
+    (report,) = (data.parent / "prepared").glob("missing-*.json")
+    assert json.loads(report.read_text())["missing"]
 
 
 def test_no_clip_at_all_names_the_folder_and_a_name_that_would_do(data, run):

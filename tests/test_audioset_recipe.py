@@ -6,11 +6,11 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
+from conftest import AUDIOSET_RECIPE, ROOT
 from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 from test_urbansound_recipe import TORCHRUN, error_line, kill_after_a_checkpoint, without_times
 
-from aed_plugins.encoders import VGGish
+from aed_plugins.encoders import ResNet, VGGish
 from aed_plugins.ontology import PAPER_CLASSES
 
 SMALL_VGG = ("--encoder={width: 0.03125}", "--pretrained=null", "--frozen_epochs=0")
@@ -87,6 +87,26 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_figures(audioset, tmp_path)
     assert without_times(results(tmp_path)["folds"][0]) == without_times(undisturbed)
 
 
+def test_sampling_draws_other_clips_in_every_epoch(audioset, tmp_path):
+    program = (
+        "import runpy, sys; from aed_plugins.training import TaggingBrain as Brain;"
+        "fit_batch = Brain.fit_batch;"
+        "Brain.fit_batch = lambda self, batch:"
+        " (print('drawn', self.hparams.epoch_counter.current, *batch.id),"
+        " fit_batch(self, batch))[1];"
+        f"sys.path.insert(0, {str(AUDIOSET_RECIPE.parent)!r}); sys.argv = sys.argv[1:];"
+        "runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    done = audioset.python("-c", program, *audioset.arguments("--balance=sampling"), check=0)
+    drawn = {"1": [], "2": []}
+    for line in done.stdout.splitlines():
+        if line.startswith("drawn "):
+            _, epoch, *ids = line.split()
+            drawn[epoch] += ids
+    assert len(drawn["1"]) == len(drawn["2"]) > 20
+    assert drawn["1"] != drawn["2"]
+
+
 def test_two_processes_give_the_figures_of_one_on_the_same_weights(audioset, tmp_path):
     how = ("--balance=class_weights", "--frozen_epochs=1", "--device=cpu", "--initial_model=first")
     audioset("--number_of_epochs=1", "--output_folder=first", "--valid_share=0.2", check=0)
@@ -105,20 +125,60 @@ def test_weights_that_were_released_are_taken_from_a_file(audioset, tmp_path):
     """A file of the true layout with random values, and narrower than the released one."""
     torch.manual_seed(0)
     torch.save(VGGish(width=0.03125).state_dict(), tmp_path / "vggish.pth")
-    how = ("--pretrained=vggish.pth", "--pretrained_sha256=null", "--encoder={width: 0.03125}")
+    how = ("--pretrained=vggish.pth", "--encoder={width: 0.03125}")
     audioset(*how, hparams="vggish_dnn", check=0)
     assert list((tmp_path / "data/prepared").rglob("embeddings/*/*.npy"))
     # The same embeddings serve another head.
     done = audioset(*how, "--output_folder=rnn", hparams="vggish_rnn", check=0)
     assert "epoch 2/2" in done.stdout
     assert len(list((tmp_path / "data/prepared").rglob("embeddings/*"))) == 1
-    given, small = how[:2], how[2]
-    other = (*given, "--encoder={width: 0.0625}", "--output_folder=wide")
-    assert "vggish.pth: expected" in error_line(audioset(*other, hparams="vggish_dnn", check=1))
-    tampered = ("--pretrained=vggish.pth", "--pretrained_sha256='12345678'", small)
-    line = error_line(audioset(*tampered, "--output_folder=x", hparams="vggish_dnn", check=1))
+    wide = ("--pretrained=vggish.pth", "--encoder={width: 0.0625}", "--output_folder=wide")
+    assert "vggish.pth: expected" in error_line(audioset(*wide, hparams="vggish_dnn", check=1))
+    tampered = ("--pretrained=vggish.pth#sha256:12345678", how[1], "--output_folder=x")
+    line = error_line(audioset(*tampered, hparams="vggish_dnn", check=1))
     assert "vggish.pth" in line
     assert "12345678" in line
+    # What is trained needs the released file no more.
+    (tmp_path / "vggish.pth").unlink()
+    audioset(*how, "--test_only", hparams="vggish_dnn", check=0)
+
+
+def test_a_frozen_run_that_is_killed_goes_on_with_the_same_encoder(recipe, audioset, tmp_path):
+    audioset("--number_of_epochs=1", "--output_folder=first", check=0)
+    how = ("--initial_model=first", "--frozen_epochs=6", "--number_of_epochs=6", "--batch_size=4")
+    recipe(*how, "--ckpt_interval_steps=1", check=0)
+    undisturbed = results(tmp_path)["folds"][0]
+    (tmp_path / "out").rename(tmp_path / "undisturbed")
+    kill_after_a_checkpoint(recipe, (*how, "--ckpt_interval_steps=1"), 0.0)
+    recipe(*how, "--ckpt_interval_steps=1", check=0)
+    assert without_times(results(tmp_path)["folds"][0]) == without_times(undisturbed)
+
+
+def test_a_frozen_encoder_trains_with_two_processes(recipe, audioset, tmp_path):
+    audioset("--number_of_epochs=1", "--output_folder=first", check=0)
+    how = ("--initial_model=first", "--frozen_epochs=2", "--device=cpu")
+    recipe(*how, launcher=TORCHRUN, check=0)
+    together = results(tmp_path)["folds"][0]
+    assert together["processes"] == 2
+    recipe(*how, "--test_only", check=0)
+    alone = results(tmp_path)["folds"][0]
+    assert together["accuracy"] == alone["accuracy"]
+    assert together["cross_entropy"] == pytest.approx(alone["cross_entropy"], abs=1e-5)
+
+
+def test_released_imagenet_weights_may_stay_frozen(recipe, tmp_path):
+    """A file of torchvision's layout with random values, and narrower than the released one."""
+    torch.save(ResNet(3, width=0.0625).state_dict(), tmp_path / "resnet.pth")
+    how = ("--encoder={width: 0.0625, pretrained: resnet.pth}", "--frozen_epochs=2")
+    assert "the front-end would stay frozen" in error_line(recipe(*how, check=1))
+    text = (ROOT / "hparams/resnet_plain.yaml").read_text()
+    front_end = text[text.index("front_end: !new") : text.index("encoder: !new")]
+    text = text.replace(front_end, "front_end: !new:torch.nn.Identity\n")
+    text = text.replace("in_channels: !ref <front_end.out_channels>", "in_channels: 1")
+    (tmp_path / "bare.yaml").write_text(text)
+    arguments = recipe.arguments(*how)
+    arguments[1] = "bare.yaml"
+    assert "epoch 2/2" in recipe.python(*arguments, check=0).stdout
 
 
 @pytest.mark.parametrize("hparams", ["mobilenet_transfer", "vggish_dnn"])
@@ -146,7 +206,7 @@ def test_a_model_trained_on_one_dataset_starts_the_other(recipe, audioset, tmp_p
     assert "epoch 2/2" in done.stdout
     assert list((tmp_path / "data/prepared").rglob("embeddings/*/*.npy"))
     done = recipe("--initial_model=first", "--test_folds=[1]", "--output_folder=leak", check=1)
-    assert "was trained on fold1 of urbansound_demonstration" in error_line(done)
+    assert "was trained on urbansound_demonstration 1, which" in error_line(done)
     done = recipe(
         "--initial_model=second", "--front_end={channels: 2}", "--output_folder=x", check=1
     )
@@ -162,10 +222,15 @@ def test_a_model_trained_on_one_dataset_starts_the_other(recipe, audioset, tmp_p
         (["--negatives=maybe"], "--negatives: expected keep or drop, got 'maybe'"),
         (["--threshold_metric=f3"], "f1"),
         (["--balance=often"], "balance must be one of none, class_weights, sampling"),
-        (["--frozen_epochs=2"], "the encoder would stay frozen with random weights"),
+        (
+            ["--frozen_epochs=2"],
+            "the encoder and the front-end would stay frozen with random weights",
+        ),
         (["--frozen_epochs=-1"], "frozen_epochs must not be negative"),
         (["--initial_model=nowhere"], "--initial_model: there is no folder nowhere"),
         (["--initial_model=."], "expected one run in ., found no finished run"),
+        (["--sample_rate=8000"], "the features are for"),
+        (["--encoder={in_channels: 3}"], "the stations do not fit one another"),
         (["--test_folds=[1]"], "--test_folds is neither an option of this recipe nor"),
     ],
 )

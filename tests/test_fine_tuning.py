@@ -9,7 +9,7 @@ from aed_plugins.frontends import DilatedFrontEnd
 from aed_plugins.heads import DNNHead
 from aed_plugins.tagger import AudioTagger
 
-STAGES = ["front_end", "conv1", "bn1", "layer1", "layer2", "layer3", "layer4"]
+STAGES = ["front_end", "stem", "layer1", "layer2", "layer3", "layer4"]
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def trained(tagger):
         ({"frozen_epochs": 2}, {1: [], 2: [], 3: STAGES}),
         (
             {"frozen_epochs": 1, "epochs_per_stage": 2},
-            {1: [], 2: STAGES[-1:], 3: STAGES[-1:], 4: STAGES[-2:], 14: STAGES, 99: STAGES},
+            {1: [], 2: STAGES[-1:], 3: STAGES[-1:], 4: STAGES[-2:], 12: STAGES, 99: STAGES},
         ),
         ({"frozen_epochs": 1, "stages": 2}, {1: [], 2: STAGES[-2:], 9: STAGES[-2:]}),
         ({"epochs_per_stage": 1, "stages": 2}, {1: STAGES[-1:], 2: STAGES[-2:], 9: STAGES[-2:]}),
@@ -112,3 +112,18 @@ def test_batch_norm_can_keep_its_statistics_where_weights_are_trained(tagger):
         same = [after[name].equal(value) for name, value in before.items()]
         assert all(same) if frozen_statistics else not any(same)
     assert tagger.encoder.bn1.weight.grad is not None
+
+
+def test_biases_can_be_kept_from_decaying(tagger):
+    optimizer = FineTuning().optimizer(torch.optim.AdamW, tagger, decay_vectors=False)
+    for group in optimizer.param_groups:
+        assert len({parameter.ndim > 1 for parameter in group["params"]}) == 1
+        assert (group["weight_decay"] == 0) == (group["params"][0].ndim <= 1)
+    trained = sum(len(group["params"]) for group in optimizer.param_groups)
+    assert trained == len(list(tagger.parameters()))
+
+
+def test_an_encoder_without_a_stage_to_unfreeze_is_frozen_for_good():
+    assert FineTuning(stages=0).for_good(epochs=99)
+    assert FineTuning(frozen_epochs=5).for_good(epochs=5)
+    assert not FineTuning(frozen_epochs=4).for_good(epochs=5)

@@ -283,7 +283,7 @@ def test_a_model_that_began_with_one_that_knows_the_clips_is_refused(
 
     begin_with(urbansound_run / "fold3")  # trained on fold 1, validated on fold 2
     options = [heir, "--on=urbansound", f"--data_folder={corpus}", "--noprogressbar"]
-    assert "was trained on urbansound_demonstration 1, 2: figures" in bad(*options)
+    assert "was trained on urbansound_demonstration 1, 2, which is to be" in bad(*options)
     program([*map(str, options), "--folds=3"])
     folder = heir / "judged_on_urbansound_demonstration"
     assert report_of(folder)["data"]["judged_clips"] == 10

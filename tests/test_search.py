@@ -24,6 +24,7 @@ from aed_plugins.experiment import run
 from aed_plugins.search.plan import recipe_options
 from aed_plugins.search.runs import Commands, Progress, figure
 from aed_plugins.search.space import read_space
+from aed_plugins.search.worker import DEFAULT_METRICS
 
 SEARCH = ROOT / "recipes/search.py"
 HPARAMS = """
@@ -351,12 +352,82 @@ def test_progress_is_read_once_and_in_the_order_of_the_epochs(tmp_path):
 def test_a_figure_of_one_run_is_that_of_its_folds(tmp_path):
     content = {"accuracy": {"mean": 0.8, "deviation": 0.1}, "folds": [{}, {}, {}]}
     (tmp_path / "results.json").write_text(json.dumps(content))
-    assert figure([tmp_path], ["accuracy"]) == ("accuracy", 0.8, 0.1, 3)
+    assert figure([tmp_path], ["accuracy"]) == ("accuracy", 0.8, 0.1, 3, None)
+
+
+# The validation accuracy is best where that of the test clips is worst.
+WITH_VALIDATION = STAND_IN.replace(
+    '"labels": ["a"]}', '"valid_accuracy": {"mean": 1 - lr, "deviation": None}, "labels": ["a"]}'
+)
+
+
+def test_validation_chooses_and_the_test_figure_stands_beside(folder, capsys):
+    (folder / "recipe.py").write_text(WITH_VALIDATION)
+    search("--grid", "lr=0.3,0.5", "--over", "seed=1,3")
+    rows = leaderboard(folder)
+    assert [(row["lr"], row["metric"]) for row in rows] == [
+        ("0.3", "valid_accuracy"),
+        ("0.5", "valid_accuracy"),
+    ]
+    assert [float(row["mean"]) for row in rows] == pytest.approx([0.7, 0.5])
+    assert [float(row["test"]) for row in rows] == pytest.approx([0.32, 0.52])
+    page = (folder / "out/leaderboard.md").read_text()
+    assert "Ranked by valid_accuracy, of the validation clips; the test accuracy beside" in page
+    assert "| rank | lr | valid_accuracy | deviation | test accuracy | n |" in page
+    assert "| 1 | 0.3 | 0.7000 | 0.0000 | 0.3200 | 2 |" in page
+    assert "valid_accuracy 0.7000 ± 0.0000 (n = 2), test accuracy 0.3200" in capsys.readouterr().out
+
+
+def test_without_validation_the_leaderboard_says_that_test_clips_chose(folder):
+    search("--grid", "lr=0.3,0.5")
+    assert {(row["metric"], row["test"]) for row in leaderboard(folder)} == {("accuracy", "")}
+    page = (folder / "out/leaderboard.md").read_text()
+    assert "Ranked by accuracy, of the test clips: the best of many is a flattering" in page
+    assert "| rank | lr | accuracy | deviation | n |" in page
+
+
+def test_one_figure_ranks_all_trials_of_a_search(folder):
+    # Without validation at 0.5, which comes first; 0.3 would have a valid_accuracy.
+    without = WITH_VALIDATION.replace('"valid_accuracy"', '"no" if lr == 0.5 else "valid_accuracy"')
+    (folder / "recipe.py").write_text(without)
+    search("--grid", "lr=0.5,0.3")
+    assert [(row["lr"], row["metric"], row["mean"]) for row in leaderboard(folder)] == [
+        ("0.5", "accuracy", "0.5"),
+        ("0.3", "accuracy", "0.3"),
+    ]
+    mistake = "expected a mean of valid_accuracy, found accuracy, no; choose with --metric"
+    with pytest.raises(InputError, match=mistake):
+        program.main(["recipe.py", "model.yaml", "--output=other", "--grid", "lr=0.3,0.5"])
+
+
+def test_of_several_runs_the_figure_is_one_that_all_have(tmp_path):
+    contents = {
+        "a": {"valid_mAP": {"mean": 0.9}, "mAP": {"mean": 0.5}},
+        "b": {"mAP": {"mean": 0.7}},
+    }
+    for name, content in contents.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "results.json").write_text(json.dumps(content))
+    folders = [tmp_path / name for name in contents]
+    assert figure(folders, DEFAULT_METRICS)[:2] == ("mAP", pytest.approx(0.6))
+    assert figure(folders[:1], DEFAULT_METRICS) == ("valid_mAP", 0.9, None, 1, 0.5)
+    with pytest.raises(
+        InputError, match=r"b/results\.json: expected a mean of valid_mAP, found mAP"
+    ):
+        figure(folders, ["valid_mAP"])
+
+
+@pytest.mark.parametrize("metrics", [["valid_accuracy"], ["accuracy"], DEFAULT_METRICS])
+def test_progress_follows_validation_whatever_the_metric_is_called(tmp_path, metrics):
+    line = "epoch: 1 - train loss: 1, train accuracy: 0.9 - valid loss: 2, valid accuracy: 0.25\n"
+    (tmp_path / "train_log.txt").write_text(line)
+    assert Progress(tmp_path, metrics).new() == [0.25]
 
 
 def test_the_metric_is_accuracy_or_map_or_the_one_asked_for(folder):
     grid = ("--grid", "lr=0.3")
-    mistake = "expected a mean of accuracy or mAP, found lwlrap; choose with --metric"
+    expected = "valid_accuracy or valid_mAP or accuracy or mAP"
+    mistake = f"expected a mean of {expected}, found lwlrap; choose with --metric"
     with pytest.raises(InputError, match=mistake):
         search(*grid, "--", "--folds=1", recipe=other_figure(folder, "lwlrap"))
     assert leaderboard(folder) == []
@@ -528,7 +599,9 @@ def test_a_search_runs_the_real_recipe(recipe, corpus):
     }
     for row in rows:
         results = json.loads((recipe.folder / row["folder"] / "results.json").read_text())
-        assert float(row["mean"]) == results["accuracy"]["mean"]
+        assert row["metric"] == "valid_accuracy"
+        assert float(row["mean"]) == results["valid_accuracy"]["mean"]
+        assert float(row["test"]) == results["accuracy"]["mean"]
         assert "epoch 1/1" in (recipe.folder / row["folder"] / "output.txt").read_text()
     study = optuna.load_study(
         study_name="search", storage=f"sqlite:///{recipe.folder}/out/study.db"

@@ -446,3 +446,11 @@ def test_a_stem_of_another_rank_is_refused():
     state = dict(ResNet().state_dict()) | {"conv1.weight": torch.zeros(64)}
     with pytest.raises(InputError, match=r"1 of \d+ tensors do not fit: conv1.weight"):
         ResNet().load_torchvision(state)
+
+
+def test_a_source_may_carry_its_checksum(tmp_path):
+    path = tmp_path / "weights.pth"
+    path.write_bytes(b"abc")
+    assert fetch(f"{path}#sha256:ba7816bf8f01cfea") == path
+    with pytest.raises(InputError, match=r"weights\.pth"):
+        fetch(f"{path}#sha256:0123456789")

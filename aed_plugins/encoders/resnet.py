@@ -192,6 +192,11 @@ class ResNet(Encoder):
                 maps = block(maps, mask)
         return maps.mean(dim=3).transpose(1, 2)  # (batch, channel, step) -> (batch, step, channel)
 
+    def stages(self) -> list[nn.Module]:
+        """Give the stem and the four stages."""
+        stem = nn.ModuleList([self.conv1, self.bn1])
+        return [stem, self.layer1, self.layer2, self.layer3, self.layer4]
+
     def load_torchvision(self, state: Mapping[str, Tensor], source: str = "state dict") -> None:
         """Take over the weights of torchvision's ResNet of the same depth.
 

@@ -39,7 +39,7 @@ def read_aim(
     items : sequence of str
         What may be chosen: see `space.read_space`.
     metric : str, optional
-        Name of the figure that is to be high.
+        Name of the figure that is to be high; by default as for `Worker`.
     trials, seed, prune : int
         As for `Aim`.
 

@@ -18,6 +18,7 @@ from aed_plugins.errors import InputError, first_few
 from aed_plugins.search.space import overrides, shown
 
 POLL_SECONDS = 0.2
+VALID = "valid_"  # begins the name of a figure of validation clips in results.json
 STOP_SECONDS = 60.0  # to end by itself, after a polite request
 OUTPUT = "output.txt"
 
@@ -31,12 +32,17 @@ class RunPruned(Exception):  # noqa: N818  not an error at all
 
 
 class Figure(NamedTuple):
-    """What a trial reached: `deviation` is None where there is one run of one fold."""
+    """What a trial reached: `deviation` is None where there is one run of one fold.
+
+    Where `metric` is a figure of the validation clips, `test` is the mean of the same figure of the
+    test clips, if the results have it.
+    """
 
     metric: str
     mean: float
     deviation: float | None
     n: int
+    test: float | None = None
 
 
 @dataclass(frozen=True)
@@ -105,12 +111,15 @@ class Progress:
     folder : Path
         The run's.
     metrics : sequence of str
-        Names of figures; the first that a line has counts.
+        Names of figures in `results.json`, of validation clips (`valid_accuracy`) or of test clips
+        (`accuracy`, which follows that of the validation clips too); the first that a line has
+        counts.
     """
 
     def __init__(self, folder: Path, metrics: Sequence[str]) -> None:
         self.folder = folder
-        self._patterns = [re.compile(rf"valid {re.escape(name)}: ([^\s,]+)") for name in metrics]
+        names = dict.fromkeys(metric.removeprefix(VALID) for metric in metrics)
+        self._patterns = [re.compile(rf"valid {re.escape(name)}: ([^\s,]+)") for name in names]
         self._read: dict[Path, int] = {}
 
     def new(self) -> list[float]:
@@ -187,25 +196,28 @@ def figure(folders: Sequence[Path], metrics: Sequence[str]) -> Figure:
         Those of the runs. Of one, mean and deviation are those of its folds; of several, those of
         their means.
     metrics : sequence of str
-        Names of figures; the first that `results.json` has counts.
+        Names of figures; the first that every run's `results.json` has counts.
 
     Raises
     ------
     RunFailed
         If a run left no `results.json`.
     InputError
-        If it has none of the metrics.
+        If one has none of the metrics.
     """
-    contents = [_results(folder) for folder in folders]
-    metric = _metric(contents[0], metrics, folders[0])
-    means = [content[metric]["mean"] for content in contents]
+    contents = {folder: _results(folder) for folder in folders}
+    metric = _metric(contents, metrics)
+    means = [content[metric]["mean"] for content in contents.values()]
     if any(mean is None for mean in means):
         raise RunFailed(f"{folders[means.index(None)] / 'results.json'} has no {metric}")
+    test = _test_mean(list(contents.values()), metric)
     if len(means) > 1:
-        return Figure(metric, float(np.mean(means)), float(np.std(means, ddof=1)), len(means))
-    deviation = contents[0][metric].get("deviation")
-    folds = contents[0].get("folds", ())
-    return Figure(metric, means[0], deviation, len(folds) if deviation is not None else 1)
+        deviation = float(np.std(means, ddof=1))
+        return Figure(metric, float(np.mean(means)), deviation, len(means), test)
+    content = contents[folders[0]]
+    deviation = content[metric].get("deviation")
+    n = len(content.get("folds", ())) if deviation is not None else 1
+    return Figure(metric, means[0], deviation, n, test)
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
@@ -239,16 +251,35 @@ def _results(folder: Path) -> dict[str, Any]:
         raise RunFailed(f"the run ended well but left no {path}") from None
 
 
-def _metric(content: Mapping[str, Any], metrics: Sequence[str], folder: Path) -> str:
-    """Find the first metric that is there."""
-    there = [key for key, value in content.items() if isinstance(value, dict) and "mean" in value]
+def _metric(contents: Mapping[Path, Mapping[str, Any]], metrics: Sequence[str]) -> str:
+    """Find the first metric that all results have."""
+    there = {folder: _means(content) for folder, content in contents.items()}
     for metric in metrics:
-        if metric in there:
+        if all(metric in means for means in there.values()):
             return metric
+    # None has all: name the results that lack the one that was the last hope.
+    folder, means = next(item for item in there.items() if metrics[-1] not in item[1])
     raise InputError(
         f"{folder / 'results.json'}: expected a mean of {' or '.join(metrics)}, found"
-        f" {first_few(there, 12) or 'none'}; choose with --metric"
+        f" {first_few(list(means), 12) or 'none'}; choose with --metric"
     )
+
+
+def _means(content: Mapping[str, Any]) -> dict[str, float | None]:
+    return {
+        key: value["mean"]
+        for key, value in content.items()
+        if isinstance(value, dict) and "mean" in value
+    }
+
+
+def _test_mean(contents: Sequence[Mapping[str, Any]], metric: str) -> float | None:
+    """Give the test figure that goes with one of validation, if all results have it."""
+    if not metric.startswith(VALID):
+        return None
+    means = [_means(content).get(metric.removeprefix(VALID)) for content in contents]
+    known = [mean for mean in means if mean is not None]
+    return float(np.mean(known)) if len(known) == len(means) else None
 
 
 def _file_name(text: str) -> str:

@@ -1,7 +1,7 @@
 """Runs the trials of a search, one after the other, beside other workers that do the same."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,8 @@ from aed_plugins.search.study import Aim, Claim, SharedStudy, parameters_of
 if TYPE_CHECKING:
     import optuna
 
-DEFAULT_METRICS = ("accuracy", "mAP")  # the first that a recipe's results have
+# The first that a recipe's results have: test clips choose only where there is no validation.
+DEFAULT_METRICS = ("valid_accuracy", "valid_mAP", "accuracy", "mAP")
 WAIT_SECONDS = 1.0
 STATES = {"COMPLETE": COMPLETE, "PRUNED": PRUNED, "FAIL": FAILED, "RUNNING": RUNNING}
 
@@ -39,7 +40,8 @@ class Worker:
     output : Path
         Folder of the study, its trials and its leaderboard.
     metric : str, optional
-        Name of the figure that is to be high; by default accuracy, or else mAP.
+        Name of the figure of `results.json` that is to be high; by default the first of
+        `valid_accuracy`, `valid_mAP`, `accuracy` and `mAP` that the first results have.
     say : callable
         Takes lines about the progress.
 
@@ -121,8 +123,8 @@ class Worker:
             with self.study.locked():
                 row = self._row(self.study.tell(trial, state, value, outcome))
                 self._write_leaderboard()
-            told = figure_text(row, outcome["metric"]) if row.state == COMPLETE else row.note
-            self.say(told if row.state == COMPLETE else f"{row.state}: {told}")
+            complete = row.state == COMPLETE
+            self.say(figure_text(row) if complete else f"{row.state}: {row.note}")
         finally:  # interrupted, or a mistake that ends the search
             with self.study.locked():
                 if self.study.is_running(trial):
@@ -150,7 +152,13 @@ class Worker:
 
             run(command, path, claim.lock.fileno(), None if self.aim.prune is None else follow)
             report()  # what came after the last look
-        return figure(list(commands), self.metrics)
+        return figure(list(commands), self._metrics())
+
+    def _metrics(self) -> Sequence[str]:
+        """Give what may choose: the figure that the trials before had, if there are any."""
+        with self.study.locked():
+            rows = [self._row(trial) for trial in self.study.begun()]
+        return next(((row.metric,) for row in rows if row.metric is not None), self.metrics)
 
     def _folder(self, trial: Any) -> Path:
         return self.output / name_of(parameters_of(trial))
@@ -161,21 +169,18 @@ class Worker:
         self.say(f"trial {number} of {self.study.total}: {values} ({folder})")
 
     def _row(self, trial: "optuna.trial.FrozenTrial") -> Row:
-        outcome = {k: v for k, v in trial.user_attrs.get("outcome", {}).items() if k != "metric"}
+        outcome = trial.user_attrs.get("outcome", {})
         parameters = parameters_of(trial)
         parameters = {key: parameters[key] for key in self.aim.space}
         return Row(parameters, STATES[trial.state.name], self._folder(trial), **outcome)
 
     def _write_leaderboard(self) -> list[Row]:
-        begun = self.study.begun()
-        rows = ranked(self._row(trial) for trial in begun)
-        metrics = [trial.user_attrs.get("outcome", {}).get("metric") for trial in begun]
-        metric = next((name for name in metrics if name is not None), self.metrics[0])
+        rows = ranked(self._row(trial) for trial in self.study.begun())
         done = sum(row.state != RUNNING for row in rows)
         name = f"{self.commands.hparams.stem} under {self.commands.name}"
         title = f"{name}: {done} of {self.study.total} trials"
         again = {}
         if rows and rows[0].state == COMPLETE:
             again = self.commands.of(rows[0].parameters, self.output / "best")
-        write_leaderboard(self.output, rows, metric, title, list(again.values()))
+        write_leaderboard(self.output, rows, title, list(again.values()))
         return rows

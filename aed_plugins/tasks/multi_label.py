@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from aed_plugins.errors import InputError
 from aed_plugins.metrics import SMALLEST_PROBABILITY, Predictions
 from aed_plugins.multi_label_metrics import figures
 from aed_plugins.multi_label_plots import draw_per_class
 from aed_plugins.plots import draw_training_curves
 from aed_plugins.tasks.task import Task
-from aed_plugins.thresholds import Thresholds
+from aed_plugins.thresholds import METRICS, Thresholds
 
 LARGEST_WEIGHT = 100.0  # a class of one clip in a million would drown all others
 RATES = ("precision", "recall", "f1")
@@ -33,6 +34,11 @@ class MultiLabel(Task):
         All labels, in the order of their indices.
     threshold_metric : {"f1", "youden", "accuracy"}
         What the thresholds are tuned for: see `thresholds.tune`.
+
+    Raises
+    ------
+    InputError
+        If `threshold_metric` is another word.
 
     Examples
     --------
@@ -54,6 +60,9 @@ class MultiLabel(Task):
 
     def __init__(self, labels: Sequence[str], threshold_metric: str = "f1") -> None:
         super().__init__(labels)
+        if threshold_metric not in METRICS:
+            known = ", ".join(METRICS)
+            raise InputError(f"threshold_metric: expected one of {known}, got {threshold_metric!r}")
         self.thresholds = Thresholds(self.labels)
         self.threshold_metric = threshold_metric
 

@@ -14,6 +14,7 @@ from aed_plugins.errors import InputError, first_few
 from aed_plugins.files import write_json
 from aed_plugins.packing import Packed
 
+NO_VALIDATION = "; for no validation give --valid_share=0 and no --valid_segments"
 OUTCOMES = ("used", "missing", "unreadable", "bad")
 
 
@@ -93,7 +94,7 @@ class Account:
         content["files_that_could_be_several_segments"] = self.found.ambiguous
         write_json(path, content)
 
-    def check(self, audio: Path, needed: Collection[str] = ("train", "eval")) -> list[str]:
+    def check(self, audio: Path, needed: Collection[str]) -> list[str]:
         """Refuse data that nothing can be learned or measured on; warn of lesser things.
 
         Parameters
@@ -111,17 +112,18 @@ class Account:
         Raises
         ------
         InputError
-            If a fold that is needed has no clip, or none of a class.
+            If a fold that is needed has no clip, or, but for `valid`, none of a class.
         """
         for fold in needed:
             if fold not in self.used:
-                raise InputError(self._no_clip(audio, fold))
+                mend = NO_VALIDATION if fold == "valid" else ""
+                raise InputError(f"{self._no_clip(audio, fold)}{mend}")
         lacking = {
             fold: [label for label in self.labels if not self.positives[label][fold]]
             for fold in self.used
         }
         for fold in needed:
-            if lacking[fold]:
+            if lacking[fold] and fold != "valid":
                 raise InputError(self._no_positive(fold, lacking))
         warnings = []
         if lacking.get("valid"):
@@ -160,11 +162,12 @@ class Account:
     def _no_clip(self, audio: Path, fold: str) -> str:
         wanted = [clip for clip, segment in self.listed.items() if segment.fold == fold]
         if not wanted:
+            more = " a greater --valid_share," if fold == "valid" else ""
             return (
-                f"no {fold} segment is left; give another --{fold}_segments, --classes or"
+                f"no {fold} segment is left; give another --{fold}_segments,{more} --classes or"
                 " --negatives=keep"
             )
-        if self.outcomes["unreadable"]:
+        if any(self.listed[clip].fold == fold for clip in self.outcomes["unreadable"]):
             return f"{audio}: {self._unreadable()}"
         video = self.listed[wanted[0]].video
         return (

@@ -7,6 +7,7 @@ README.md beside this file lists the options, the files that a run leaves and ou
 
 from dataclasses import dataclass, replace
 
+from audioset_lists import FOLDS
 from audioset_prepare import Prepared, Selection, find_data, is_demonstration, prepare
 from speechbrain.utils.distributed import if_main_process
 
@@ -55,7 +56,7 @@ def main(arguments: list[str]) -> None:
     handed_in = {"dataset": dataset, "labels": [], "multi_label": True}
     sample_rate = experiment.value("sample_rate", **handed_in)
     shards = None if options.webdataset is None else on_main(read_index, options.webdataset)
-    needed = ("train", "eval") if shards is None else ("eval",)
+    needed = [fold for fold in FOLDS if shards is None or fold != "train"]
     data = on_main(prepare, folder, options.prepared_folder, sample_rate, options, needed)
     if shards is not None:
         data = _with_training_clips(data, shards)

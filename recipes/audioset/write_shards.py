@@ -38,7 +38,10 @@ def main(arguments: list[str]) -> None:
     webdataset()  # is it installed? The preparation may take hours
     fixed = {"dataset": "audioset", "labels": [], "multi_label": True}
     sample_rate = experiment.value("sample_rate", **fixed)
-    data = prepare(find_data(options.data_folder), options.prepared_folder, sample_rate, options)
+    folder = find_data(options.data_folder)
+    # Those who train need validation clips, and have them beside the shards.
+    needed = ("train", "eval")
+    data = prepare(folder, options.prepared_folder, sample_rate, options, needed)
     manifest = read_manifest(data.manifest)
     index = write_shards(
         manifest, str(options.shards), data.labels, sample_rate, per_shard=options.per_shard
