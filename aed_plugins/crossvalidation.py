@@ -15,6 +15,7 @@ from speechbrain.utils.distributed import if_main_process
 from torch.utils.data import DataLoader
 
 from aed_plugins.balance import check_balance
+from aed_plugins.configurations import RUN_OPTIONS, check_same, summed_up_by
 from aed_plugins.errors import InputError
 from aed_plugins.experiment import Experiment, flattened, start_log, write_resolved
 from aed_plugins.files import write_json
@@ -31,18 +32,6 @@ from aed_plugins.training import TaggingBrain
 from aed_plugins.webdataset_shards import ShardIndex
 
 logger = logging.getLogger(__name__)
-
-# SpeechBrain's own options that change what a training gives.
-RUN_OPTIONS = (
-    "precision",
-    "eval_precision",
-    "grad_accumulation_factor",
-    "max_grad_norm",
-    "optimizer_step_limit",
-    "remove_vector_weight_decay",
-    "skip_nonfinite_grads",
-)
-
 
 Clips = Callable[[Sequence[int | str]], DynamicItemDataset]
 
@@ -154,7 +143,7 @@ class CrossValidation:
         path = folder / "configuration.json"
         # A run that came to nothing, such as one with a mistake in its command, binds nobody.
         if path.is_file() and (finished or any((folder / "save").glob("CKPT*"))):
-            _check_same(json.loads(path.read_text(encoding="utf-8")), configuration, folder)
+            check_same(json.loads(path.read_text(encoding="utf-8")), configuration, folder)
         else:
             tree = self.experiment.resolved(**self._for_fold(plan))
             write_resolved(folder / "hyperparams.yaml", tree)
@@ -323,7 +312,7 @@ class CrossValidation:
         for path in self.output.glob("*/result.json"):
             configuration = json.loads(path.with_name("configuration.json").read_text("utf-8"))
             same = [configuration[part] == wanted[part] for part in ("hyperparameters", "data")]
-            runs = [_without_the_fold_s(part["run"]) for part in (configuration, wanted)]
+            runs = [summed_up_by(part["run"]) for part in (configuration, wanted)]
             if all(same) and runs[0] == runs[1]:
                 results[path.parent.name] = FoldResult.read(path)
         results = dict(sorted(results.items(), key=lambda item: str(item[1].test_fold).zfill(9)))
@@ -339,12 +328,6 @@ def _decides_embeddings(key: str) -> bool:
         "front_end",
         "encoder",
     }
-
-
-def _without_the_fold_s(run: Mapping[str, str]) -> dict[str, str]:
-    """Leave out what may differ between folds that are summed up, or with `--test_only`."""
-    apart = {"initial_model", "processes", "shards", "num_workers"}
-    return {name: value for name, value in run.items() if name not in apart}
 
 
 def _check_not_random(tree: Mapping[str, Any], tagger: AudioTagger) -> None:
@@ -371,15 +354,3 @@ def _check_streamed(balance: str, frozen: bool) -> None:
             "an encoder frozen for good trains on embeddings that were kept, not on shards: give"
             " fewer --frozen_epochs, or leave out --webdataset"
         )
-
-
-def _check_same(old: Mapping[str, Any], new: Mapping[str, Any], folder: Path) -> None:
-    for part, values in new.items():
-        before = old.get(part, {})
-        for key, now in values.items():
-            was = before.get(key, "nothing")
-            if was != now:
-                raise InputError(
-                    f"{folder} holds a run of another configuration: {part} {key} was {was}, now it"
-                    f" is {now}; give another --output_folder, or delete that one"
-                )
