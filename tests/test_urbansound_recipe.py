@@ -153,7 +153,7 @@ def test_two_processes_give_the_figures_of_one_on_the_same_weights(recipe, tmp_p
     swapped = ("--test_folds=[2]", "--valid_folds=[3]", "--output_folder=again", "--test_only")
     (tmp_path / "again/fold2/configuration.json").unlink()
     recipe("--device=cpu", *swapped, check=0)
-    again = json.loads((tmp_path / "again/fold2/result.json").read_text())
+    again = json.loads((tmp_path / "again/fold2/result.json").read_text())["figures"]
     assert again["accuracy"] == chosen["valid_accuracy"]
     assert again["cross_entropy"] == pytest.approx(chosen["valid_loss"], abs=1e-5)
     assert [list(row.values())[:4] for row in many] == [list(row.values())[:4] for row in one]
@@ -192,7 +192,7 @@ def test_training_in_bf16_runs(recipe, tmp_path):
         (["--head={pooling: median}"], "pooling must be one of mean, max, attention"),
         (["--test_only"], "but 0 of 2 epochs are trained"),
         (["--sample_rate=0"], "expected a sample rate from 1000"),
-        (["--lr=-1"], "resnet_dilated.yaml: Invalid learning rate: -1"),
+        (["--lr=-1"], "resnet_dilated.yaml: encoder_lr must not be negative, got -1"),
         (["--lr=abc"], "resnet_dilated.yaml: "),
         (["--batch_size=0"], "resnet_dilated.yaml: batch_size should be"),
         (["--number_of_epochs=0"], "resnet_dilated.yaml: expected at least one epoch"),
