@@ -17,6 +17,7 @@ import urbansound_prepare  # noqa: E402
 from urbansound_prepare import LABELS, find_data, prepare, read_table  # noqa: E402
 
 from aed_plugins.demo import CLASS_NAMES, DEMONSTRATION_MARK  # noqa: E402
+from aed_plugins.tasks import SingleLabel
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_the_manifest_lists_every_clip_with_its_label_and_fold(copy, tmp_path):
         class_id = int(name.split("-")[1])
         assert entry["labels"] == [LABELS[class_id]]
         assert name.startswith(f"{entry['fold']}0")
-    dataset = clips_of_folds(manifest, LABELS, [2])
+    dataset = clips_of_folds(manifest, SingleLabel(LABELS).target, [2])
     assert len(dataset) == 10
     item = dataset[3]
     assert item["target"] == int(item["id"].split("-")[1])
