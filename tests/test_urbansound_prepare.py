@@ -17,7 +17,7 @@ import urbansound_prepare  # noqa: E402
 from urbansound_prepare import LABELS, find_data, prepare, read_table  # noqa: E402
 
 from aed_plugins.demo import CLASS_NAMES, DEMONSTRATION_MARK  # noqa: E402
-from aed_plugins.tasks import SingleLabel
+from aed_plugins.tasks import SingleLabel  # noqa: E402
 
 
 @pytest.fixture
