@@ -1,6 +1,7 @@
 """What several tests use: a tiny demonstration corpus and a way to run the recipe."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,9 @@ from aed_plugins.demo import build_demonstration
 # optional modules answer that by importing them, and fail where they are not installed.
 for name in [name for name, module in sys.modules.items() if isinstance(module, LazyModule)]:
     del sys.modules[name]
+
+# A shell's background jobs ignore it, and so would the programs that are interrupted here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE = ROOT / "recipes/urbansound/train.py"
