@@ -2,6 +2,7 @@
 
 import functools
 import math
+import shutil
 import sys
 import tarfile
 import threading
@@ -207,6 +208,7 @@ def test_workers_that_outlive_an_epoch_are_told_of_the_next(shards):
     assert orders[0] == orders[2] != orders[1]
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="webdataset reads URLs with curl")
 def test_shards_are_streamed_over_http(shards):
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *arguments):
