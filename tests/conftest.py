@@ -1,6 +1,8 @@
 """What several tests use: a tiny demonstration corpus and a way to run the recipe."""
 
+import logging
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -76,6 +78,28 @@ class Recipe:
     def __call__(self, *overrides, hparams="resnet_dilated", launcher=(), check=None):
         """Run the recipe to its end."""
         return self.python(*launcher, *self.arguments(*overrides, hparams=hparams), check=check)
+
+
+@pytest.fixture
+def mistake(monkeypatch, capsys):
+    """Run a recipe in this process, up to the mistake that ends it, and give the line it says."""
+
+    def line_of(recipe, *overrides, hparams="resnet_dilated"):
+        monkeypatch.chdir(recipe.folder)
+        monkeypatch.syspath_prepend(str(recipe.program.parent))
+        monkeypatch.setenv("SB_GLOBAL_SEED", "1986")  # the recipe sets it: put it back afterwards
+        monkeypatch.setattr(sys, "argv", recipe.arguments(*overrides, hparams=hparams))
+        monkeypatch.setattr(logging, "raiseExceptions", True)
+        handlers = list(logging.getLogger().handlers)
+        with pytest.raises(SystemExit) as stopped:
+            runpy.run_path(str(recipe.program), run_name="__main__")
+        logging.getLogger().handlers = handlers
+        assert stopped.value.code == 1
+        said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+        assert len(said) == 1
+        return said[0]
+
+    return line_of
 
 
 @pytest.fixture

@@ -233,16 +233,18 @@ def test_a_model_trained_on_one_dataset_starts_the_other(recipe, audioset, tmp_p
         (["--test_folds=[1]"], "--test_folds is neither an option of this recipe nor"),
     ],
 )
-def test_a_user_s_mistake_gives_one_line_and_status_1(audioset, tmp_path, arguments, message):
-    assert message in error_line(audioset(*arguments, check=1))
+def test_a_user_s_mistake_gives_one_line_and_status_1(
+    audioset, mistake, tmp_path, arguments, message
+):
+    assert message in mistake(audioset, *arguments)
     assert not (tmp_path / "out/results.json").exists()
 
 
-def test_audio_of_another_rate_than_the_features_is_refused(audioset):
-    done = audioset("--sample_rate=8000", *SMALLER["vgg_dnn"], hparams="vgg_dnn", check=1)
-    assert "the features are for 16000 Hz, but sample_rate is 8000" in error_line(done)
+def test_audio_of_another_rate_than_the_features_is_refused(audioset, mistake):
+    line = mistake(audioset, "--sample_rate=8000", *SMALLER["vgg_dnn"], hparams="vgg_dnn")
+    assert "the features are for 16000 Hz, but sample_rate is 8000" in line
 
 
-def test_thresholds_are_not_for_one_label_per_clip(recipe):
-    done = recipe("--threshold_metric=f1", check=1)
-    assert "--threshold_metric is neither an option of this recipe" in error_line(done)
+def test_thresholds_are_not_for_one_label_per_clip(recipe, mistake):
+    line = mistake(recipe, "--threshold_metric=f1")
+    assert "--threshold_metric is neither an option of this recipe" in line

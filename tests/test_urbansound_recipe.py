@@ -200,11 +200,15 @@ def test_training_in_bf16_runs(recipe, tmp_path):
         (["--precision=fp16", "--device=cpu"], "resnet_dilated.yaml: The option `--precision`"),
     ],
 )
-def test_a_user_s_mistake_gives_one_line_and_status_1(recipe, tmp_path, arguments, message):
-    done = recipe(*arguments, check=1)
-    line = error_line(done)
-    assert message in line
+def test_a_user_s_mistake_gives_one_line_and_status_1(
+    recipe, mistake, tmp_path, arguments, message
+):
+    assert message in mistake(recipe, *arguments)
     assert not (tmp_path / "out/results.json").exists()
+
+
+def test_a_program_says_a_mistake_in_one_line_and_ends_with_status_1(recipe):
+    assert "nowhere: no such folder" in error_line(recipe("--data_folder=nowhere", check=1))
 
 
 def test_a_mistake_does_not_bind_the_output_folder(recipe):
