@@ -226,7 +226,7 @@ def test_a_search_in_which_all_fails_ends_in_a_line_and_binds_nobody(folder):
 
 
 def test_a_crash_is_told_by_its_last_line(folder):
-    (folder / "recipe.py").write_text("import os\nprint('hello')\nos.abort()")
+    (folder / "recipe.py").write_text("import os\nprint('hello', flush=True)\nos.abort()")
     with pytest.raises(InputError, match=r"the first: hello \(ended by SIGABRT\)"):
         search("--grid", "lr=0.4")
     (folder / "recipe.py").write_text("")
