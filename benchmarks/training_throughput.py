@@ -29,6 +29,7 @@ from aed_plugins.experiment import parse
 from aed_plugins.manifest import clips_of_folds
 from aed_plugins.packing import Source, pack
 from aed_plugins.tagger import AudioTagger
+from aed_plugins.tasks import SingleLabel
 from aed_plugins.training import TaggingBrain
 
 SECONDS = 4.0
@@ -77,10 +78,12 @@ def bare_epoch(
 
 def measure(folder: Path, clips: int, epochs: int) -> tuple[list[float], list[float]]:
     """Give the seconds of each epoch of the recipe and of the bare loop."""
-    handed_in = {"dataset": "noise", "labels": LABELS, "output_folder": str(folder / "run")}
+    task = SingleLabel(LABELS)
+    handed_in = {"dataset": "noise", "labels": LABELS, "multi_label": False}
+    handed_in["output_folder"] = str(folder / "run")
     options = [f"--number_of_epochs={epochs}", "--noprogressbar"]
     experiment = parse([str(HPARAMS), *options], NoOptions)
-    hparams = experiment.build(**handed_in)
+    hparams = experiment.build(**handed_in) | {"task": task}
     brain = TaggingBrain(
         modules=hparams["modules"],
         opt_class=hparams["opt_class"],
@@ -88,7 +91,8 @@ def measure(folder: Path, clips: int, epochs: int) -> tuple[list[float], list[fl
         run_opts=experiment.run_options,
         checkpointer=hparams["checkpointer"],
     )
-    dataset = clips_of_folds(noise_manifest(folder, clips, hparams["sample_rate"]), LABELS, [1])
+    manifest = noise_manifest(folder, clips, hparams["sample_rate"])
+    dataset = clips_of_folds(manifest, task.target, [1])
     brain.fit_standardization(dataset, **hparams["loader"])
     waveforms = torch.stack([item["waveform"] for item in dataset])
     targets = torch.tensor([item["target"] for item in dataset])

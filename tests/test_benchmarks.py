@@ -1,0 +1,29 @@
+"""That the benchmarks still run; what they measure is nothing for a test."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("training_throughput", ["--clips=8", "--epochs=2"], r"ratio: \d"),
+        ("vggish", ["--turns=1", "--threads=1"], r"network, batch of 1: ours \d"),
+    ],
+)
+def test_a_benchmark_runs(name, arguments, said):
+    done = subprocess.run(
+        [sys.executable, str(ROOT / f"benchmarks/{name}.py"), *arguments],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(said, done.stdout)
