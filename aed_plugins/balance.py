@@ -5,6 +5,9 @@ Recognition" (TASLP 2020), balanced sampling; here each clip is drawn with a wei
 al., "AST: Audio Spectrogram Transformer" (Interspeech 2021), rather than class by class.
 """
 
+from collections import Counter
+from collections.abc import Collection, Sequence
+
 import numpy as np
 import numpy.typing as npt
 from speechbrain.dataio.dataset import DynamicItemDataset
@@ -16,17 +19,15 @@ from aed_plugins.tasks import Task
 BALANCES = ("none", "class_weights", "sampling")
 
 
-def presence(dataset: DynamicItemDataset, task: Task) -> npt.NDArray[np.float32]:
-    """Mark which clips have which labels, `(clip, class)`, 1 or 0.
+def labels_of(dataset: DynamicItemDataset) -> list[list[str]]:
+    """List the labels of each clip.
 
     Parameters
     ----------
     dataset : DynamicItemDataset
         Clips with `labels`.
-    task : Task
-        Whose labels they are.
     """
-    return np.stack([task.present(dataset.data[name]["labels"]) for name in dataset.data_ids])
+    return [dataset.data[name]["labels"] for name in dataset.data_ids]
 
 
 def label_counts(
@@ -43,45 +44,46 @@ def label_counts(
     """
     if isinstance(dataset, StreamedClips):
         return dataset.label_counts()
-    present = presence(dataset, task)
-    return present.sum(0, dtype=np.float64), len(present)
+    labels = labels_of(dataset)
+    counts = Counter(name for names in labels for name in set(names))
+    return np.array([counts[name] for name in task.labels], np.float64), len(labels)
 
 
-def clip_weights(present: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def clip_weights(labels: Sequence[Collection[str]]) -> npt.NDArray[np.float64]:
     """Weigh each clip by the sum over its labels of 1 / (clips that have the label).
 
     Clips without any label count together as much as one class.
 
     Parameters
     ----------
-    present : ndarray
-        `(clip, class)`, 1 or 0.
+    labels : sequence of collection of str
+        The labels of each clip.
 
     Examples
     --------
-    >>> clip_weights(np.array([[1, 0], [1, 1], [0, 0]], np.float32))
+    >>> clip_weights([["siren"], ["siren", "dog"], []])
     array([0.5, 1.5, 1. ])
     """
-    counts = present.sum(0, dtype=np.float64)
-    weights = present @ (1 / np.maximum(counts, 1))
-    without = present.sum(1) == 0
-    weights[without] = 1 / max(1, int(without.sum()))
-    return weights
+    counts = Counter(name for names in labels for name in set(names))
+    without = sum(not names for names in labels)
+    return np.array(
+        [sum(1 / counts[name] for name in set(names)) if names else 1 / without for names in labels]
+    )
 
 
 def balanced_sampler(
-    present: npt.NDArray[np.float32], seed: int
+    labels: Sequence[Collection[str]], seed: int
 ) -> ReproducibleWeightedRandomSampler:
     """Draw as many clips per epoch as there are, with replacement, by `clip_weights`.
 
     Parameters
     ----------
-    present : ndarray
-        `(clip, class)`, 1 or 0.
+    labels : sequence of collection of str
+        The labels of each clip.
     seed : int
         With the epoch it decides what is drawn.
     """
-    weights = clip_weights(present)
+    weights = clip_weights(labels)
     return ReproducibleWeightedRandomSampler(weights, len(weights), replacement=True, seed=seed)
 
 

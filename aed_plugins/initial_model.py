@@ -237,23 +237,22 @@ class InitialModel:
     source : str
         An output folder of a recipe (of several folds, the one of the same name is taken), or one
         fold's folder in it.
-
-    Raises
-    ------
-    InputError
-        If there is no such folder.
     """
 
     def __init__(self, source: str) -> None:
         self.source = Path(str(source))
-        if not self.source.is_dir():
-            raise InputError(f"{OPTION}there is no folder {self.source}")
 
     def _run(self, plan: FoldPlan) -> TrainedRun:
         return find_run(self.source, plan.name, OPTION)
 
     def name_for(self, plan: FoldPlan) -> str:
-        """Name the run that a fold starts from."""
+        """Name the run that a fold starts from.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
         return str(self._run(plan).folder)
 
     def load(

@@ -17,7 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from tqdm import tqdm
 
-from aed_plugins.balance import balanced_sampler, label_counts, presence
+from aed_plugins.balance import balanced_sampler, label_counts, labels_of
 from aed_plugins.errors import InputError
 from aed_plugins.features import Standardization
 from aed_plugins.history import History
@@ -175,7 +175,7 @@ class TaggingBrain(Brain):
             self._class_weights = weights.to(self.device)
         if self.hparams.balance == "sampling":
             del train_loader_kwargs["shuffle"]
-            sampler = balanced_sampler(presence(train_set, self.task), self.hparams.seed)
+            sampler = balanced_sampler(labels_of(train_set), self.hparams.seed)
             # SpeechBrain tells the epoch to samplers of its own alone.
             self.train_sampler = train_loader_kwargs["sampler"] = sampler
         if isinstance(train_set, StreamedClips):

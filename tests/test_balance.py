@@ -1,16 +1,20 @@
 import numpy as np
 import pytest
+from speechbrain.dataio.dataset import DynamicItemDataset
 
-from aed_plugins.balance import balanced_sampler, check_balance, clip_weights
+from aed_plugins.balance import balanced_sampler, check_balance, clip_weights, label_counts
+from aed_plugins.tasks import SingleLabel
 
 PRESENT = np.zeros((1000, 3), np.float32)
 PRESENT[:900, 0] = 1  # frequent
 PRESENT[850:950, 1] = 1
 PRESENT[950:960, 2] = 1  # rare; the last 40 have no label
+NAMES = np.array(["frequent", "common", "rare"])
+LABELS = [list(NAMES[row > 0]) for row in PRESENT]
 
 
 def test_every_label_and_silence_are_drawn_as_often_as_the_others():
-    sampler = balanced_sampler(PRESENT, seed=3)
+    sampler = balanced_sampler(LABELS, seed=3)
     drawn = []
     for epoch in range(40):
         sampler.set_epoch(epoch)
@@ -27,7 +31,7 @@ def test_every_label_and_silence_are_drawn_as_often_as_the_others():
 
 def test_the_draw_depends_on_seed_and_epoch_alone():
     def draw(seed, epoch):
-        sampler = balanced_sampler(PRESENT, seed)
+        sampler = balanced_sampler(LABELS, seed)
         sampler.set_epoch(epoch)
         return list(sampler)
 
@@ -37,9 +41,18 @@ def test_the_draw_depends_on_seed_and_epoch_alone():
     assert len(draw(1, 2)) == len(PRESENT)
 
 
-def test_a_class_that_never_occurs_changes_nothing():
-    more = np.concatenate([PRESENT, np.zeros((1000, 1), np.float32)], axis=1)
-    assert np.array_equal(clip_weights(more), clip_weights(PRESENT))
+def test_weights_are_those_of_the_matrix_of_labels():
+    weights = PRESENT @ (1 / PRESENT.sum(0, dtype=np.float64))
+    weights[960:] = 1 / 40
+    assert clip_weights(LABELS) == pytest.approx(weights)
+
+
+def test_a_class_that_never_occurs_counts_nothing():
+    clips = [{"labels": names} for names in LABELS]
+    dataset = DynamicItemDataset(dict(enumerate(clips)))
+    counts, number = label_counts(dataset, SingleLabel([*NAMES, "never"]))
+    assert counts.tolist() == [*PRESENT.sum(0).tolist(), 0]
+    assert number == len(clips)
 
 
 def test_an_unknown_way_is_refused():

@@ -14,6 +14,7 @@ import torch
 import torchaudio.compliance.kaldi
 from torch import Tensor, nn
 
+from aed_plugins.features.mel_bands import used_bins
 from aed_plugins.interfaces import Features
 from aed_plugins.lengths import absolute_lengths
 
@@ -103,7 +104,7 @@ class EfficientATLogMel(Features):
             "window", nn.functional.pad(window, (0, N_FFT - WINDOW_SAMPLES)), persistent=False
         )
         self.register_buffer("mel_bank", bank.T.contiguous(), persistent=False)  # (bin, mel)
-        self.group_bins = [_used_bins(bands) for bands in self.mel_bank.split(GROUP_BANDS, dim=1)]
+        self.group_bins = [used_bins(bands) for bands in self.mel_bank.split(GROUP_BANDS, dim=1)]
 
     def frame_count(self, samples: Tensor) -> Tensor:
         """Tell how many frames waveforms of these lengths have.
@@ -174,9 +175,3 @@ class EfficientATLogMel(Features):
                 )
             ]
             return (torch.log(torch.cat(groups, dim=-1) + LOG_OFFSET) + SHIFT) / SCALE
-
-
-def _used_bins(bands: Tensor) -> tuple[int, int]:
-    """Tell the first bin with a weight in any of these bands, and the one behind the last."""
-    used = bands.amax(dim=1).nonzero().flatten()
-    return int(used[0]), int(used[-1]) + 1

@@ -11,6 +11,7 @@ Deviation: a clip shorter than one window is completed with zeros to one frame; 
 import torch
 from torch import Tensor, nn
 
+from aed_plugins.features.mel_bands import used_bins
 from aed_plugins.interfaces import Features
 
 SAMPLE_RATE = 16000
@@ -58,12 +59,6 @@ def vggish_mel_bank() -> Tensor:
     return torch.minimum(rising, falling).clamp(min=0.0).float()
 
 
-def _used_bins(bands: Tensor) -> tuple[int, int]:
-    """Tell the first bin with a weight in any of these bands, and the one behind the last."""
-    used = bands.amax(dim=1).nonzero().flatten()
-    return int(used[0]), int(used[-1]) + 1
-
-
 class VGGishLogMel(Features):
     """Log-mel frames of VGGish at 16 kHz; there is nothing to choose.
 
@@ -100,7 +95,7 @@ class VGGishLogMel(Features):
         self.register_buffer("window", window, persistent=False)
         self.register_buffer("mel_bank", vggish_mel_bank(), persistent=False)
         self.group_mels = N_MELS // BAND_GROUPS
-        self.group_bins = [_used_bins(bands) for bands in self.mel_bank.split(self.group_mels, 1)]
+        self.group_bins = [used_bins(bands) for bands in self.mel_bank.split(self.group_mels, 1)]
 
     def frame_count(self, samples: Tensor) -> Tensor:
         """Tell how many frames waveforms of these lengths have.
