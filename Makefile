@@ -6,6 +6,9 @@ BIN := .venv/bin
 
 demo: .venv/installed
 	$(BIN)/python recipes/urbansound/train.py hparams/resnet_dilated.yaml
+	$(BIN)/aed publish results/urbansound_demonstration/resnet_dilated/1986 \
+	    results/demonstration/model --license apache-2.0 --force
+	$(BIN)/python -m aed_plugins.demo_recording results/demonstration/street.wav
 
 test: .venv/installed-dev
 	$(BIN)/ruff format --check
@@ -13,7 +16,7 @@ test: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest -n auto --dist=worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -5,10 +5,12 @@ libsndfile lets pass in silence is refused here: a file that was cut short, samp
 numbers.
 """
 
+import contextlib
 import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import soundfile
@@ -19,9 +21,8 @@ from aed_plugins.errors import InputError
 # Hertz. Outside this range a header is damaged, and resampling would fill the memory.
 RATES = range(1_000, 1_000_001)
 
-# Samples per read over all channels. Most clips are one read: soundfile seeks after each, and in
-# MP3 and OGG files a seek is slow.
-BLOCK = 2**21
+# Samples per read over all channels: 2 MB, and most clips in one.
+BLOCK = 2**19
 
 # Bytes. A program that writes into a pipe cannot know the length of the `data` chunk, and declares
 # one from here up: SoX 0x7FFFF000 and less, arecord 0x80000000, ffmpeg 0xFFFFFFFF.
@@ -63,28 +64,108 @@ def read_waveform(path: str | Path, sample_rate: int) -> np.ndarray:
     >>> read_waveform(recording, 16000).shape
     (8000,)
     """
+    return np.concatenate(list(read_blocks(path, sample_rate)))
+
+
+def read_blocks(path: str | Path, sample_rate: int) -> Iterator[np.ndarray]:
+    """Read a recording piece by piece, in memory that does not grow with it.
+
+    Parameters
+    ----------
+    path, sample_rate
+        As for `read_waveform`.
+
+    Yields
+    ------
+    numpy.ndarray
+        Parts of the waveform `(sample,)`, float32; joined they are what `read_waveform` gives.
+
+    Raises
+    ------
+    InputError
+        As `read_waveform`; that decoding broke off is known only after the last part.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> recording = Path(tempfile.mkdtemp()) / "dog.wav"
+    >>> soundfile.write(recording, np.zeros(4000), 8000)
+    >>> [len(block) for block in read_blocks(recording, 8000)]
+    [4000]
+    """
     path = Path(path)
     if sample_rate not in RATES:
         raise InputError(f"expected a sample rate of 1000 to 1000000 hertz, but got {sample_rate}")
+    with _clear(path), _open(path) as sound:
+        yield from _resampled(path, sound, sample_rate)
+
+
+class AudioInfo(NamedTuple):
+    """What the header of a recording says.
+
+    Attributes
+    ----------
+    sample_rate, channels : int
+        Hertz; how many.
+    kind : str
+        Format and encoding, such as `WAV PCM_16`.
+    """
+
+    sample_rate: int
+    channels: int
+    kind: str
+
+
+def read_info(path: str | Path) -> AudioInfo:
+    """Read the header of a recording.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Raises
+    ------
+    InputError
+        If it is not there, cannot be read or is not audio.
+    """
+    path = Path(path)
+    with _clear(path), _open(path) as sound:
+        kind = f"{sound.format} {sound.subtype}"
+        return AudioInfo(sound.samplerate, sound.channels, kind)
+
+
+@contextlib.contextmanager
+def _clear(path: Path) -> Iterator[None]:
+    """Say in one line what the system or the decoder says."""
     try:
-        mono, source_rate = _decode(path, _openable(path))
+        yield
     except OSError as error:
-        raise _refusal(
-            path,
-            "a file that can be read",
-            f"got: {error.strerror or error}",
-            "check its permissions",
-        ) from error
+        came = f"got: {error.strerror or error}"
+        raise _refusal(path, "a file that can be read", came, "check its permissions") from error
     except soundfile.LibsndfileError as error:
         came = f"got: {error.error_string.rstrip('.')}"
         raise _refusal(path, "audio", came, "replace the file or leave it out") from error
-    _check_finite(path, mono, source_rate)
-    if source_rate != sample_rate:
-        mono = soxr.resample(mono, source_rate, sample_rate, quality="HQ")
-    if len(mono) == 0:
+
+
+def _resampled(path: Path, sound: soundfile.SoundFile, sample_rate: int) -> Iterator[np.ndarray]:
+    resampler = None
+    if sound.samplerate != sample_rate:
+        # However it is fed, it gives what `soxr.resample` makes of the whole.
+        resampler = soxr.ResampleStream(sound.samplerate, sample_rate, 1, "float32", "HQ")
+    given = 0
+    for block, last in _decoded(path, sound):
+        if resampler is None:
+            resampled = block
+        else:
+            resampled = resampler.resample_chunk(block, last=last)
+            # Levels near the largest float overflow in the filter.
+            _check_finite(path, resampled, given, sample_rate)
+        given += len(resampled)
+        if len(resampled):
+            yield resampled
+    if given == 0:
         raise _refusal(path, f"one sample at {sample_rate} hertz", "it is shorter", "leave it out")
-    _check_finite(path, mono, sample_rate)  # levels near the largest float overflow in the filter
-    return mono
 
 
 def _refusal(path: Path, expected: str, came: str, mend: str) -> InputError:
@@ -144,31 +225,38 @@ def _with_data_length(content: bytes, start: int) -> bytes:
     return content[: start - 4] + length.to_bytes(4, "little") + content[start:]
 
 
-def _decode(path: Path, source: str | BinaryIO) -> tuple[np.ndarray, int]:
-    """Give the mean of the channels `(sample,)`, float32, and the file's own sample rate."""
+def _open(path: Path) -> soundfile.SoundFile:
+    """Open a file that is audio by its header."""
     try:
-        sound = soundfile.SoundFile(source)
+        sound = soundfile.SoundFile(_openable(path))
     except (TypeError, UnicodeEncodeError) as error:
         # soundfile wants to be told the rate of .raw files, and takes no name that is not UTF-8.
         expected = "a format with a header, and a name in UTF-8"
         raise _refusal(path, expected, f"got: {error}", "rename the file") from error
-    with sound:
-        if sound.samplerate not in RATES:
-            came = f"the header says {sound.samplerate}: it is damaged"
-            raise _refusal(path, "a rate of 1000 to 1000000 hertz", came, "replace the file")
-        blocks = []
-        while len(block := sound.read(BLOCK // sound.channels, "float32", always_2d=True)):
-            blocks.append(sum(block.T) / sound.channels)  # ten times as fast as `mean(axis=1)`
-        mono = np.concatenate([*blocks, np.empty(0, np.float32)])
-        if len(mono) < sound.frames:
-            came = f"only {len(mono)} could be decoded: it is cut short or damaged"
-            raise _refusal(path, f"{sound.frames} samples", came, "copy it again")
-        return mono, sound.samplerate
+    if sound.samplerate not in RATES:
+        came = f"the header says {sound.samplerate}: it is damaged"
+        raise _refusal(path, "a rate of 1000 to 1000000 hertz", came, "replace the file")
+    return sound
 
 
-def _check_finite(path: Path, waveform: np.ndarray, sample_rate: int) -> None:
+def _decoded(path: Path, sound: soundfile.SoundFile) -> Iterator[tuple[np.ndarray, bool]]:
+    """Give the mean of the channels in blocks `(sample,)`, float32; an empty one is the last."""
+    decoded = 0
+    while len(block := sound.read(BLOCK // sound.channels, "float32", always_2d=True)):
+        mono = sum(block.T) / sound.channels  # ten times as fast as `mean(axis=1)`
+        _check_finite(path, mono, decoded, sound.samplerate)
+        decoded += len(mono)
+        yield mono, False
+    if decoded < sound.frames:
+        came = f"only {decoded} could be decoded: it is cut short or damaged"
+        raise _refusal(path, f"{sound.frames} samples", came, "copy it again")
+    yield np.empty(0, np.float32), True
+
+
+def _check_finite(path: Path, block: np.ndarray, start: int, sample_rate: int) -> None:
     """Refuse NaN and infinite samples, naming how many there are and where the first is."""
-    wrong = np.flatnonzero(~np.isfinite(waveform))
+    wrong = np.flatnonzero(~np.isfinite(block))
     if len(wrong):
-        came = f"{len(wrong)} are NaN or infinite, the first at {wrong[0] / sample_rate:.3f} s"
+        first = (start + wrong[0]) / sample_rate
+        came = f"{len(wrong)} are NaN or infinite, the first at {first:.3f} s"
         raise _refusal(path, "finite samples", came, "export the recording again")

@@ -1,5 +1,9 @@
 """What a user is told when the input is wrong."""
 
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
 
 class InputError(ValueError):
     """What the user gave cannot be used.
@@ -29,3 +33,30 @@ def first_few(items: list[str], shown: int = 3) -> str:
     """
     named = ", ".join(items[:shown])
     return named if len(items) <= shown else f"{named} and {len(items) - shown} more"
+
+
+@contextlib.contextmanager
+def named(path: str | Path) -> Iterator[None]:
+    """Let an `InputError` that a block raises begin with the name of a file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Raises
+    ------
+    InputError
+        In place of one.
+
+    Examples
+    --------
+    >>> with named("dog.wav"):
+    ...     raise InputError("it is too short")
+    Traceback (most recent call last):
+    aed_plugins.errors.InputError: dog.wav: it is too short
+    """
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error

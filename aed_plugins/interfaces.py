@@ -139,3 +139,21 @@ class TaggerOutput(NamedTuple):
     embeddings: Tensor
     step_logits: Tensor
     clip_logits: Tensor
+
+
+class Probabilities(NamedTuple):
+    """What a tagger's logits mean, after the one sigmoid or softmax.
+
+    Attributes
+    ----------
+    embeddings : Tensor
+        `(batch, step, embedding)`.
+    step : Tensor
+        `(batch, step, class)`.
+    clip : Tensor
+        `(batch, class)`.
+    """
+
+    embeddings: Tensor
+    step: Tensor
+    clip: Tensor

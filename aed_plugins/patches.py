@@ -86,7 +86,9 @@ def cut_patches(
     if lengths is not None:
         behind = ~valid_mask(lengths, frames)
         maps = maps.masked_fill(behind[:, None, :, None], silence)
-    patches = int(patch_count(torch.tensor(frames), last_patch))
+    # As `patch_count`, of an integer that may be a symbol in an exported graph.
+    rounding = PATCH_FRAMES - 1 if last_patch == "pad" else 0
+    patches = max(1, (frames + rounding) // PATCH_FRAMES)
     # A negative padding cuts off what is dropped.
     missing = patches * PATCH_FRAMES - frames
     maps = nn.functional.pad(maps, (0, 0, 0, missing), value=silence)
@@ -215,8 +217,10 @@ class PatchEncoder(Encoder):
         patches = cut_patches(maps, lengths, self.last_patch, self.silence)
         batch = patches.shape[:2]
         patches = patches.flatten(0, 1)  # (batch * patch, channel, 96, mel)
-        size = self.block_patches if patches.device.type == "cpu" else len(patches)
-        maps = torch.cat([self.features(block) for block in patches.split(size)])
+        if patches.device.type != "cpu" or torch.compiler.is_exporting():
+            maps = self.features(patches)
+        else:
+            maps = torch.cat([self.features(block) for block in patches.split(self.block_patches)])
         # (patch, channel, frame, mel) -> (patch, frame, mel, channel)
         embeddings = self.embeddings(maps.permute(0, 2, 3, 1).flatten(1))
         return embeddings.unflatten(0, batch)

@@ -5,6 +5,27 @@ from torch import Tensor, nn
 
 from aed_plugins.interfaces import Encoder, Features, TaggerOutput
 from aed_plugins.lengths import absolute_lengths, valid_mask
+from aed_plugins.windows import Steps
+
+
+def probabilities(logits: Tensor, multi_label: bool) -> Tensor:
+    """Turn logits into probabilities along the last axis, the classes.
+
+    Parameters
+    ----------
+    logits : Tensor
+        `(..., class)`, of a clip or of its steps.
+    multi_label : bool
+        Whether several labels may hold at once (sigmoid) or exactly one does (softmax).
+
+    Examples
+    --------
+    >>> probabilities(torch.zeros(2), multi_label=True)
+    tensor([0.5000, 0.5000])
+    >>> probabilities(torch.zeros(4), multi_label=False)
+    tensor([0.2500, 0.2500, 0.2500, 0.2500])
+    """
+    return logits.sigmoid() if multi_label else logits.softmax(dim=-1)
 
 
 class AudioTagger(nn.Module):
@@ -57,6 +78,19 @@ class AudioTagger(nn.Module):
     def step_length(self) -> float:
         """Seconds from one step to the next."""
         return self.features.hop_length * self.encoder.time_stride
+
+    @property
+    def steps(self) -> Steps:
+        """Where the steps lie, in samples."""
+        rate, hop = self.features.sample_rate, self.features.hop_samples
+        # Frames that are not centred look ahead of the samples that are their own.
+        ahead = round(2 * self.features.first_centre * rate) - hop
+        return Steps(
+            sample_rate=rate,
+            length=hop * self.encoder.time_stride,
+            first_centre=round(float(self.step_centres(1)) * rate),
+            context=max(0, ahead),
+        )
 
     def step_centres(self, steps: int) -> Tensor:
         """Tell where the middle of each step is.

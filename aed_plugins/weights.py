@@ -6,7 +6,6 @@ A source is a local file, an `http` or `https` URL, or a file on the Hugging Fac
 
 import hashlib
 import http.client
-import importlib
 import os
 import pickle
 import re
@@ -27,6 +26,7 @@ from tqdm import tqdm
 
 from aed_plugins.errors import InputError, first_few
 from aed_plugins.files import written_beside
+from aed_plugins.safetensors_file import read_safetensors
 
 CHUNK = 1 << 20  # bytes
 # What torch.load raises for damaged files, found by damaging some; truncated ones from before
@@ -157,14 +157,13 @@ def read_state_dict(path: str | Path) -> Mapping[str, Tensor]:
     Raises
     ------
     InputError
-        If there is no such file, it is damaged or holds something else; for `.safetensors`, if the
-        package safetensors is not installed.
+        If there is no such file, it is damaged or holds something else.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file of weights")
     if path.suffix == ".safetensors":
-        return _read_safetensors(path)
+        return read_safetensors(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except DAMAGE as error:
@@ -176,22 +175,6 @@ def read_state_dict(path: str | Path) -> Mapping[str, Tensor]:
     ):
         raise InputError(f"{path}: expected a state dict of tensors, got {type(state).__name__}")
     return state
-
-
-def _read_safetensors(path: Path) -> Mapping[str, Tensor]:
-    try:
-        damage: type[Exception] = importlib.import_module("safetensors").SafetensorError
-        reader = importlib.import_module("safetensors.torch")
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"{path}: reading it takes the package safetensors: pip install safetensors"
-        ) from error
-    try:
-        return reader.load_file(path)
-    except damage as error:
-        raise InputError(
-            f"{path}: expected a safetensors file, got: {_in_one_line(error)}"
-        ) from error
 
 
 def _in_one_line(error: BaseException) -> str:

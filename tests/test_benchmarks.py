@@ -13,6 +13,9 @@ from conftest import ROOT
     ("name", "arguments", "said"),
     [
         ("training_throughput", ["--clips=8", "--epochs=2"], r"ratio: \d"),
+        ("timeline", ["--minutes", "0.1", "--turns=1"], r"0.1 minutes: .* ratio: \d"),
+        ("search", ["--moments=5000", "--queries=20"], r"recall@10: 1\.0"),
+        ("onnx_speed", ["--turns=1", "--threads=1", "--models", "mn04"], r"ratio: \d"),
         ("vggish", ["--turns=1", "--threads=1"], r"network, batch of 1: ours \d"),
     ],
 )

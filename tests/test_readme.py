@@ -1,19 +1,45 @@
 import re
 from pathlib import Path
 
+import numpy as np
+import soundfile
+from tiny_model import write_model
+
+from aed_plugins.demo_recording import build_demo_recording
+
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_example_runs_and_prints_what_it_says(capsys):
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    exec(compile(code, "README.md", "exec"), {})  # noqa: S102  the README's own lines
-    promised = re.search(r"print\(.*\)  # (.*)", code).group(1)
+USE, LISTEN, MODULES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def run(code, names):
+    exec(compile(code, "README.md", "exec"), names)  # noqa: S102  the README's own lines
+
+
+def test_the_modules_example_runs_and_prints_what_it_says(capsys):
+    run(MODULES, {})
+    promised = re.search(r"print\(.*\)  # (.*)", MODULES).group(1)
     assert capsys.readouterr().out.strip() == promised
 
 
+def test_the_examples_for_recordings_run_and_agree(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_model(tmp_path / "results/demonstration/model")
+    build_demo_recording(tmp_path / "street.wav", sounds=4, sample_rate=44100)
+    names = {}
+    run(USE, names)
+    told = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
+    assert told
+    waveform = soundfile.read("street.wav")[0]
+    run(LISTEN, names | {"microphone": lambda: np.array_split(waveform, 29)})
+    heard = re.findall(r"onset=([\d.]+), offset=([\d.]+)", capsys.readouterr().out)
+    assert sorted(heard) == sorted((onset, offset) for *_, onset, offset, _ in told)
+
+
 def test_the_files_it_names_are_there():
-    named = re.findall(r"(?<![$\w./])[\w./]+\.(?:yaml|py|md)", README)
+    named = re.findall(r'(?<![$\w./"])[\w./]+\.(?:yaml|py|md)', README)
     places = [ROOT, ROOT / "aed_plugins", ROOT / "recipes"]
     assert len(named) > 10
     assert not [n for n in named if not any((place / n).exists() for place in places)]

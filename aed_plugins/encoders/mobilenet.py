@@ -219,7 +219,7 @@ class MobileNet(Encoder):
             block = InvertedResidual(channels, row, width)
             layers.append(block)
             channels = block.out_channels
-        self.embedding_size = LAST_EXPANSION * channels
+        self.embedding_size = self.embedding_size_of(width)
         layers.append(_convolution(channels, self.embedding_size, 1, activation=nn.Hardswish))
         self.features = nn.Sequential(*layers)
         self.time_stride = 32
@@ -228,6 +228,17 @@ class MobileNet(Encoder):
         _initialise(self)
         if pretrained is not None:
             self.load_published(_read(pretrained, sha256, width), source=str(pretrained))
+
+    @staticmethod
+    def embedding_size_of(width: float) -> int:
+        """Give the size of an embedding at a width.
+
+        Examples
+        --------
+        >>> MobileNet.embedding_size_of(0.4), MobileNet.embedding_size_of(1.0)
+        (384, 960)
+        """
+        return LAST_EXPANSION * rounded_channels(ROWS[-1].out * width)
 
     def stages(self) -> list[nn.Module]:
         """Give the layers between one halving of the maps and the next, and the last layer."""

@@ -14,6 +14,7 @@ import torch
 import torchaudio.compliance.kaldi
 from torch import Tensor, nn
 
+from aed_plugins.features.exported_spectrum import cut_frames, power_spectrum
 from aed_plugins.features.mel_bands import used_bins
 from aed_plugins.interfaces import Features
 from aed_plugins.lengths import absolute_lengths
@@ -138,9 +139,13 @@ class EfficientATLogMel(Features):
         """
         samples = waveform.shape[1]
         if lengths is None:
-            lengths = torch.ones(len(waveform), device=waveform.device)
+            lengths = torch.ones(waveform.shape[0], device=waveform.device)
         sizes = (absolute_lengths(lengths, samples) - 1).clamp(min=1).unsqueeze(1)
-        waveform = nn.functional.pad(waveform.float(), (0, max(0, 2 - samples)))
+        waveform = waveform.float()
+        if samples < 2:
+            waveform = nn.functional.pad(waveform, (0, 2 - samples))
+        if torch.compiler.is_exporting():
+            return self._exported(waveform, sizes)
         if waveform.device.type != "cpu":
             return self._log_mel(self._frames(waveform, sizes))
         blocks: list[Tensor] = []
@@ -154,6 +159,17 @@ class EfficientATLogMel(Features):
 
         `sizes (batch, 1)` are the lengths of the clips after pre-emphasis.
         """
+        return self._emphasised(waveform, sizes).unfold(-1, N_FFT, self.hop_samples)
+
+    def _exported(self, waveform: Tensor, sizes: Tensor) -> Tensor:
+        """Compute `(batch, frame, mel)` for a graph that is exported."""
+        frames = cut_frames(self._emphasised(waveform, sizes), N_FFT, self.hop_samples)
+        window = self.window[:WINDOW_SAMPLES]
+        bins = self.group_bins[-1][1]
+        return self._bands(power_spectrum(frames[..., :WINDOW_SAMPLES], window, N_FFT, bins))
+
+    def _emphasised(self, waveform: Tensor, sizes: Tensor) -> Tensor:
+        """Apply pre-emphasis and reflect each clip at its ends: `(batch, sample)`."""
         half = WINDOW_SAMPLES // 2
         emphasised = waveform[:, 1:] - PRE_EMPHASIS * waveform[:, :-1]
         before = torch.arange(-half, 0, device=waveform.device).unsqueeze(0)
@@ -161,17 +177,19 @@ class EfficientATLogMel(Features):
         padded = nn.functional.pad(emphasised, (half, half + N_FFT - WINDOW_SAMPLES))
         padded[:, :half] = emphasised.gather(1, reflected(before, sizes))
         padded.scatter_(1, half + behind, emphasised.gather(1, reflected(behind, sizes)))
-        return padded.unfold(-1, N_FFT, self.hop_samples)
+        return padded
 
     def _log_mel(self, frames: Tensor) -> Tensor:
         """Compute `(..., frame, mel)` in float32, whatever precision the network runs in."""
         with torch.autocast(device_type=frames.device.type, enabled=False):
             squares = torch.view_as_real(torch.fft.rfft(frames * self.window)).square()
-            power = squares[..., 0] + squares[..., 1]
-            groups = [
-                power[..., first:end] @ bands[first:end]
-                for (first, end), bands in zip(
-                    self.group_bins, self.mel_bank.split(GROUP_BANDS, dim=1), strict=True
-                )
-            ]
-            return (torch.log(torch.cat(groups, dim=-1) + LOG_OFFSET) + SHIFT) / SCALE
+            return self._bands(squares[..., 0] + squares[..., 1])
+
+    def _bands(self, power: Tensor) -> Tensor:
+        groups = [
+            power[..., first:end] @ bands[first:end]
+            for (first, end), bands in zip(
+                self.group_bins, self.mel_bank.split(GROUP_BANDS, dim=1), strict=True
+            )
+        ]
+        return (torch.log(torch.cat(groups, dim=-1) + LOG_OFFSET) + SHIFT) / SCALE

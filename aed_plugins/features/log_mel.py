@@ -11,6 +11,7 @@ import torch
 import torchaudio.functional
 from torch import Tensor, nn
 
+from aed_plugins.features.exported_spectrum import cut_frames, power_spectrum
 from aed_plugins.interfaces import Features
 
 # Frames computed at a time on a CPU: what is at work then stays in the cache of one core.
@@ -160,6 +161,10 @@ class LogMel(Features):
         """
         half = self.window_samples // 2
         padded = nn.functional.pad(waveform, (self.window_samples - half, half))
+        if not torch.jit.is_scripting():  # type: ignore[attr-defined]
+            exporting = torch.compiler.is_exporting()  # which cannot be scripted
+            if exporting:
+                return self._exported(padded)
         frames = padded.unfold(-1, self.window_samples, self.hop_samples)  # (batch, frame, sample)
         if frames.device.type != "cpu":
             return self._log_mel(frames)
@@ -168,6 +173,13 @@ class LogMel(Features):
             blocks = [self._log_mel(block) for block in clip.split(self.block_frames, dim=0)]
             clips.append(torch.cat(blocks))
         return torch.stack(clips)
+
+    def _exported(self, padded: Tensor) -> Tensor:
+        """Compute `(batch, frame, mel)` for a graph that is exported."""
+        # The first sample of a periodic window is 0, the others are the same from either end.
+        frames = cut_frames(padded.float(), self.window_samples, self.hop_samples)[..., 1:]
+        bins = self.n_fft // 2 + 1
+        return self._bands(power_spectrum(frames, self.window[1:], self.n_fft, bins).sqrt())
 
     def _log_mel(self, frames: Tensor) -> Tensor:
         """Compute `(..., frame, mel)` in float32, whatever precision the network runs in."""
@@ -178,7 +190,9 @@ class LogMel(Features):
             return self._log_mel_float32(frames.float())
 
     def _log_mel_float32(self, frames: Tensor) -> Tensor:
-        spectrum = torch.fft.rfft(frames * self.window, n=self.n_fft).abs()
+        return self._bands(torch.fft.rfft(frames * self.window, n=self.n_fft).abs())
+
+    def _bands(self, spectrum: Tensor) -> Tensor:
         if self.power != 1.0:
             spectrum = spectrum.pow(self.power)
         return torch.log(spectrum @ self.mel_bank + self.log_offset)

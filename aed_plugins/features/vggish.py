@@ -11,6 +11,7 @@ Deviation: a clip shorter than one window is completed with zeros to one frame; 
 import torch
 from torch import Tensor, nn
 
+from aed_plugins.features.exported_spectrum import cut_frames, power_spectrum
 from aed_plugins.features.mel_bands import used_bins
 from aed_plugins.interfaces import Features
 
@@ -134,6 +135,10 @@ class VGGishLogMel(Features):
         missing = max(0, self.window_samples - waveform.shape[-1])
         padding = missing + self.fft_samples - self.window_samples
         padded = nn.functional.pad(waveform, (0, padding))
+        if not torch.jit.is_scripting():  # type: ignore[attr-defined]
+            exporting = torch.compiler.is_exporting()  # which cannot be scripted
+            if exporting:
+                return self._exported(padded)
         frames = padded.unfold(-1, self.fft_samples, self.hop_samples)  # (batch, frame, sample)
         if frames.device.type != "cpu":
             return self._log_mel(frames)
@@ -141,6 +146,15 @@ class VGGishLogMel(Features):
         for clip in frames.unbind(0):
             blocks += [self._log_mel(block) for block in clip.split(self.block_frames, dim=0)]
         return torch.cat(blocks).view(frames.shape[0], frames.shape[1], self.n_mels)
+
+    def _exported(self, padded: Tensor) -> Tensor:
+        """Compute `(batch, frame, mel)` for a graph that is exported."""
+        # The first sample of a periodic window is 0, the others are the same from either end.
+        frames = cut_frames(padded.float(), self.fft_samples, self.hop_samples)
+        window = self.window[1 : self.window_samples]
+        frames = frames[..., 1 : self.window_samples]
+        bins = self.group_bins[-1][1]
+        return self._bands(power_spectrum(frames, window, self.fft_samples, bins).sqrt())
 
     def _log_mel(self, frames: Tensor) -> Tensor:
         """Compute `(..., frame, mel)` in float32, whatever precision the network runs in."""
@@ -151,7 +165,9 @@ class VGGishLogMel(Features):
             return self._log_mel_float32(frames.float())
 
     def _log_mel_float32(self, frames: Tensor) -> Tensor:
-        magnitude = _magnitude(torch.fft.rfft(frames * self.window))
+        return self._bands(_magnitude(torch.fft.rfft(frames * self.window)))
+
+    def _bands(self, magnitude: Tensor) -> Tensor:
         groups: list[Tensor] = []
         for group, (first, end) in enumerate(self.group_bins):
             bands = self.mel_bank[

@@ -78,6 +78,6 @@ class DNNHead(nn.Module):
         hidden = self.hidden(embeddings)
         step_logits = self.classifier(hidden)
         if lengths is None:
-            lengths = torch.ones(len(embeddings), device=embeddings.device)
+            lengths = torch.ones(embeddings.shape[0], device=embeddings.device)
         mask = valid_mask(lengths, embeddings.shape[1]).unsqueeze(2)
         return HeadOutput(step_logits, self.pooling(hidden, step_logits, mask))

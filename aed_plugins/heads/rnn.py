@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from aed_plugins.heads.onnx_recurrence import exported_recurrence
 from aed_plugins.heads.pooling import make_pooling
 from aed_plugins.interfaces import HeadOutput
 from aed_plugins.lengths import absolute_lengths, valid_mask
@@ -107,12 +108,14 @@ class RNNHead(nn.Module):
         hidden = self.dropout(self._recur(self.dropout(embeddings), lengths))
         step_logits = self.classifier(hidden)
         if lengths is None:
-            lengths = torch.ones(len(embeddings), device=embeddings.device)
+            lengths = torch.ones(embeddings.shape[0], device=embeddings.device)
         mask = valid_mask(lengths, embeddings.shape[1]).unsqueeze(2)
         return HeadOutput(step_logits, self.pooling(hidden, step_logits, mask))
 
     def _recur(self, embeddings: Tensor, lengths: Tensor | None) -> Tensor:
         """Run the recurrent layers: `(batch, step, hidden)`, zeros behind each item's end."""
+        if torch.compiler.is_exporting() and torch.onnx.is_in_onnx_export():
+            return exported_recurrence(self.rnn, embeddings)
         if lengths is None:
             return self.rnn(embeddings)[0]
         steps = embeddings.shape[1]

@@ -15,6 +15,7 @@ from aed_plugins.metrics import SMALLEST_PROBABILITY, Predictions
 from aed_plugins.multi_label_metrics import figures
 from aed_plugins.multi_label_plots import draw_per_class
 from aed_plugins.plots import draw_training_curves
+from aed_plugins.tagger import probabilities
 from aed_plugins.tasks.task import Task
 from aed_plugins.thresholds import METRICS, Thresholds
 
@@ -81,7 +82,7 @@ class MultiLabel(Task):
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Take the sigmoid."""
-        return logits.sigmoid()
+        return probabilities(logits, multi_label=True)
 
     def watch(self, predictions: Predictions) -> dict[str, float]:
         """Tune the thresholds; give `loss` (binary cross-entropy), `mAP`, micro- and macro-F1."""

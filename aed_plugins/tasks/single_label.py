@@ -18,6 +18,7 @@ from aed_plugins.metrics import (
     macro_f1,
 )
 from aed_plugins.plots import draw_confusion_matrix, draw_training_curves
+from aed_plugins.tagger import probabilities
 from aed_plugins.tasks.task import Task
 
 
@@ -55,7 +56,7 @@ class SingleLabel(Task):
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Take the softmax."""
-        return logits.softmax(dim=-1)
+        return probabilities(logits, multi_label=False)
 
     def watch(self, predictions: Predictions) -> dict[str, float]:
         """Give `loss` (cross-entropy), `accuracy` and `macro_f1`."""

@@ -1,0 +1,123 @@
+"""Which model a command uses, and how a time line is made with it."""
+
+import json
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aed_plugins.errors import InputError, named
+
+if TYPE_CHECKING:
+    from aed_plugins.inference import PretrainedTagger
+    from aed_plugins.streaming import TimelineSettings
+
+# Option, what it is called among the settings, and what it says.
+WINDOWS = (
+    ("--window", "window_length", "seconds that the model hears at a time"),
+    ("--hop", "hop_length", "seconds from one window to the next; the window must be a multiple"),
+)
+POST_PROCESSING = (
+    ("--threshold", "onset", "probability from which on an event begins"),
+    ("--offset-threshold", "offset", "probability below which it ends; as --threshold"),
+    ("--min-duration", "min_duration_on", "seconds; shorter events are left out"),
+    ("--max-gap", "min_duration_off", "seconds; shorter gaps are closed"),
+    ("--median", "median_filter", "seconds over which the median is taken first"),
+)
+
+
+def add_model(parser: ArgumentParser, required: bool = True) -> None:
+    """Let a command take a model and choose among its classes."""
+    group = parser.add_argument_group("model")
+    group.add_argument(
+        "--model",
+        required=required,
+        help="a published folder, a training run or a Hub id (owner/name[@revision]); mn01 to mn40,"
+        " EfficientAT's taggers of 527 classes, downloaded once, or their file; a .onnx file",
+    )
+    group.add_argument(
+        "--classes",
+        action="append",
+        metavar="A;B",
+        help="only these: names, MIDs, branches of AudioSet's ontology such as 'Dog/*' or 'Human"
+        " sounds', or paper, the paper's ten; in between stands a semicolon",
+    )
+    group.add_argument("--device", default="cpu", help="such as cuda or cuda:0; cpu")
+    group.add_argument(
+        "--trust-remote-code",
+        action="store_true",
+        help="let the model's YAML name any Python object: it can then do anything on this machine",
+    )
+
+
+def load(given: Namespace) -> "PretrainedTagger":
+    """Load the model of a command line."""
+    from aed_plugins.inference import PretrainedTagger  # noqa: PLC0415  not for --help
+
+    tagger = PretrainedTagger.from_hparams(
+        given.model,
+        trust_remote_code=given.trust_remote_code,
+        run_opts={"device": given.device},
+    )
+    if given.classes is not None:
+        tagger.choose([name for text in given.classes for name in text.split(";") if name.strip()])
+    return tagger
+
+
+def add_timeline(parser: ArgumentParser) -> None:
+    """Let a command choose windows and post-processing."""
+    group = parser.add_argument_group(
+        "time line", "What is not given is as tuned and saved with the model, else windows of 1 s."
+    )
+    for option, name, about in (*WINDOWS, *POST_PROCESSING):
+        group.add_argument(option, dest=name, type=float, metavar="X", help=about)
+    group.add_argument(
+        "--resolution",
+        choices=("window", "step"),
+        help="whether each window is judged, or each of the encoder's own steps in it",
+    )
+    group.add_argument("--batch-size", type=int, metavar="N", help="windows judged together")
+    group.add_argument("--settings", type=Path, help="a JSON file that `aed tune` wrote")
+
+
+def timeline_settings(given: Namespace, tagger: "PretrainedTagger") -> "TimelineSettings":
+    """Give the settings of a command line; what it does not say, the model does."""
+    from aed_plugins.streaming import TimelineSettings  # noqa: PLC0415  not for --help
+
+    content = tagger.timeline_settings.to_dict()
+    if given.settings is not None:
+        content = _read(given.settings)
+    said = {name: getattr(given, name) for _, name, _ in WINDOWS}
+    said |= {"resolution": given.resolution, "batch_size": given.batch_size}
+    if said["window_length"] is not None and said["hop_length"] is None:
+        content["hop_length"] = None  # one window after the other
+    content |= {name: value for name, value in said.items() if value is not None}
+    how = dict(content.get("post_processing") or {})
+    if given.onset is not None:
+        how.pop("offset", None)
+    said = {name: getattr(given, name) for _, name, _ in POST_PROCESSING}
+    how |= {name: value for name, value in said.items() if value is not None}
+    settings = TimelineSettings.from_dict(content | {"post_processing": how})
+    settings.windows(tagger.steps)  # a mistake is told before the work begins
+    return settings
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{path}: expected settings that `aed tune` wrote, there is no file"
+        ) from error
+    except ValueError as error:
+        raise InputError(f"{path}: expected settings as JSON, got: {error}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected settings that `aed tune` wrote, got something else")
+    with named(path):
+        from aed_plugins.streaming import TimelineSettings  # noqa: PLC0415  not for --help
+
+        return TimelineSettings.from_dict(content).to_dict()
+
+
+def run_of(given: Namespace, tagger: "PretrainedTagger", **more: Any) -> dict[str, Any]:
+    """Say what results depend on."""
+    return {"command": given.command, "model": str(given.model), "classes": tagger.labels, **more}

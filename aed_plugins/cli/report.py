@@ -1,0 +1,66 @@
+"""Make a page to look at and listen to: one HTML file that works offline.
+
+    aed report talk.wav --model mn10
+    aed report match.wav talk.wav --model MODEL --classes paper --output both.html --png both.png
+
+The page has the spectrogram, a lane per class with its probability and events, durations, and a
+player; a click on an event plays it. Several recordings stand side by side.
+"""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from aed_plugins.cli.inputs import Recording, add_inputs, find_recordings
+from aed_plugins.cli.models import add_model, add_timeline, load, timeline_settings
+from aed_plugins.cli.outputs import add_progress, each
+from aed_plugins.errors import InputError
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Describe the command's options."""
+    add_inputs(parser)
+    add_model(parser)
+    add_timeline(parser)
+    parser.add_argument("--output", type=Path, help="the page; NAME.html in this folder")
+    parser.add_argument("--png", type=Path, help="a picture for a paper, too")
+    parser.add_argument("--title", help="what stands above the page")
+    parser.add_argument(
+        "--audio",
+        choices=("embed", "link", "none"),
+        default="embed",
+        help="whether the sound is in the page (embed: up to an hour in all), beside it, or not",
+    )
+    add_progress(parser)
+
+
+def run(given: Namespace) -> int:
+    """Hear the recordings, write the page."""
+    from aed_plugins.report import write_page, write_picture  # noqa: PLC0415  not for --help
+    from aed_plugins.reporting import described, report_of  # noqa: PLC0415
+
+    recordings = find_recordings(given.inputs)
+    tagger = load(given)
+    settings = timeline_settings(given, tagger)
+    reports = []
+
+    def work(recording: Recording) -> None:
+        reports.append(report_of(tagger, recording.path, settings, str(recording.name)))
+
+    status = each(given, recordings, work)
+    if not reports:
+        raise InputError("no recording is left to report on")
+    first = recordings[0].name
+    page = given.output or Path(f"{first.stem}.html")
+    title = given.title or (first.name if len(recordings) == 1 else f"{len(reports)} recordings")
+    write_page(
+        page,
+        reports,
+        title=title,
+        model=tagger.name,
+        settings=described(settings),
+        audio=given.audio,
+    )
+    if given.png is not None:
+        write_picture(given.png, reports)
+    print("look at:", *(path for path in (page, given.png) if path is not None), sep="\n  ")
+    return status

@@ -1,0 +1,161 @@
+"""Add up how long and how often each class is heard, with 95 % bootstrap intervals.
+
+    aed summary match.wav --model mn10 --classes paper
+    aed timeline talks/ --model MODEL --format json --output timelines/
+    aed summary timelines/
+
+Without --model, the inputs are annotations that tell the recording's duration, as `aed timeline`
+writes them in JSON. The intervals come from resampling recordings; of a single one, stretches of
+it.
+"""
+
+import csv
+import io
+import json
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aed_plugins.cli.inputs import Recording, find_recordings
+from aed_plugins.cli.models import add_model, add_timeline, load, run_of, timeline_settings
+from aed_plugins.cli.outputs import RUN, Folder, add_progress, each, text_table
+from aed_plugins.errors import InputError
+from aed_plugins.files import written_beside
+
+if TYPE_CHECKING:
+    from aed_plugins.annotation import Annotation
+    from aed_plugins.summary import LabelDuration
+
+FORMATS = ("text", "csv", "json")
+SHOWN = 30  # classes: of a model with more, only those that are heard have a row
+NEEDS_MODEL = ("classes", "timelines", "settings", "onset", "window_length")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Describe the command's options."""
+    parser.add_argument(
+        "inputs",
+        metavar="INPUT",
+        nargs="+",
+        help="recordings, as for the other commands; without --model, annotations",
+    )
+    add_model(parser, required=False)
+    add_timeline(parser)
+    parser.add_argument(
+        "--timelines",
+        type=Path,
+        metavar="FOLDER",
+        help="keep each recording's time line here as JSON, and go on from it when given again",
+    )
+    parser.add_argument("--format", choices=FORMATS, default="text", help="text")
+    parser.add_argument("--output", type=Path, help="a file, else standard output")
+    add_progress(parser)
+
+
+def run(given: Namespace) -> int:
+    """Sum up the recordings."""
+    from aed_plugins.summary import summarise  # noqa: PLC0415  not for --help
+
+    heard: list[Annotation] = []
+    status = _from_model(given, heard) if given.model is not None else _read(given, heard)
+    if not heard:
+        raise InputError("no recording is left to sum up")
+    labels = given.labels or sorted({event.label for one in heard for event in one.events})
+    rows = summarise([(one.events, one.duration or 0.0) for one in heard], labels)
+    text = _text(rows, sum(one.duration or 0.0 for one in heard), len(heard), given.format)
+    if given.output is None:
+        sys.stdout.write(text)
+    else:
+        with written_beside(given.output) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    return status
+
+
+def _from_model(given: Namespace, heard: "list[Annotation]") -> int:
+    from aed_plugins.annotation import (  # noqa: PLC0415  not for --help
+        Annotation,
+        read_annotation,
+        write_annotation,
+    )
+
+    recordings = find_recordings(given.inputs)
+    tagger = load(given)
+    settings = timeline_settings(given, tagger)
+    # Of hundreds of classes only those that are heard.
+    given.labels = tagger.labels if given.classes or len(tagger.labels) <= SHOWN else None
+    folder = None
+    if given.timelines is not None:
+        depends = run_of(given, tagger, settings=settings.to_dict())
+        folder = Folder(given.timelines, ".json", depends)
+        folder.missing(recordings)
+
+    def work(recording: Recording) -> None:
+        kept = None if folder is None else folder.file_of(recording)
+        if kept is not None and kept.is_file():
+            heard.append(read_annotation(kept))
+            return
+        found = tagger.timeline_file(recording.path, settings)
+        heard.append(Annotation(tuple(found.events), recording.path.name, found.duration))
+        if kept is not None:
+            write_annotation(kept, heard[-1])
+
+    return each(given, recordings, work)
+
+
+def _read(given: Namespace, heard: "list[Annotation]") -> int:
+    from aed_plugins.annotation import FORMATS as SUFFIXES  # noqa: PLC0415  not for --help
+    from aed_plugins.annotation import read_annotation  # noqa: PLC0415
+
+    wrong = [name for name in NEEDS_MODEL if getattr(given, name) is not None]
+    if wrong:
+        raise InputError("annotations are summed up as they are: give --model to hear recordings")
+    given.labels = None
+
+    def work(recording: Recording) -> None:
+        annotation = read_annotation(recording.path)
+        if not annotation.duration:
+            raise InputError(
+                f"{recording.path}: expected an annotation that tells the recording's duration, as"
+                " `aed timeline --format json` writes it"
+            )
+        heard.append(annotation)
+
+    inputs = find_recordings(given.inputs, set(SUFFIXES.values()))
+    return each(given, [one for one in inputs if one.name.name != RUN], work)
+
+
+def _text(rows: "Sequence[LabelDuration]", seconds: float, count: int, kind: str) -> str:
+    if kind == "json":
+        content = {"recordings": count, "seconds": seconds, "classes": [r._asdict() for r in rows]}
+        return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    if kind == "csv":
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        figures = ("seconds", "share", "events")
+        ends = [f"{name}_{end}" for name in figures for end in ("low", "high")]
+        writer.writerow(["class", *figures, *ends])
+        for row in rows:
+            intervals = [getattr(row, f"{name}_interval") or ("", "") for name in figures]
+            writer.writerow([row.label, row.seconds, row.share, row.events, *sum(intervals, ())])
+        return text.getvalue()
+    cells = [["class", "seconds", "95 %", "share", "95 %", "events", "95 %"]]
+    cells += [
+        [
+            row.label,
+            f"{row.seconds:.1f}",
+            _between(row.seconds_interval, ".1f"),
+            f"{row.share:.1%}",
+            _between(row.share_interval, ".1%"),
+            str(row.events),
+            _between(row.events_interval, ".0f"),
+        ]
+        for row in sorted(rows, key=lambda row: -row.seconds)
+    ]
+    plural = "s" * (count != 1)
+    return "\n".join([*text_table(cells), f"{count} recording{plural}, {seconds:.1f} s"]) + "\n"
+
+
+def _between(interval: Any, form: str) -> str:
+    return "-" if interval is None else f"{interval[0]:{form}} to {interval[1]:{form}}"

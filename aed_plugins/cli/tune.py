@@ -1,0 +1,109 @@
+"""Fit a model's thresholds and durations to annotated recordings.
+
+    aed tune talks/ --annotations truth/ --model mn10 --output settings.json
+    aed timeline other.wav --model mn10 --settings settings.json
+
+Each recording's annotation has its name, with the suffix of any format that `aed timeline` writes.
+--output may be the model's own folder: then the settings are saved with the model. The classes
+that are annotated are tuned, the others keep what they have. Judge the result on other recordings.
+"""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aed_plugins.cli.inputs import Recording, add_inputs, annotation_of, find_recordings
+from aed_plugins.cli.models import add_model, add_timeline, load, timeline_settings
+from aed_plugins.cli.outputs import add_progress, each, text_table
+from aed_plugins.errors import InputError
+from aed_plugins.files import write_json
+
+if TYPE_CHECKING:
+    from aed_plugins.inference import PretrainedTagger
+    from aed_plugins.post_processing_tuning import AnnotatedRecording
+    from aed_plugins.streaming import TimelineSettings
+    from aed_plugins.timeline import Event
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Describe the command's options."""
+    add_inputs(parser)
+    add_model(parser)
+    add_timeline(parser)
+    parser.add_argument(
+        "--annotations", type=Path, metavar="PLACE", help="a folder; beside the recordings"
+    )
+    parser.add_argument(
+        "--objective",
+        choices=("segment", "event"),
+        default="segment",
+        help="F1 over segments of 1 s, or over events with a collar of 0.2 s; segment",
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, help="a JSON file, or the model's folder"
+    )
+    add_progress(parser)
+
+
+def run(given: Namespace) -> int:
+    """Tune the settings."""
+    from aed_plugins.annotation import read_annotation  # noqa: PLC0415  not for --help
+    from aed_plugins.post_processing_tuning import tune_post_processing  # noqa: PLC0415
+
+    recordings = find_recordings(given.inputs)
+    tagger = load(given)
+    settings = timeline_settings(given, tagger)
+    heard: list[AnnotatedRecording] = []
+
+    def work(recording: Recording) -> None:
+        reference = read_annotation(annotation_of(recording, given.annotations)).events
+        heard.append(_heard(tagger, recording.path, settings, reference))
+
+    status = each(given, recordings, work)
+    if not heard:
+        raise InputError("no annotated recording is left to tune on")
+    tuning = tune_post_processing(
+        heard, tagger.labels, objective=given.objective, start=settings.post_processing
+    )
+    _save(given.output, replace(settings, post_processing=tuning.settings).to_dict())
+    cells = [["class", "events", "F1 before", "F1 after"]]
+    before, after = (_rates(figures) for figures in (tuning.before, tuning.after))
+    for label, count in tuning.reference_events.items():
+        cells.append([label, str(count), before[label], after[label]])
+    cells.append(["all (micro)", "", before[""], after[""]])
+    print(*text_table(cells), f"{given.output}", sep="\n")
+    return status
+
+
+def _heard(
+    tagger: "PretrainedTagger",
+    path: Path,
+    settings: "TimelineSettings",
+    reference: "Sequence[Event]",
+) -> "AnnotatedRecording":
+    import numpy as np  # noqa: PLC0415  not for --help
+
+    from aed_plugins.post_processing_tuning import AnnotatedRecording  # noqa: PLC0415
+
+    parts: list[Any] = []
+    stream = tagger.stream(settings, watch=parts.append)
+    for _ in tagger.events_of(path, stream):
+        pass
+    return AnnotatedRecording(np.concatenate(parts), stream.grid, stream.duration, reference)
+
+
+def _save(output: Path, content: Mapping[str, Any]) -> None:
+    if output.is_dir():
+        from aed_plugins.model_files import write_timeline_settings  # noqa: PLC0415
+
+        write_timeline_settings(output, dict(content))
+    else:
+        write_json(output, content)
+
+
+def _rates(figures: Mapping[str, Any]) -> dict[str, str]:
+    """Give F1 as text by class, and under no name over all."""
+    rows = {row["label"]: row["f1"] for row in figures["per_class"]} | {"": figures["micro_f1"]}
+    return {label: "-" if f1 is None else f"{f1:.3f}" for label, f1 in rows.items()}
