@@ -24,6 +24,8 @@ RATES = range(1_000, 1_000_001)
 # Samples per read over all channels: 2 MB, and most clips in one.
 BLOCK = 2**19
 
+FULL_SCALE = 32768  # libsndfile divides 16-bit samples by it
+
 # Bytes. A program that writes into a pipe cannot know the length of the `data` chunk, and declares
 # one from here up: SoX 0x7FFFF000 and less, arecord 0x80000000, ffmpeg 0xFFFFFFFF.
 UNKNOWN_LENGTH = 0x7FFF0000
@@ -100,6 +102,46 @@ def read_blocks(path: str | Path, sample_rate: int) -> Iterator[np.ndarray]:
         yield from _resampled(path, sound, sample_rate)
 
 
+def in_16_bits(waveform: np.ndarray) -> np.ndarray:
+    """Round samples to 16 bits, as clips are kept for training; what is beyond full scale is cut.
+
+    Parameters
+    ----------
+    waveform : ndarray
+        `(sample,)`, float, full scale being [-1, 1].
+
+    Returns
+    -------
+    numpy.ndarray
+        `(sample,)`, int16.
+
+    Examples
+    --------
+    >>> in_16_bits(np.array([0.5, 1e-6, -1.0, 1.5]))
+    array([ 16384,      0, -32768,  32767], dtype=int16)
+    """
+    return np.rint(waveform.clip(-1, 1 - 1 / FULL_SCALE) * FULL_SCALE).astype(np.int16)
+
+
+def as_in_training(waveform: np.ndarray) -> np.ndarray:
+    """Give samples as a model heard them in training: rounded to 16 bits.
+
+    A sound without high frequencies, such as one of 8 kHz brought to 16, shows there what rounding
+    leaves, and a model that never met it without would be at a loss.
+
+    Parameters
+    ----------
+    waveform : ndarray
+        `(sample,)`, float.
+
+    Returns
+    -------
+    numpy.ndarray
+        `(sample,)`, float32, in [-1, 1).
+    """
+    return in_16_bits(waveform).astype(np.float32) / FULL_SCALE
+
+
 class AudioInfo(NamedTuple):
     """What the header of a recording says.
 
@@ -109,11 +151,14 @@ class AudioInfo(NamedTuple):
         Hertz; how many.
     kind : str
         Format and encoding, such as `WAV PCM_16`.
+    duration : float
+        Seconds, where the header is right.
     """
 
     sample_rate: int
     channels: int
     kind: str
+    duration: float
 
 
 def read_info(path: str | Path) -> AudioInfo:
@@ -132,7 +177,8 @@ def read_info(path: str | Path) -> AudioInfo:
     path = Path(path)
     with _clear(path), _open(path) as sound:
         kind = f"{sound.format} {sound.subtype}"
-        return AudioInfo(sound.samplerate, sound.channels, kind)
+        seconds = sound.frames / sound.samplerate
+        return AudioInfo(sound.samplerate, sound.channels, kind, seconds)
 
 
 @contextlib.contextmanager

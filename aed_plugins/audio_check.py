@@ -10,7 +10,7 @@ from aed_plugins.errors import named
 from aed_plugins.streaming import check_duration
 
 QUIET = 1e-4  # of full scale, -80 dB: below it all the time, nothing is to be heard
-FULL_SCALE = 0.9999
+AT_FULL_SCALE = 0.9999
 CLIPPED = 1e-3  # share of samples at full scale
 OFFSET = 0.05  # mean of the samples, in parts of full scale
 
@@ -61,7 +61,7 @@ def check_audio(path: str | Path) -> AudioCheck:
     for block in read_blocks(path, about.sample_rate):
         levels = np.abs(block)
         samples += len(block)
-        clipped += int((levels >= FULL_SCALE).sum())
+        clipped += int((levels >= AT_FULL_SCALE).sum())
         peak = max(peak, float(levels.max()))
         total += float(block.sum(dtype=np.float64))
     duration = samples / about.sample_rate

@@ -11,7 +11,7 @@ import torch
 from speechbrain.inference.interfaces import Pretrained
 from torch import Tensor
 
-from aed_plugins.audio import read_blocks
+from aed_plugins.audio import as_in_training, read_blocks
 from aed_plugins.class_choice import audioset_labels, choose_classes
 from aed_plugins.detection import in_order
 from aed_plugins.errors import InputError, named
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 LONGEST_CLIP = 60.0
 WINDOW = 10.0
 UNTUNED = 0.5
+
+Blocks = Iterator[npt.NDArray[np.float32]]
+Progress = Callable[[str | Path, Blocks, int], Blocks]
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,9 @@ class PretrainedTagger(Pretrained):
         second, and the thresholds.
     name : str
         What the model is called.
+    progress : callable or None
+        Is given a file's path, its blocks of samples as they are read and the sample rate, and
+        passes the blocks on, showing how far they are, say.
 
     Examples
     --------
@@ -177,6 +183,7 @@ class PretrainedTagger(Pretrained):
             np.full(len(self.labels), UNTUNED) if values is None else np.array(values, np.float64)
         )
         self.timeline_settings = self._timeline_settings(hparams.get("timeline"))
+        self.progress: Progress | None = None
         self._chosen: list[int] | None = None
         if onnx is None and self.device_type == "cpu":
             # Convolutions of many channels are faster so.
@@ -301,7 +308,7 @@ class PretrainedTagger(Pretrained):
         return self.tag_batch(waveform, lengths)
 
     def tag_file(self, path: str | Path) -> Tags:
-        """Tag a recording as a whole.
+        """Tag a recording as a whole, its samples rounded to 16 bits as in training.
 
         Up to a minute it is heard as one clip, as in training. A longer one is heard in windows of
         10 s; of several labels each counts with its most probable window, of one label per clip
@@ -471,8 +478,9 @@ class PretrainedTagger(Pretrained):
             return self.onnx.embedding_size
         return self.mods["tagger"].encoder.embedding_size
 
-    def _blocks(self, path: str | Path) -> Iterator[npt.NDArray[np.float32]]:
-        return read_blocks(path, self.sample_rate)
+    def _blocks(self, path: str | Path) -> Blocks:
+        blocks = map(as_in_training, read_blocks(path, self.sample_rate))
+        return blocks if self.progress is None else self.progress(path, blocks, self.sample_rate)
 
     def _of_chosen(self, values: Tensor) -> Tensor:
         return values if self._chosen is None else values[..., self._chosen]

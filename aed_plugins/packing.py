@@ -21,12 +21,11 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from aed_plugins.audio import RATES, read_waveform
+from aed_plugins.audio import FULL_SCALE, RATES, in_16_bits, read_waveform
 from aed_plugins.errors import InputError
 from aed_plugins.files import written_beside
 
 VERSION = 1  # of the two files, and of what read_waveform makes of a recording
-FULL_SCALE = 32768  # libsndfile divides 16-bit samples by it
 UNSEEN = (-1, -1)  # the size and time of a file that is missing or cannot be opened
 
 
@@ -242,7 +241,7 @@ def _decode(file: _File, sample_rate: int) -> tuple[_Entry, np.ndarray]:
             # is kept: the file looks changed next time, and is tried again.
             file = (file[0], *UNSEEN)
         return _Entry(*file, bad=str(error)), np.empty(0, "<i2")
-    samples = np.rint(waveform.clip(-1, 1 - 1 / FULL_SCALE) * FULL_SCALE).astype("<i2")
+    samples = in_16_bits(waveform).astype("<i2")
     return _Entry(*file, samples=len(samples)), samples
 
 

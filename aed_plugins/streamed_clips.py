@@ -24,8 +24,8 @@ import soundfile
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
+from aed_plugins.audio import FULL_SCALE
 from aed_plugins.errors import InputError
-from aed_plugins.packing import FULL_SCALE
 from aed_plugins.webdataset_shards import AGAIN, INDEX, ShardIndex, reason, webdataset
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
+from aed_plugins.audio import as_in_training
 from aed_plugins.detection import EventDetector
 from aed_plugins.errors import InputError
 from aed_plugins.post_processing import PostProcessing
@@ -162,7 +163,8 @@ class TimelineStream:
         Parameters
         ----------
         samples : array_like
-            `(sample,)` or `(sample, channel)`, in [-1, 1]; channels are averaged.
+            `(sample,)` or `(sample, channel)`, in [-1, 1]; channels are averaged, and what a
+            model gets is rounded to 16 bits, as in training.
 
         Returns
         -------
@@ -182,7 +184,7 @@ class TimelineStream:
             raise ValueError("expected finite samples, got NaN or infinite ones")
         if self._resampler is not None:
             mono = self._resampler.resample_chunk(mono)
-        return self._detect(self._cells.push(mono))
+        return self._detect(self._cells.push(as_in_training(mono)))
 
     def finish(self) -> list[Event]:
         """Give the events that are left at the end of the recording.
@@ -195,7 +197,7 @@ class TimelineStream:
         events: list[Event] = []
         if self._resampler is not None:
             rest = self._resampler.resample_chunk(np.empty(0, np.float32), last=True)
-            events += self._detect(self._cells.push(rest))
+            events += self._detect(self._cells.push(as_in_training(rest)))
         check_duration(self.duration)
         events += self._detect(self._cells.finish())
         return events + self._detector.finish(self.duration)

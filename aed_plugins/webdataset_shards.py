@@ -30,10 +30,11 @@ import numpy as np
 import soundfile
 from tqdm import tqdm
 
+from aed_plugins.audio import FULL_SCALE
 from aed_plugins.errors import InputError
 from aed_plugins.files import write_json, written_beside
 from aed_plugins.manifest import Manifest, fingerprint
-from aed_plugins.packing import FULL_SCALE, load_clip
+from aed_plugins.packing import load_clip
 
 VERSION = 1  # of the shards and their index
 INDEX = "index.json"

@@ -438,6 +438,29 @@ def test_inputs_are_files_folders_globs_and_lists_each_once(folder, monkeypatch)
         names("nothing")
 
 
+def test_a_folder_that_cannot_be_looked_into_is_told(aed, folder, model, monkeypatch):
+    looked = os.scandir
+
+    def scandir(path):
+        if str(path).endswith("deep"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return looked(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    status, out, err = aed("tag", "talks", "--model", model)
+    assert (status, out) == (1, "")
+    assert err.startswith("error: talks/deep: expected a folder that can be read, got: Permission")
+
+
+def test_a_long_recording_has_a_bar_of_its_own(aed, folder, model, monkeypatch):
+    sound(folder / "long.wav", 130.0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    _, out, err = aed("timeline", "long.wav", "--model", model)
+    assert "long.wav:" in err
+    assert "/130 s [" in err
+    assert aed("timeline", "long.wav", "--model", model, "--no-progress")[1:] == (out, "")
+
+
 def test_a_missing_file_among_others_is_skipped_by_name(aed, folder, model):
     status, out, err = aed("tag", "gone.wav", "talks/a.wav", "--model", model, "--format=csv")
     assert status == 1

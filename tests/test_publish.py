@@ -1,5 +1,6 @@
 """From a training to a folder that loads here and in stock SpeechBrain."""
 
+import csv
 import json
 import os
 import re
@@ -66,6 +67,13 @@ def test_a_recipe_s_run_gives_the_same_to_the_last_bit(tmp_path, audioset_corpus
     assert torch.equal(logits(load_model(tmp_path / "out").tagger), expected)
     stock = foreign_class(source=str(tmp_path / "model"), run_opts={"device": "cpu"}, **STOCK)
     torch.testing.assert_close(logits(stock.mods["tagger"]), expected, rtol=1e-5, atol=1e-5)
+    with (tmp_path / "out/predictions.csv").open() as file:  # what the Brain said
+        rows = list(csv.DictReader(file))
+    tagger = PretrainedTagger.from_hparams(tmp_path / "model", run_opts={"device": "cpu"})
+    for row in rows[:5]:
+        (clip,) = audioset_corpus.glob(f"audio/Y{row['clip'].rpartition('_')[0]}_*.wav")
+        said = [float(row[label]) for label in tagger.labels]
+        assert tagger.tag_file(clip).probabilities == pytest.approx(said, abs=2e-6)
     assert loaded.labels == trained.labels
     assert loaded.thresholds.values.tolist() == trained.thresholds.values.tolist()
     for path in (tmp_path / "model").iterdir():

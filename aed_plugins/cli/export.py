@@ -25,7 +25,7 @@ def run(given: Namespace) -> int:
     """Export the model."""
     if given.file.suffix != ".onnx":
         raise InputError(f"{given.file}: expected a name that ends in .onnx")
-    given.classes, given.device = None, "cpu"
+    given.classes, given.device, given.no_progress = None, "cpu", True
     tagger = load(given)
     tagger.export_onnx(given.file)
     size = given.file.stat().st_size / 1e6

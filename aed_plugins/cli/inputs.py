@@ -2,6 +2,7 @@
 
 import atexit
 import glob
+import os
 import shutil
 import sys
 import tempfile
@@ -88,7 +89,7 @@ def _expand(text: str, suffixes: set[str]) -> Iterator[Recording]:
         return
     path = Path(text)
     if path.is_dir():
-        files = [p for p in sorted(path.rglob("*")) if p.suffix.lower() in suffixes and p.is_file()]
+        files = [file for file in _below(path) if file.suffix.lower() in suffixes]
         if not files:
             raise InputError(f"{path}: expected recordings in this folder, found none")
         yield from (Recording(file, file.relative_to(path)) for file in files)
@@ -135,6 +136,20 @@ def annotation_of(recording: Recording, place: Path | None) -> Path:
 
 def _first_magic(path: Path) -> int:
     return next(place for place, part in enumerate(path.parts) if glob.has_magic(part))
+
+
+def _below(folder: Path) -> list[Path]:
+    """Give all files below a folder; one that cannot be looked into is told, not passed over."""
+
+    def refuse(error: OSError) -> None:
+        raise InputError(
+            f"{error.filename}: expected a folder that can be read, got: {error.strerror};"
+            " check its permissions"
+        ) from error
+
+    walk = os.walk(folder, onerror=refuse, followlinks=True)
+    files = [Path(where, name) for where, _, names in walk for name in names]
+    return sorted(file for file in files if file.is_file())
 
 
 def _lines(name: str) -> list[str]:

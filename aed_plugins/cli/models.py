@@ -5,11 +5,16 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aed_plugins.cli.outputs import quiet
 from aed_plugins.errors import InputError, named
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from aed_plugins.inference import PretrainedTagger
     from aed_plugins.streaming import TimelineSettings
+
+LONG = 120  # seconds of a recording that is worth a bar of its own
 
 # Option, what it is called among the settings, and what it says.
 WINDOWS = (
@@ -58,9 +63,27 @@ def load(given: Namespace) -> "PretrainedTagger":
         trust_remote_code=given.trust_remote_code,
         run_opts={"device": given.device},
     )
+    if not quiet(given):
+        tagger.progress = _seconds
     if given.classes is not None:
         tagger.choose([name for text in given.classes for name in text.split(";") if name.strip()])
     return tagger
+
+
+def _seconds(path: "str | Path", blocks: "Iterator[Any]", sample_rate: int) -> "Iterator[Any]":
+    """Show how much of a long recording was heard, and the time left."""
+    from tqdm import tqdm  # noqa: PLC0415  not for --help
+
+    from aed_plugins.audio import read_info  # noqa: PLC0415
+
+    total = read_info(path).duration
+    form = "{l_bar}{bar}| {n:.0f}/{total:.0f} s [{elapsed}<{remaining}]"
+    with tqdm(
+        desc=Path(path).name, total=total, leave=False, disable=total < LONG, bar_format=form
+    ) as bar:
+        for block in blocks:
+            yield block  # which is then heard
+            bar.update(len(block) / sample_rate)
 
 
 def add_timeline(parser: ArgumentParser) -> None:

@@ -26,6 +26,11 @@ def add_progress(parser: ArgumentParser) -> None:
     )
 
 
+def quiet(given: Namespace) -> bool:
+    """Tell whether no progress is to be shown."""
+    return given.no_progress or not sys.stderr.isatty()
+
+
 def each(
     given: Namespace, recordings: Sequence[Recording], work: Callable[[Recording], None]
 ) -> int:
@@ -48,8 +53,8 @@ def each(
     from tqdm import tqdm  # noqa: PLC0415  not for --help
 
     bad = 0
-    quiet = given.no_progress or len(recordings) < 2 or not sys.stderr.isatty()
-    for recording in tqdm(recordings, given.command, disable=quiet, unit="file"):
+    hidden = quiet(given) or len(recordings) < 2
+    for recording in tqdm(recordings, given.command, disable=hidden, unit="file"):
         try:
             work(recording)
         except InputError as error:  # noqa: PERF203  the next one may be good

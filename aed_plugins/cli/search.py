@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from aed_plugins.cli.inputs import find_recordings
 from aed_plugins.cli.models import add_model, load
-from aed_plugins.cli.outputs import add_progress, text_table
+from aed_plugins.cli.outputs import add_progress, quiet, text_table
 from aed_plugins.errors import InputError
 
 if TYPE_CHECKING:
@@ -74,7 +74,6 @@ def run(given: Namespace) -> int:
     span = (float(query.onsets[wanted][0]), float(query.offsets[wanted][-1]))
     index = given.index or given.folder.resolve().with_name(f"{given.folder.resolve().name}.index")
     files = [recording.path for recording in find_recordings([str(given.folder)])]
-    quiet = given.no_progress or not sys.stderr.isatty()
     with MomentIndex(
         index,
         given.folder,
@@ -84,7 +83,7 @@ def run(given: Namespace) -> int:
         report = kept.update(
             files,
             embed,
-            progress=lambda due: tqdm(due, "embedding", disable=quiet, unit="file"),
+            progress=lambda due: tqdm(due, "embedding", disable=quiet(given), unit="file"),
             on_bad=lambda _, error: tqdm.write(f"skipped: {error}", file=sys.stderr),
         )
         hits = kept.search(
