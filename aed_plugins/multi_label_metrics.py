@@ -14,10 +14,8 @@ import sklearn.metrics
 from scipy.sparse import csr_array
 from scipy.special import ndtri
 
+from aed_plugins.multi_label_arrays import Bools, Floats, checked
 from aed_plugins.resampling import Ranking, drawn_weights, percentile_interval, ratio
-
-Floats = npt.NDArray[np.floating[Any]]
-Bools = npt.NDArray[np.bool_]
 
 # AUC is kept this far from 0 and 1 in d', as a perfect ranking would make it infinite.
 SMALLEST_AUC_ERROR = 1e-9
@@ -33,31 +31,6 @@ class Rates(NamedTuple):
     precision: Floats
     recall: Floats
     f1: Floats
-
-
-def checked(targets: npt.ArrayLike, probabilities: npt.ArrayLike) -> tuple[Bools, Floats]:
-    """Give both as arrays of truth values and of float64 when they belong together.
-
-    Raises
-    ------
-    ValueError
-        If they are empty, differ in shape, or hold other than 0 and 1, and 0 to 1.
-
-    Examples
-    --------
-    >>> checked([[1, 0]], [[0.5]])
-    Traceback (most recent call last):
-    ValueError: expected targets and probabilities (clip, class), got shapes (1, 2) and (1, 1)
-    """
-    right, given = np.asarray(targets), np.asarray(probabilities, dtype=np.float64)
-    if right.shape != given.shape or right.ndim != 2 or not right.size:
-        shapes = f"{right.shape} and {given.shape}"
-        raise ValueError(f"expected targets and probabilities (clip, class), got shapes {shapes}")
-    if not np.isin(right, (0, 1)).all():
-        raise ValueError("expected targets of 0 and 1 only")
-    if not ((given >= 0) & (given <= 1)).all():
-        raise ValueError("expected probabilities from 0 to 1, got others or NaN")
-    return right.astype(bool), given
 
 
 def decisions(probabilities: npt.ArrayLike, thresholds: npt.ArrayLike) -> Bools:

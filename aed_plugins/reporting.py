@@ -21,7 +21,7 @@ LANES = 12  # of a model with more classes: those that are heard longest
 FEWEST = 3  # lanes, filled up with the most probable classes
 N_MELS = 96
 WINDOW, HOP = 0.025, 0.01  # seconds
-MARKS = (250, 500, 1000, 2000, 4000, 8000)  # hertz
+MARKS = (500, 1000, 2000, 4000, 8000)  # hertz
 CONTEXT = 2  # hops that a centred window sees to each side, rounded up
 
 

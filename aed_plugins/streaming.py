@@ -31,7 +31,7 @@ class TimelineSettings:
     resolution : {"window", "step"}
         Whether a window is judged as a clip, or each of the encoder's own steps in it.
     batch_size : int, optional
-        Windows judged together; by default about a minute of sound.
+        Windows judged together; by default about half a minute of sound.
     post_processing : PostProcessing
         How probabilities become events.
 

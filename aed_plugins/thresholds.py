@@ -11,7 +11,7 @@ import numpy.typing as npt
 from speechbrain.utils.checkpoints import mark_as_loader, mark_as_saver, register_checkpoint_hooks
 
 from aed_plugins.errors import InputError
-from aed_plugins.multi_label_metrics import checked
+from aed_plugins.multi_label_arrays import checked
 
 UNTOUCHED = 0.5
 METRICS = ("f1", "youden", "accuracy")

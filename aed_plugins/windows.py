@@ -18,7 +18,7 @@ from aed_plugins.timeline import Grid
 Floats = npt.NDArray[np.floating[Any]]
 
 RESOLUTIONS = ("window", "step")
-BATCH_SECONDS = 64.0  # of sound in a batch, unless a batch size is given
+BATCH_SECONDS = 32.0  # of sound in a batch, unless a batch size is given
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def plan_windows(
         Whether the model judges each window as a clip, the cells being as long as a hop, or each of
         its own steps.
     batch_size : int, optional
-        Windows that go to the model together; by default about a minute of sound.
+        Windows that go to the model together; by default about half a minute of sound.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def plan_windows(
     1.0
     >>> plan = plan_windows(steps, 2.0, 0.5)
     >>> plan.grid.cell_length, plan.cells_per_window, plan.batch_size
-    (0.5, 4, 32)
+    (0.5, 4, 16)
     >>> plan_windows(steps, 10.0, 5.0, "step").grid.edge(1)
     0.368
     """
@@ -223,6 +223,8 @@ class CellStream:
         values = self.model(np.stack(self._batch))
         if self.windows.cells_per_window is not None:
             values = np.repeat(values[:, None], self.windows.cells_per_window, axis=1)
+        last = self._first_cell + (len(values) - 1) * self.windows.cells_per_hop
+        self._mean.reach(last + values.shape[1])  # once, not window by window
         for window in values:
             self._mean.add(self._first_cell, window)
             self._first_cell += self.windows.cells_per_hop
@@ -255,14 +257,19 @@ class _OverlapMean:
         """The number of the first cell of which nothing was said."""
         return self._first + len(self._sums)
 
+    def reach(self, cell: int) -> None:
+        """Make room for the cells before one."""
+        missing = cell - self.end
+        if missing > 0:
+            for name in ("_sums", "_counts"):
+                held = getattr(self, name)
+                setattr(self, name, np.concatenate([held, np.zeros((missing, held.shape[1]))]))
+
     def add(self, cell: int, values: Floats) -> None:
         """Count values `(cell, value)` in, from a cell on."""
         values = values[max(0, self._first - cell) :]
         place = max(0, cell - self._first)
-        missing = place + len(values) - len(self._sums)
-        if missing > 0:
-            self._sums = np.pad(self._sums, ((0, missing), (0, 0)))
-            self._counts = np.pad(self._counts, ((0, missing), (0, 0)))
+        self.reach(self._first + place + len(values))
         self._sums[place : place + len(values)] += values
         self._counts[place : place + len(values)] += 1
 

@@ -1,5 +1,6 @@
-"""Which bins of a spectrum the bands of a mel bank use."""
+"""What features that differ in their mel bands have in common."""
 
+import torch
 from torch import Tensor
 
 
@@ -13,9 +14,27 @@ def used_bins(bands: Tensor) -> tuple[int, int]:
 
     Examples
     --------
-    >>> import torch
     >>> used_bins(torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.5, 0.5], [0.0, 0.0]]))
     (1, 3)
     """
     used = bands.amax(dim=1).nonzero().flatten()
     return int(used[0]), int(used[-1]) + 1
+
+
+def magnitude(spectrum: Tensor) -> Tensor:
+    """Give the magnitude of a spectrum, which may be overwritten.
+
+    Parameters
+    ----------
+    spectrum : Tensor
+        Complex, of any shape.
+
+    Examples
+    --------
+    >>> magnitude(torch.tensor([3.0 + 4.0j]))
+    tensor([5.])
+    """
+    if spectrum.requires_grad:  # a square root has no gradient at zero
+        return spectrum.abs()
+    squares = torch.view_as_real(spectrum).square_()  # abs() takes more than twice as long
+    return (squares[..., 0] + squares[..., 1]).sqrt_()

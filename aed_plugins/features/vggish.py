@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from aed_plugins.features.exported_spectrum import cut_frames, power_spectrum
-from aed_plugins.features.mel_bands import used_bins
+from aed_plugins.features.mel_bands import magnitude, used_bins
 from aed_plugins.interfaces import Features
 
 SAMPLE_RATE = 16000
@@ -165,21 +165,13 @@ class VGGishLogMel(Features):
             return self._log_mel_float32(frames.float())
 
     def _log_mel_float32(self, frames: Tensor) -> Tensor:
-        return self._bands(_magnitude(torch.fft.rfft(frames * self.window)))
+        return self._bands(magnitude(torch.fft.rfft(frames * self.window)))
 
-    def _bands(self, magnitude: Tensor) -> Tensor:
+    def _bands(self, spectrum: Tensor) -> Tensor:
         groups: list[Tensor] = []
         for group, (first, end) in enumerate(self.group_bins):
             bands = self.mel_bank[
                 first:end, group * self.group_mels : (group + 1) * self.group_mels
             ]
-            groups.append(magnitude[..., first:end] @ bands)
+            groups.append(spectrum[..., first:end] @ bands)
         return torch.log(torch.cat(groups, dim=-1) + self.log_offset)
-
-
-def _magnitude(spectrum: Tensor) -> Tensor:
-    """Give the magnitude of a spectrum, which may be overwritten."""
-    if spectrum.requires_grad:  # a square root has no gradient at zero
-        return spectrum.abs()
-    squares = torch.view_as_real(spectrum).square_()  # abs() takes more than twice as long
-    return (squares[..., 0] + squares[..., 1]).sqrt_()

@@ -147,8 +147,8 @@ def spell_seconds(seconds: float) -> str:
     """
     if seconds < 59.95:
         return f"{seconds:.1f} s"
-    whole = round(seconds)
+    whole = int(seconds + 0.5)  # as the page does
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
-    minutes = round(seconds / 60)
+    minutes = int(seconds / 60 + 0.5)
     return f"{minutes // 60} h {minutes % 60} min"
