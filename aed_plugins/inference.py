@@ -1,7 +1,6 @@
 """A trained tagger for use: any recording, tagged, time-stamped, embedded."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +11,12 @@ from speechbrain.inference.interfaces import Pretrained
 from torch import Tensor
 
 from aed_plugins.audio import as_in_training, read_blocks
-from aed_plugins.class_choice import audioset_labels, choose_classes
+from aed_plugins.class_choice import choose_classes
 from aed_plugins.detection import in_order
 from aed_plugins.errors import InputError, named
+from aed_plugins.findings import Embeddings, Tags, Timeline
 from aed_plugins.interfaces import Probabilities
-from aed_plugins.model_folder import load_model
-from aed_plugins.released import TIMELINE, is_released, load_released
+from aed_plugins.model_source import read_source
 from aed_plugins.streaming import TimelineSettings, TimelineStream, check_duration
 from aed_plugins.tagger import probabilities
 from aed_plugins.thresholds import Thresholds
@@ -34,76 +33,6 @@ UNTUNED = 0.5
 
 Blocks = Iterator[npt.NDArray[np.float32]]
 Progress = Callable[[str | Path, Blocks, int], Blocks]
-
-
-@dataclass(frozen=True)
-class Tags:
-    """What is heard in a recording.
-
-    Attributes
-    ----------
-    labels : list of str
-        The classes.
-    probabilities : ndarray
-        `(class,)`.
-    said : list of str
-        Those that the model says are there: the classes whose probability reaches their threshold,
-        most probable first; with one label per clip, the most probable one.
-    duration : float
-        Seconds of the recording.
-    """
-
-    labels: list[str]
-    probabilities: npt.NDArray[np.float64]
-    said: list[str]
-    duration: float
-
-    def top(self, count: int = 5) -> list[tuple[str, float]]:
-        """Give the most probable classes with their probabilities.
-
-        Parameters
-        ----------
-        count : int
-            How many, if there are as many.
-        """
-        order = np.argsort(-self.probabilities, kind="stable")[:count]
-        return [(self.labels[place], float(self.probabilities[place])) for place in order]
-
-
-@dataclass(frozen=True)
-class Timeline:
-    """What is heard in a recording, and when.
-
-    Attributes
-    ----------
-    events : list of Event
-        By onset.
-    duration : float
-        Seconds of the recording.
-    """
-
-    events: list[Event]
-    duration: float
-
-
-@dataclass(frozen=True)
-class Embeddings:
-    """What a recording sounds like, over time.
-
-    Attributes
-    ----------
-    onsets, offsets : ndarray
-        `(moment,)`, seconds: what each embedding is of.
-    embeddings : ndarray
-        `(moment, embedding)`, float32.
-    duration : float
-        Seconds of the recording.
-    """
-
-    onsets: npt.NDArray[np.float64]
-    offsets: npt.NDArray[np.float64]
-    embeddings: npt.NDArray[np.float32]
-    duration: float
 
 
 class PretrainedTagger(Pretrained):
@@ -230,40 +159,12 @@ class PretrainedTagger(Pretrained):
         InputError
             If there is no such model, or it is damaged, incomplete or not safe to load.
         """
-        text = str(source)
-        if text.endswith(".onnx"):
-            from aed_plugins.onnx_tagger import OnnxTagger  # noqa: PLC0415  an optional package
-
-            onnx = OnnxTagger(text)
-            hparams = {
-                "labels": onnx.labels,
-                "multi_label": onnx.multi_label,
-                "sample_rate": onnx.sample_rate,
-                "thresholds": onnx.thresholds,
-                "timeline": onnx.timeline,
-                "name": onnx.name or Path(text).stem,
-            }
-            return cls({}, hparams, {"device": "cpu"}, freeze_params, onnx=onnx)
-        if is_released(text):
-            name, tagger = load_released(text)
-            hparams = {
-                "labels": audioset_labels(),
-                "multi_label": True,
-                "sample_rate": tagger.features.sample_rate,
-                "timeline": TIMELINE.to_dict(),
-                "name": f"EfficientAT {name}",
-            }
-            return cls({"tagger": tagger}, hparams, run_opts, freeze_params)
-        model = load_model(source, trust_remote_code=trust_remote_code, revision=revision)
-        hparams = {
-            "labels": model.labels,
-            "multi_label": model.multi_label,
-            "sample_rate": model.sample_rate,
-            "thresholds": model.thresholds,
-            "timeline": model.timeline,
-            "name": model.name,
-        }
-        return cls({"tagger": model.tagger}, hparams, run_opts, freeze_params)
+        modules, hparams, onnx = read_source(
+            source, trust_remote_code=trust_remote_code, revision=revision
+        )
+        if onnx is not None:
+            run_opts = {"device": "cpu"}
+        return cls(modules, hparams, run_opts, freeze_params, onnx=onnx)
 
     def choose(self, classes: Sequence[str]) -> None:
         """Let all outputs be of some classes only, in this order.

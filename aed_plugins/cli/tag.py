@@ -17,7 +17,7 @@ from aed_plugins.cli.outputs import Table, add_progress, each
 from aed_plugins.errors import InputError
 
 if TYPE_CHECKING:
-    from aed_plugins.inference import Tags
+    from aed_plugins.findings import Tags
 
 FORMATS = ("text", "csv", "jsonl")
 
