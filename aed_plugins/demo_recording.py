@@ -1,6 +1,6 @@
 """A recording of synthesised sounds with known times, to try time lines and pages on.
 
-    python -m aed_plugins.demo_recording results/demonstration/street.wav
+    python -m aed_plugins.demo_recording results/demonstration/synthesised_street.wav
 
 Beside the recording a table of the same name, `.csv`, tells what is heard in it and when.
 """

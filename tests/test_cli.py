@@ -154,6 +154,15 @@ def test_timeline_does_not_make_again_what_is_there(aed, folder, model):
     assert err.startswith("error: found holds results of another run: settings was")
 
 
+def test_what_another_command_left_is_neither_taken_nor_overwritten(aed, folder, model):
+    Path("mine").mkdir()
+    Path("mine/a.csv").write_text("onset,offset,label\n")
+    status, _, err = aed("timeline", "talks", "--model", model, "--output", "mine")
+    assert status == 1
+    assert err.startswith("error: mine/a.csv is there already and no run.json says how it was made")
+    assert [path.name for path in Path("mine").iterdir()] == ["a.csv"]
+
+
 def test_two_recordings_never_share_a_file(aed, folder, model):
     sound(folder / "talks/a.flac")
     status, _, err = aed("timeline", "talks", "--model", model, "--output", "found")

@@ -26,13 +26,14 @@ def test_the_modules_example_runs_and_prints_what_it_says(capsys):
 
 def test_the_examples_for_recordings_run_and_agree(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    write_model(tmp_path / "results/demonstration/model")
-    build_demo_recording(tmp_path / "street.wav", sounds=4, sample_rate=44100)
+    write_model(tmp_path / "results/demonstration/resnet_dilated")
+    recording = tmp_path / "results/demonstration/synthesised_street.wav"
+    build_demo_recording(recording, sounds=4, sample_rate=44100)
     names = {}
     run(USE, names)
     told = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
     assert told
-    waveform = soundfile.read("street.wav")[0]
+    waveform = soundfile.read(recording)[0]
     run(LISTEN, names | {"microphone": lambda: np.array_split(waveform, 29)})
     heard = re.findall(r"onset=([\d.]+), offset=([\d.]+)", capsys.readouterr().out)
     assert sorted(heard) == sorted((onset, offset) for *_, onset, offset, _ in told)

@@ -207,12 +207,9 @@ class Folder:
     def __init__(self, path: Path, suffix: str, run: Mapping[str, Any]) -> None:
         if path.exists() and not path.is_dir():
             raise InputError(f"{path}: expected a folder for the results, got a file")
-        self.path, self.suffix = path, suffix
-        settings = path / RUN
-        if settings.is_file():
-            check_run(settings, run, path)
-        path.mkdir(parents=True, exist_ok=True)
-        write_json(settings, run)
+        self.path, self.suffix, self.run = path, suffix, run
+        if (path / RUN).is_file():
+            check_run(path / RUN, run, path)
 
     def file_of(self, recording: Recording) -> Path:
         """Tell where a recording's results are."""
@@ -224,7 +221,7 @@ class Folder:
         Raises
         ------
         InputError
-            If two recordings would have the same.
+            If two recordings would have the same, or one is there that another command wrote.
         """
         owners: dict[Path, list[str]] = {}
         for recording in recordings:
@@ -235,6 +232,13 @@ class Folder:
                     f"{first_few(names)} would all be written to {file}; do them apart, each with"
                     " an --output of its own"
                 )
+            if file.exists() and not (self.path / RUN).is_file():
+                raise InputError(
+                    f"{file} is there already and no {RUN} says how it was made; give another"
+                    " --output, or delete it"
+                )
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_json(self.path / RUN, self.run)
         return [r for r in recordings if not self.file_of(r).is_file()]
 
 

@@ -16,6 +16,12 @@ function element(tag, properties = {}, ...children) {
   return made;
 }
 
+/** Text that may be broken behind the underscores, hyphens and slashes of a label. */
+function breakable(text) {
+  const parts = text.split(/(?<=[_/-])/);
+  return parts.flatMap((part, place) => (place ? [document.createElement("wbr"), part] : [part]));
+}
+
 function drawn(tag, attributes, ...children) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);

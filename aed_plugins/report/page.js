@@ -62,7 +62,7 @@ class Card {
         "button",
         { type: "button", class: "name", "aria-pressed": "false", title: `Only ${name}` },
         element("span", { class: "dot" }),
-        element("span", { class: "name-text" }, name),
+        element("span", { class: "name-text" }, ...breakable(name)),
       );
       button.addEventListener("click", () => this.choose(label));
       this.timeline.heads.append(element("div", { class: `head ${hue(label)}` }, button, value));

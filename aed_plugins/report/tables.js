@@ -22,7 +22,7 @@ function durationBars(recording, choose) {
       "button",
       { type: "button", class: "name", "aria-pressed": "false", title: `Only ${name}` },
       element("span", { class: "dot" }),
-      element("span", { class: "name-text" }, name),
+      element("span", { class: "name-text" }, ...breakable(name)),
     );
     button.addEventListener("click", () => choose(label));
     const figures = element(
