@@ -118,7 +118,7 @@ def segment_figures(
     """
     if not SHORTEST_SEGMENT <= segment_length < math.inf:
         expected = f"expected segments of at least {SHORTEST_SEGMENT} s"
-        raise ValueError(f"{expected}, got {segment_length}")
+        raise InputError(f"{expected}, got {segment_length}")
     judged, classes = _checked(recordings, labels)
     total = np.zeros((3, len(classes)), np.int64)
     errors = np.zeros(3, np.int64)
@@ -201,7 +201,7 @@ def event_figures(
     """
     if not (0 <= collar < math.inf and 0 <= offset_share <= 1):
         expected = "expected a collar of at least 0 s and a share from 0 to 1"
-        raise ValueError(f"{expected}, got {collar} and {offset_share}")
+        raise InputError(f"{expected}, got {collar} and {offset_share}")
     judged, classes = _checked(recordings, labels)
     share = offset_share if offsets else None
     total = np.zeros((3, len(classes)), np.int64)
@@ -267,8 +267,8 @@ check that they are this recording's
     for event in events:
         if event.label not in known:
             raise InputError(
-                f"{name}: expected events of the {len(known)} classes asked for, got"
-                f" {event.label!r}; correct the label or ask for that class too"
+                f"{name}: expected events of {len(known)} classes, got"
+                f" {event.label!r}; correct the label or name that class too"
             )
         if event.onset > duration + TIME_TOLERANCE:
             raise InputError(

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,9 +45,10 @@ def written_beside(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    for leftover in path.parent.glob(f".{path.stem}.*{path.suffix}"):
+    own = re.compile(rf"\.{re.escape(path.stem)}\.\d+{re.escape(path.suffix)}")
+    for leftover in path.parent.iterdir():
         with contextlib.suppress(OSError):
-            if time.time() - leftover.stat().st_mtime > 3600:
+            if own.fullmatch(leftover.name) and time.time() - leftover.stat().st_mtime > 3600:
                 leftover.unlink()
     try:
         yield temporary

@@ -235,7 +235,7 @@ class PretrainedTagger(Pretrained):
         with named(path):
             check_duration(samples / self.sample_rate)
         clip = torch.from_numpy(np.concatenate(held)).unsqueeze(0)
-        return self._tags(self.tag_batch(clip)[0].numpy(), samples)
+        return self._tags(self._run(clip).clip[0].numpy(), samples)
 
     def embed_file(self, path: str | Path, settings: TimelineSettings | None = None) -> Embeddings:
         """Give embeddings of a recording over time.
@@ -404,10 +404,11 @@ class PretrainedTagger(Pretrained):
         windows = plan_windows(self.steps, WINDOW)
 
         def model(batch: Floats) -> Floats:
-            return self.tag_batch(torch.from_numpy(batch)).numpy()
+            return self._run(torch.from_numpy(batch)).clip.numpy()
 
-        stream = CellStream(model, windows, len(self.labels))
-        highest, total, count = np.zeros(len(self.labels)), np.zeros(len(self.labels)), 0
+        size = len(self.hparams.labels)
+        stream = CellStream(model, windows, size)
+        highest, total, count = np.zeros(size), np.zeros(size), 0
         pushed = (stream.push(block) for part in (held, blocks) for block in part)
         for cells in (*pushed, stream.finish()):
             highest = np.maximum(highest, cells.max(axis=0, initial=0.0))
@@ -416,11 +417,11 @@ class PretrainedTagger(Pretrained):
         return highest if self.multi_label else total / count, stream.samples
 
     def _tags(self, values: Floats, samples: int) -> Tags:
+        """Say what the probabilities of all the model's classes mean for the chosen ones."""
+        highest = values.max()
+        values = values if self._chosen is None else values[self._chosen]
+        least = self.thresholds if self.multi_label else np.full(len(values), highest)
         order = np.argsort(-values, kind="stable")
-        if self.multi_label:
-            said = [
-                self.labels[place] for place in order if values[place] >= self.thresholds[place]
-            ]
-        else:
-            said = [self.labels[order[0]]]
+        said = [self.labels[place] for place in order if values[place] >= least[place]]
+        said = said if self.multi_label else said[:1]
         return Tags(list(self.labels), values.astype(np.float64), said, samples / self.sample_rate)

@@ -116,9 +116,10 @@ def load_model(
 
 
 def _fetched(source: str, revision: str | None) -> tuple[str, Path]:
-    named = hub_id(source)
+    is_there = Path(source).expanduser().exists()
+    named = None if is_there else hub_id(source)
     if named is None:
-        kind = "is a file" if Path(source).expanduser().exists() else "is no folder"
+        kind = "is a file" if is_there else "is no folder"
         raise InputError(
             f"{source} {kind}: expected a model's folder, a training's folder, or owner/name or"
             " owner/name@revision on the Hugging Face Hub"

@@ -117,3 +117,33 @@ def _check(name: str, label: str, value: Any) -> None:
         raise InputError(f"expected {name} to be 0 or more for {label}, got {value!r}")
     if name in {"onset", "offset"} and value > 1:
         raise InputError(f"expected {name} to be in [0, 1] for {label}, got {value}")
+
+
+def merged(
+    start: PostProcessing, labels: Sequence[str], tuned: PostProcessing, chosen: Sequence[str]
+) -> PostProcessing:
+    """Give some classes other settings; the rest keep theirs.
+
+    Parameters
+    ----------
+    start : PostProcessing
+        What all classes have.
+    labels : sequence of str
+        All classes.
+    tuned : PostProcessing
+        What the chosen ones are to have.
+    chosen : sequence of str
+        These classes.
+
+    Examples
+    --------
+    >>> merged(PostProcessing(0.2), ["dog", "cat"], PostProcessing({"dog": 0.6}), ["dog"]).onset
+    {'dog': 0.6, 'cat': 0.2}
+    """
+    together: dict[str, PerClass] = {}
+    for field in fields(PostProcessing):
+        values = dict(zip(labels, start.values(field.name, labels).tolist(), strict=True))
+        values |= dict(zip(chosen, tuned.values(field.name, chosen).tolist(), strict=True))
+        same = set(values.values())
+        together[field.name] = same.pop() if len(same) == 1 else values
+    return PostProcessing(**together)

@@ -71,7 +71,12 @@ def _fine(sample_rate: int) -> int:
 
 
 def report_of(
-    tagger: PretrainedTagger, path: Path, settings: TimelineSettings, name: str | None = None
+    tagger: PretrainedTagger,
+    path: Path,
+    settings: TimelineSettings,
+    name: str | None = None,
+    *,
+    every_class: bool = False,
 ) -> RecordingReport:
     """Hear a recording once, and gather what a page shows of it.
 
@@ -85,6 +90,8 @@ def report_of(
         How its time line is made.
     name : str, optional
         What to call it; by default the file's name.
+    every_class : bool
+        Whether to show all classes, however many.
 
     Raises
     ------
@@ -101,7 +108,8 @@ def report_of(
     levels, column_length = curves.result()
     durations = summarise([(events, stream.duration)], tagger.labels)
     order = {entry.label: -entry.seconds for entry in durations}
-    places = _lanes(tagger.labels, [order[label] for label in tagger.labels], levels)
+    ranks = [order[label] for label in tagger.labels]
+    places = _lanes(tagger.labels, ranks, levels, len(ranks) if every_class else LANES)
     shown = [tagger.labels[place] for place in places]
     picture, picture_column = spectrogram.overview.result(*spectrogram.overview.range())
     thresholds = settings.post_processing.values("onset", shown)
@@ -120,18 +128,19 @@ def report_of(
             (entry for entry in durations if entry.label in shown), key=lambda e: order[e.label]
         ),
         thresholds=dict(zip(shown, thresholds.tolist(), strict=True)),
+        hidden=sum(rank < 0 for rank in ranks) - sum(ranks[place] < 0 for place in places),
     )
 
 
 def _lanes(
-    labels: Sequence[str], ranks: Sequence[float], levels: npt.NDArray[np.uint8]
+    labels: Sequence[str], ranks: Sequence[float], levels: npt.NDArray[np.uint8], most: int = LANES
 ) -> list[int]:
     """Choose the classes to show: all, or those that are heard longest, then most probable."""
     order = sorted(range(len(labels)), key=lambda place: (ranks[place], -int(levels[place].max())))
-    if len(labels) <= LANES:
+    if len(labels) <= most:
         return order
     heard = sum(rank < 0 for rank in ranks)
-    return order[: min(LANES, max(FEWEST, heard))]
+    return order[: min(most, max(FEWEST, heard))]
 
 
 def described(settings: TimelineSettings) -> dict[str, str]:

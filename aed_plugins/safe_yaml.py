@@ -241,7 +241,8 @@ class SafeFile(NodeFile):
                 node,
                 f"{str(node.tag).replace(TAGS, '!!')} is not allowed: a model from elsewhere may"
                 " name the stations of aed_plugins and plain values only; if you trust its makers"
-                " as you would trust a program of theirs, give trust_remote_code=True",
+                " as you would trust a program of theirs, give trust_remote_code=True"
+                " (--trust-remote-code)",
             )
 
     def _arguments(self, node: Node, entries: dict[str, Node]) -> dict[str, Node]:

@@ -15,6 +15,7 @@ from aed_plugins.post_processing import PostProcessing
 from aed_plugins.timeline import Event
 from aed_plugins.windows import CellStream, Floats, Steps, Windows, plan_windows
 
+MOST_CHANNELS = 64  # more are samples in the place of channels
 SHORTEST = 0.05  # seconds: less holds no sound event, and hardly a frame
 
 
@@ -35,6 +36,11 @@ class TimelineSettings:
     post_processing : PostProcessing
         How probabilities become events.
 
+    Raises
+    ------
+    InputError
+        If a value is of another type.
+
     Examples
     --------
     >>> settings = TimelineSettings(2.0, 0.5, post_processing=PostProcessing(onset=0.3))
@@ -47,6 +53,15 @@ class TimelineSettings:
     resolution: str = "window"
     batch_size: int | None = None
     post_processing: PostProcessing = field(default_factory=PostProcessing)
+
+    def __post_init__(self) -> None:
+        for name in ("window_length", "hop_length"):
+            value = getattr(self, name)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number and not (value is None and name == "hop_length"):
+                raise InputError(f"expected {name} in seconds, got {value!r}")
+        if self.batch_size is not None and type(self.batch_size) is not int:
+            raise InputError(f"expected a whole number as batch_size, got {self.batch_size!r}")
 
     def windows(self, steps: Steps) -> Windows:
         """Lay the windows for a model.
@@ -88,7 +103,10 @@ class TimelineSettings:
         if unknown:
             raise InputError(f"expected settings of {', '.join(known)}, got {unknown[0]!r}")
         given = dict(content)
-        given["post_processing"] = PostProcessing.from_dict(given.get("post_processing") or {})
+        how = given.get("post_processing", {})
+        if not isinstance(how, Mapping):
+            raise InputError(f"expected post_processing to be settings by name, got {how!r}")
+        given["post_processing"] = PostProcessing.from_dict(how)
         return cls(**given)
 
 
@@ -147,6 +165,7 @@ class TimelineStream:
         self._cells = CellStream(model, windows, len(labels))
         self._detector = EventDetector(labels, windows.grid, settings.post_processing)
         self._watch = watch
+        self._finished = False
         self._resampler = None
         if self.sample_rate != steps.sample_rate:
             rates = (self.sample_rate, steps.sample_rate)
@@ -174,11 +193,18 @@ class TimelineStream:
         Raises
         ------
         ValueError
-            If the shape is another, or a sample is not finite.
+            If the shape or the type is another, a sample is not finite, or the stream is finished.
         """
-        given = np.asarray(samples, np.float32)
-        if given.ndim not in {1, 2}:
+        given = np.asarray(samples)
+        if self._finished:
+            raise ValueError("the stream is finished: make another for another recording")
+        if given.ndim not in {1, 2} or (given.ndim == 2 and given.shape[1] > MOST_CHANNELS):
             raise ValueError(f"expected (sample,) or (sample, channel), got shape {given.shape}")
+        if given.size and not np.issubdtype(given.dtype, np.floating):
+            raise ValueError(
+                f"expected floats in [-1, 1], got {given.dtype}: divide 16-bit samples by 32768"
+            )
+        given = given.astype(np.float32, copy=False)
         mono = given if given.ndim == 1 else sum(given.T) / np.float32(given.shape[1])
         if not np.isfinite(mono).all():
             raise ValueError("expected finite samples, got NaN or infinite ones")
@@ -194,6 +220,9 @@ class TimelineStream:
         InputError
             If the recording was shorter than 0.05 s.
         """
+        if self._finished:
+            return []
+        self._finished = True
         events: list[Event] = []
         if self._resampler is not None:
             rest = self._resampler.resample_chunk(np.empty(0, np.float32), last=True)

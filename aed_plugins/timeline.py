@@ -1,4 +1,4 @@
-"""When something is heard: events, and how they are found in probabilities over time.
+"""When something is heard: events, and the cells that a recording is divided into.
 
 Needs neither torch nor SpeechBrain.
 """

@@ -195,7 +195,7 @@ class CellStream:
         while self._next + self.windows.samples <= self.samples:
             self._batch.append(self._window(self._next, self._next + self.windows.samples))
             self._next += self.windows.hop
-            if len(self._batch) == self.windows.batch_size:
+            if len(self._batch) >= self.windows.batch_size:
                 cells.append(self._judge_batch())
         self._forget()
         return np.concatenate(cells) if cells else self._mean.before(0)

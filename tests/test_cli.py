@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import soundfile
 from tiny_model import LABELS, write_model, write_run
 
@@ -20,6 +21,7 @@ from aed_plugins.cli import COMMANDS, main
 from aed_plugins.cli.inputs import find_recordings
 from aed_plugins.cli.outputs import Table
 from aed_plugins.errors import InputError
+from aed_plugins.model_files import write_timeline_settings
 from aed_plugins.timeline import Event
 
 RATE = 8000
@@ -110,7 +112,7 @@ def test_results_of_another_run_are_not_mixed(aed, folder, model):
     other = ("--model", model, "--output", "tags.csv", "--classes", "dog")
     status, _, err = aed("tag", "talks/a.wav", *other)
     assert status == 1
-    assert err.startswith("error: tags.csv holds results of another run: classes was ['dog', ")
+    assert err.startswith("error: tags.csv holds results of another run: classes was not given")
     Path("own.csv").write_text("my own table\n")
     status, _, err = aed("tag", "talks/a.wav", "--model", model, "--output", "own.csv")
     assert "it is there already and no own.csv.run.json says how it was made" in err
@@ -152,6 +154,71 @@ def test_timeline_does_not_make_again_what_is_there(aed, folder, model):
     status, _, err = aed(*command, "--window", "0.5")
     assert status == 1
     assert err.startswith("error: found holds results of another run: settings was")
+
+
+def test_results_of_another_recording_of_that_name_are_not_taken(aed, folder, model):
+    sound(folder / "A/x.wav", 3.0, 5)
+    sound(folder / "B/x.wav", 2.0, 6)
+    command = ("--model", model, "--format", "json", "--output", "kept")
+    aed("timeline", "A", *command)
+    status, _, err = aed("timeline", "B", *command)
+    assert status == 1
+    assert "kept/x.json holds the results of " in err
+    assert str(folder / "A/x.wav") in err
+    # The same recording, recorded anew, is heard anew.
+    sound(folder / "A/x.wav", 4.0, 7)
+    assert aed("timeline", "A", *command)[0] == 0
+    assert read_annotation("kept/x.json").duration == 4.0
+
+
+def test_results_of_other_weights_are_not_mixed(aed, folder, model):
+    own = write_model(folder / "own")
+    aed("tag", "talks/a.wav", "--model", own, "--output", "tags.csv")
+    state = safetensors.torch.load_file(own / "model.safetensors")
+    state["head.classifier.bias"] += 1.0
+    safetensors.torch.save_file(state, own / "model.safetensors")
+    status, _, err = aed("tag", "talks/a.wav", "--model", own, "--output", "tags.csv")
+    assert status == 1
+    assert "tags.csv holds results of another run: model was own " in err
+
+
+def test_no_command_overwrites_what_it_reads_or_what_a_person_wrote(aed, folder, model):
+    before = Path("talks/a.wav").read_bytes()
+    os.link("talks/a.wav", "a.html")
+    write_annotation("talks/a.csv", Annotation((Event("dog", 0.0, 1.0),), "a.wav"))
+    mine = Path("talks/a.csv").read_bytes()
+    common = ("talks/a.wav", "--model", model)
+    for arguments, message in (
+        (("report", *common, "--output", "a.html"), "a.html is read by the command"),
+        (("report", *common, "--output", "a.wav"), "a.wav: expected the name of a file in .html"),
+        (
+            ("report", *common, "--output", "p.html", "--png", "a.jpg"),
+            "a.jpg: expected the name of a file in .png",
+        ),
+        (("timeline", *common, "--output", "talks/a.csv"), "talks/a.csv is there already"),
+        (("timeline", *common, "--output", "a.xyz"), "a.xyz: expected the name of a file in"),
+        (("summary", *common, "--output", "a.wav"), "a.wav: expected the name of a file in .txt"),
+        (("tune", *common, "--output", "talks/a.csv"), "expected the name of a file in .json"),
+        (("tune", *common, "--output", "talks"), "talks: expected a JSON file or a model's folder"),
+    ):
+        status, _, err = aed(*arguments)
+        assert status == 1
+        assert message in err
+    assert Path("talks/a.wav").read_bytes() == before
+    assert Path("talks/a.csv").read_bytes() == mine
+
+
+def test_tuning_some_classes_leaves_the_others_theirs(aed, folder):
+    own = write_model(folder / "own")
+    how = {"window_length": 1.0, "post_processing": {"onset": {"siren": 0.9, "dog": 0.1}}}
+    write_timeline_settings(own, how)
+    truth = Annotation((Event("dog", 1.0, 2.0),), "a.wav", 3.0)
+    write_annotation("truth/a.json", truth)
+    command = ("talks/a.wav", "--annotations", "truth", "--model", own, "--output", own)
+    status, _, err = aed("tune", *command, "--classes", "dog")
+    assert status == 0, err
+    onset = json.loads((own / "timeline.json").read_text())["post_processing"]["onset"]
+    assert (onset["siren"], onset["Crying, sobbing"]) == (0.9, 0.5)
 
 
 def test_what_another_command_left_is_neither_taken_nor_overwritten(aed, folder, model):
@@ -362,8 +429,7 @@ def test_standard_input_is_a_recording(folder, model):
     )
     assert done.returncode == 0, done.stderr
     row = next(csv.DictReader(io.StringIO(done.stdout.decode())))
-    assert row["seconds"] == "3.0"
-    assert not Path(row["file"]).exists()
+    assert (row["file"], row["seconds"]) == ("stdin", "3.0")
 
 
 def test_a_reader_that_goes_away_is_no_mistake(folder, model):
@@ -414,12 +480,24 @@ def test_every_command_has_help_that_begins_with_what_it_does(name, capsys):
         (["export", "{model}", "model.pt"], "model.pt: expected a name that ends in .onnx"),
         (["publish", "{model}", "x", "--license", "mit", "--private"], "--private goes with --hub"),
         (["summary", "talks", "--window", "1"], "give --model to hear recordings"),
+        (["tag", "talks/a.wav", "--model", "{model}", "--device", "cuda:9"], "--device: cuda:9"),
+        (
+            ["embed", "talks", "--model", "{model}", "--output", "x", "--hop", "1"],
+            "goes with --window",
+        ),
+        (["summary", "talks", "--median", "1"], "give --model to hear recordings"),
+        (
+            ["timeline", "talks", "--model", "{model}", "--format", "csv"],
+            "give a folder as --output",
+        ),
+        (["score", "talks/a.wav", "--truth", "list.txt", "--segment", "0"], "error: "),
+        (["tag", "@list.txt", "--model", "{model}"], "the list names itself"),
         (["dance"], "invalid choice: 'dance'"),
         (["report", "talks/bad.wav", "--model", "{model}"], "no recording is left to report on"),
     ],
 )
 def test_a_mistake_is_told_in_one_line(aed, folder, model, arguments, message):
-    Path("list.txt").write_text("talks/a.wav\n")
+    Path("list.txt").write_text("talks/a.wav\n@list.txt\n")
     before = sorted(folder.rglob("*"))
     status, _, err = aed(*[argument.replace("{model}", model) for argument in arguments])
     assert status == 1
@@ -468,6 +546,14 @@ def test_a_long_recording_has_a_bar_of_its_own(aed, folder, model, monkeypatch):
     assert "long.wav:" in err
     assert "/130 s [" in err
     assert aed("timeline", "long.wav", "--model", model, "--no-progress")[1:] == (out, "")
+
+
+def test_a_folder_that_holds_itself_is_looked_into_once(folder):
+    Path("talks/again").symlink_to("..", target_is_directory=True)
+    assert len(find_recordings(["talks"])) == 3
+    Path("empty").write_text("\n")
+    with pytest.raises(InputError, match="@empty: expected recordings, found none"):
+        find_recordings(["@empty"])
 
 
 def test_a_missing_file_among_others_is_skipped_by_name(aed, folder, model):

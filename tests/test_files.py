@@ -46,3 +46,13 @@ def test_a_figure_that_is_not_finite_is_refused(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(tmp_path / "figures.json", {"loss": float("nan")})
     assert not list(tmp_path.iterdir())
+
+
+def test_only_what_a_kill_left_is_removed(tmp_path):
+    for name in (".x.77.csv", ".x.backup.csv", ".x.1.2.csv", ".xy.77.csv"):
+        (tmp_path / name).write_text("")
+        os.utime(tmp_path / name, (0, 0))
+    with written_beside(tmp_path / "x.csv") as temporary:
+        temporary.write_text("")
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [".x.1.2.csv", ".x.backup.csv", ".xy.77.csv", "x.csv"]

@@ -262,6 +262,31 @@ def test_chosen_classes_keep_their_probabilities_and_thresholds(recording):
     assert some.timeline_file(recording).events == expected
 
 
+def test_one_label_of_those_left_out_is_not_said(recording):
+    tagger = make(multi_label=False)
+    (said,) = tagger.tag_file(recording).said
+    for label in LABELS:
+        some = make(multi_label=False)
+        some.choose([label])
+        assert some.tag_file(recording).said == ([said] if label == said else [])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"window_length": "a"},
+        {"window_length": True},
+        {"hop_length": [1]},
+        {"batch_size": 1.5},
+        {"post_processing": 3},
+        {"post_processing": []},
+    ],
+)
+def test_settings_of_another_type_are_refused(given):
+    with pytest.raises(InputError, match=next(iter(given))):
+        TimelineSettings.from_dict(given)
+
+
 def test_saved_settings_are_the_default_of_a_timeline(recording):
     how = TimelineSettings(0.5, 0.25, post_processing=PostProcessing(0.4, 0.3))
     tagger = make(timeline=how.to_dict())
@@ -282,6 +307,15 @@ def test_a_stream_refuses_what_are_no_samples():
         stream.push([0.0, np.nan])
     with pytest.raises(ValueError, match=r"got shape \(1, 1, 1\)"):
         stream.push([[[0.0]]])
+    with pytest.raises(ValueError, match=r"got shape \(2, 16000\)"):
+        stream.push(np.zeros((2, 16000)))
+    with pytest.raises(ValueError, match="got int16: divide 16-bit samples by 32768"):
+        stream.push(np.zeros(16000, np.int16))
+    stream.push(np.zeros(16000))
+    stream.finish()
+    assert stream.finish() == []
+    with pytest.raises(ValueError, match="the stream is finished"):
+        stream.push(np.zeros(16000))
 
 
 def test_resampling_in_pieces_is_that_of_the_whole():

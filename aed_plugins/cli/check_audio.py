@@ -27,7 +27,7 @@ def run(given: Namespace) -> int:
         about = found.about
         odd = f"  odd: {', '.join(found.odd)}" if found.odd else ""
         print(
-            f"{recording.path}  {found.duration:.2f} s, {about.sample_rate} Hz,"
+            f"{recording.shown}  {found.duration:.2f} s, {about.sample_rate} Hz,"
             f" {about.channels} channel{'s' * (about.channels != 1)}, {about.kind}{odd}",
             flush=True,
         )

@@ -13,12 +13,13 @@ from pathlib import Path
 from aed_plugins.cli.inputs import Recording, add_inputs, find_recordings
 from aed_plugins.cli.models import add_model, load, run_of
 from aed_plugins.cli.outputs import Folder, add_progress, each
+from aed_plugins.errors import InputError
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Describe the command's options."""
     add_inputs(parser)
-    add_model(parser)
+    add_model(parser, classes=False)
     parser.add_argument("--window", type=float, metavar="X", help="seconds; the encoder's steps")
     parser.add_argument("--hop", type=float, metavar="X", help="seconds between windows; --window")
     parser.add_argument("--output", type=Path, required=True, help="a folder")
@@ -32,6 +33,8 @@ def run(given: Namespace) -> int:
     from aed_plugins.files import written_beside  # noqa: PLC0415
     from aed_plugins.streaming import TimelineSettings  # noqa: PLC0415
 
+    if given.hop is not None and given.window is None:
+        raise InputError("--hop goes with --window: the encoder's own steps have none")
     recordings = find_recordings(given.inputs)
     tagger = load(given)
     settings = None if given.window is None else TimelineSettings(given.window, given.hop)
@@ -50,5 +53,6 @@ def run(given: Namespace) -> int:
                 offsets=found.offsets,
                 duration=found.duration,
             )
+        folder.note(recording)
 
     return each(given, folder.missing(recordings), work)

@@ -19,6 +19,8 @@ SUFFIXES = {
     ".caf", ".w64", ".rf64", ".sph", ".nist", ".wve",
 }  # fmt: skip
 STDIN = "-"
+STDIN_NAME = "stdin"
+STDIN_FILE = "aed-stdin-"
 LIST = "@"
 HELP = (
     "a file, a folder (all recordings below it), a quoted glob such as 'talks/**/*.flac',"
@@ -42,6 +44,16 @@ class Recording:
 
     path: Path
     name: Path
+
+    @property
+    def shown(self) -> str:
+        """What stands in results: the path, or `stdin`."""
+        return STDIN_NAME if self.is_stdin else str(self.path)
+
+    @property
+    def is_stdin(self) -> bool:
+        """Whether it came on standard input, where another one may come next time."""
+        return self.path.name.startswith(STDIN_FILE)
 
 
 def add_inputs(parser: ArgumentParser) -> None:
@@ -72,26 +84,37 @@ def find_recordings(inputs: Sequence[str], suffixes: set[str] | None = None) -> 
     >>> [recording.name.name for recording in find_recordings([str(folder)])]
     ['a.flac', 'b.wav']
     """
+    wanted = {suffix.lower() for suffix in suffixes} if suffixes else SUFFIXES
     found: dict[Path, Recording] = {}
     for text in inputs:
-        for recording in _expand(text, suffixes or SUFFIXES):
+        for recording in _expand(text, wanted, ()):
             found.setdefault(recording.path, recording)
+    if not found:
+        raise InputError(f"{', '.join(inputs)}: expected recordings, found none")
     return list(found.values())
 
 
-def _expand(text: str, suffixes: set[str]) -> Iterator[Recording]:
+def _expand(text: str, suffixes: set[str], lists: tuple[str, ...]) -> Iterator[Recording]:
     if text == STDIN:
-        yield Recording(_kept_stdin(), Path("stdin"))
+        yield Recording(_kept_stdin(), Path(STDIN_NAME))
         return
     if text.startswith(LIST) and not Path(text).exists():
+        if text in lists:
+            raise InputError(f"{text}: the list names itself; take that line out")
         for line in _lines(text[len(LIST) :]):
-            yield from _expand(line, suffixes)
+            yield from _expand(line, suffixes, (*lists, text))
         return
+    yield from _named(text, suffixes)
+
+
+def _named(text: str, suffixes: set[str]) -> Iterator[Recording]:
+    """Give the recordings of a file, a folder or a glob."""
     path = Path(text)
     if path.is_dir():
         files = [file for file in _below(path) if file.suffix.lower() in suffixes]
         if not files:
-            raise InputError(f"{path}: expected recordings in this folder, found none")
+            wanted = "recordings" if suffixes is SUFFIXES else "annotations"
+            raise InputError(f"{path}: expected {wanted} in this folder, found none")
         yield from (Recording(file, file.relative_to(path)) for file in files)
     elif path.exists() or not glob.has_magic(text):
         # A file that is not there is named when its turn comes, and the others are still done.
@@ -147,8 +170,14 @@ def _below(folder: Path) -> list[Path]:
             " check its permissions"
         ) from error
 
-    walk = os.walk(folder, onerror=refuse, followlinks=True)
-    files = [Path(where, name) for where, _, names in walk for name in names]
+    files: list[Path] = []
+    seen: set[Path] = set()
+    for where, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+        if (real := Path(where).resolve()) in seen:  # by a link that leads back
+            folders.clear()
+            continue
+        seen.add(real)
+        files += [Path(where, name) for name in names]
     return sorted(file for file in files if file.is_file())
 
 
@@ -166,7 +195,7 @@ def _lines(name: str) -> list[str]:
 
 def _kept_stdin() -> Path:
     """Keep what comes on standard input: decoding needs to seek."""
-    with tempfile.NamedTemporaryFile(prefix="aed-stdin-", delete=False) as file:
+    with tempfile.NamedTemporaryFile(prefix=STDIN_FILE, delete=False) as file:
         atexit.register(Path(file.name).unlink, missing_ok=True)
         shutil.copyfileobj(sys.stdin.buffer, file)
     return Path(file.name)

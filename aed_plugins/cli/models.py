@@ -1,5 +1,6 @@
 """Which model a command uses, and how a time line is made with it."""
 
+import hashlib
 import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -18,7 +19,11 @@ LONG = 120  # seconds of a recording that is worth a bar of its own
 
 # Option, what it is called among the settings, and what it says.
 WINDOWS = (
-    ("--window", "window_length", "seconds that the model hears at a time"),
+    (
+        "--window",
+        "window_length",
+        "seconds that the model hears at a time; without --hop, windows side by side",
+    ),
     ("--hop", "hop_length", "seconds from one window to the next; the window must be a multiple"),
 )
 POST_PROCESSING = (
@@ -30,8 +35,9 @@ POST_PROCESSING = (
 )
 
 
-def add_model(parser: ArgumentParser, required: bool = True) -> None:
-    """Let a command take a model and choose among its classes."""
+def add_model(parser: ArgumentParser, required: bool = True, classes: bool = True) -> None:
+    """Let a command take a model and, where classes matter, choose among them."""
+    parser.set_defaults(classes=None)
     group = parser.add_argument_group("model")
     group.add_argument(
         "--model",
@@ -39,13 +45,14 @@ def add_model(parser: ArgumentParser, required: bool = True) -> None:
         help="a published folder, a training run or a Hub id (owner/name[@revision]); mn01 to mn40,"
         " EfficientAT's taggers of 527 classes, downloaded once, or their file; a .onnx file",
     )
-    group.add_argument(
-        "--classes",
-        action="append",
-        metavar="A;B",
-        help="only these: names, MIDs, branches of AudioSet's ontology such as 'Dog/*' or 'Human"
-        " sounds', or paper, the paper's ten; in between stands a semicolon",
-    )
+    if classes:
+        group.add_argument(
+            "--classes",
+            action="append",
+            metavar="A;B",
+            help="only these: names, MIDs, branches of AudioSet's ontology such as 'Dog/*' or"
+            " 'Human sounds', or paper, the paper's ten; in between stands a semicolon",
+        )
     group.add_argument("--device", default="cpu", help="such as cuda or cuda:0; cpu")
     group.add_argument(
         "--trust-remote-code",
@@ -58,16 +65,30 @@ def load(given: Namespace) -> "PretrainedTagger":
     """Load the model of a command line."""
     from aed_plugins.inference import PretrainedTagger  # noqa: PLC0415  not for --help
 
+    device = _device(given)
     tagger = PretrainedTagger.from_hparams(
-        given.model,
-        trust_remote_code=given.trust_remote_code,
-        run_opts={"device": given.device},
+        given.model, trust_remote_code=given.trust_remote_code, run_opts={"device": device}
     )
     if not quiet(given):
         tagger.progress = _seconds
     if given.classes is not None:
         tagger.choose([name for text in given.classes for name in text.split(";") if name.strip()])
     return tagger
+
+
+def _device(given: Namespace) -> str:
+    """Give the device of a command line, if it is there."""
+    import torch  # noqa: PLC0415  not for --help
+
+    device = "cuda:0" if given.device == "cuda" else given.device
+    if str(given.model).endswith(".onnx") and device != "cpu":
+        raise InputError(f"--device: a .onnx file runs on the cpu, got {given.device}")
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"--device: {given.device} cannot be used here: {reason}") from error
+    return device
 
 
 def _seconds(path: "str | Path", blocks: "Iterator[Any]", sample_rate: int) -> "Iterator[Any]":
@@ -108,7 +129,7 @@ def timeline_settings(given: Namespace, tagger: "PretrainedTagger") -> "Timeline
 
     content = tagger.timeline_settings.to_dict()
     if given.settings is not None:
-        content = _read(given.settings)
+        content = read_settings(given.settings)
     said = {name: getattr(given, name) for _, name, _ in WINDOWS}
     said |= {"resolution": given.resolution, "batch_size": given.batch_size}
     if said["window_length"] is not None and said["hop_length"] is None:
@@ -124,7 +145,8 @@ def timeline_settings(given: Namespace, tagger: "PretrainedTagger") -> "Timeline
     return settings
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_settings(path: Path) -> dict[str, Any]:
+    """Read a JSON file of settings."""
     try:
         content = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
@@ -143,4 +165,15 @@ def _read(path: Path) -> dict[str, Any]:
 
 def run_of(given: Namespace, tagger: "PretrainedTagger", **more: Any) -> dict[str, Any]:
     """Say what results depend on."""
-    return {"command": given.command, "model": str(given.model), "classes": tagger.labels, **more}
+    classes = {} if given.classes is None else {"classes": tagger.labels}
+    return {"command": given.command, "model": digest_of(given.model, tagger), **classes, **more}
+
+
+def digest_of(model: str, tagger: "PretrainedTagger") -> str:
+    """Name a model by its weights, so that results of others are not taken for its own."""
+    digest = hashlib.sha256()
+    if tagger.onnx is not None:
+        digest.update(Path(model).read_bytes())
+    for name, tensor in tagger.mods.state_dict().items():
+        digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+    return f"{tagger.name} {digest.hexdigest()[:12]}"

@@ -1,12 +1,15 @@
 """Results written as they come, so that an interrupted command goes on where it stopped."""
 
+import contextlib
 import csv
 import io
 import json
+import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from aed_plugins.cli.inputs import Recording
@@ -14,6 +17,7 @@ from aed_plugins.errors import InputError, first_few
 from aed_plugins.files import write_json
 
 RUN = "run.json"
+SOURCES = "sources.jsonl"
 Row = Mapping[str, Any]
 
 
@@ -103,7 +107,7 @@ class Table:
 
     def missing(self, recordings: Sequence[Recording]) -> list[Recording]:
         """Give the recordings that have no row yet."""
-        return [r for r in recordings if str(r.path) not in self.done]
+        return [r for r in recordings if r.is_stdin or r.shown not in self.done]
 
     def write(self, row: Row) -> None:
         """Write a row, whole, at once."""
@@ -185,14 +189,50 @@ def check_run(settings: Path, run: Mapping[str, Any], output: Path) -> None:
     now = json.loads(json.dumps(run))
     for key in {**now, **before}:
         if before.get(key) != now.get(key):
+            was, is_now = (shorten(str(one.get(key, "not given")), 60) for one in (before, now))
             raise InputError(
-                f"{output} holds results of another run: {key} was {before.get(key)}, now it is"
-                f" {now.get(key)}; give another --output, or delete it"
+                f"{output} holds results of another run: {key} was {was}, now it is {is_now};"
+                " give another --output, or delete it"
             )
+
+
+def check_file(output: Path, inputs: Sequence[Path], suffixes: Sequence[str]) -> None:
+    """See, before hours of work, that a file can be written and is none that was meant to stay.
+
+    Parameters
+    ----------
+    output : Path
+        The file.
+    inputs : sequence of Path
+        What the command reads.
+    suffixes : sequence of str
+        What its name may end in.
+
+    Raises
+    ------
+    InputError
+        If it has another suffix, is a folder, or is read by the command.
+    """
+    if output.suffix.lower() not in suffixes or output.is_dir():
+        raise InputError(f"{output}: expected the name of a file in {' or '.join(suffixes)}")
+    if any(output.exists() and path.exists() and output.samefile(path) for path in inputs):
+        raise InputError(f"{output} is read by the command and cannot be written, too")
+    folder = next(parent for parent in output.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise InputError(f"{output}: {folder} is no folder that can be written")
+
+
+def _stamp(path: Path) -> list[Any]:
+    """Tell a recording from another: where it is, its size and the time of its last change."""
+    found = path.stat() if path.exists() else None
+    return [str(path.resolve()), *((found.st_size, found.st_mtime_ns) if found else (0, 0))]
 
 
 class Folder:
     """A folder with a file of results per recording; those that are there are not made again.
+
+    Beside them, `sources.jsonl` tells which recording each is of: of another recording of the same
+    name they are not taken, and of one that has changed they are made again.
 
     Parameters
     ----------
@@ -208,6 +248,7 @@ class Folder:
         if path.exists() and not path.is_dir():
             raise InputError(f"{path}: expected a folder for the results, got a file")
         self.path, self.suffix, self.run = path, suffix, run
+        self._sources: dict[str, list[Any]] = {}
         if (path / RUN).is_file():
             check_run(path / RUN, run, path)
 
@@ -239,7 +280,35 @@ class Folder:
                 )
         self.path.mkdir(parents=True, exist_ok=True)
         write_json(self.path / RUN, self.run)
-        return [r for r in recordings if not self.file_of(r).is_file()]
+        self._sources = self._read_sources()
+        return [recording for recording in recordings if not self._is_done(recording)]
+
+    def note(self, recording: Recording) -> None:
+        """Keep which recording its file of results is of."""
+        row = {"file": str(recording.name), "source": _stamp(recording.path)}
+        with (self.path / SOURCES).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    def _read_sources(self) -> dict[str, list[Any]]:
+        path = self.path / SOURCES
+        sources: dict[str, list[Any]] = {}
+        for line in path.read_text("utf-8").splitlines() if path.is_file() else ():
+            with contextlib.suppress(ValueError, KeyError, TypeError):  # a line that was cut off
+                row = json.loads(line)
+                sources[row["file"]] = row["source"]
+        return sources
+
+    def _is_done(self, recording: Recording) -> bool:
+        file, known = self.file_of(recording), self._sources.get(str(recording.name))
+        if recording.is_stdin or known is None or not file.is_file():
+            return False
+        now = _stamp(recording.path)
+        if known[0] != now[0]:
+            raise InputError(
+                f"{file} holds the results of {known[0]}, not of {recording.path}; give another"
+                " --output"
+            )
+        return known == now
 
 
 def text_table(rows: Sequence[Sequence[str]], text_columns: int = 1) -> Iterator[str]:

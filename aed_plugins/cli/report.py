@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aed_plugins.cli.inputs import Recording, add_inputs, find_recordings
 from aed_plugins.cli.models import add_model, add_timeline, load, timeline_settings
-from aed_plugins.cli.outputs import add_progress, each
+from aed_plugins.cli.outputs import add_progress, check_file, each
 from aed_plugins.errors import InputError
 
 
@@ -39,25 +39,37 @@ def run(given: Namespace) -> int:
     from aed_plugins.reporting import described, report_of  # noqa: PLC0415
 
     recordings = find_recordings(given.inputs)
+    page = given.output or Path(f"{recordings[0].name.stem}.html")
+    files = [recording.path for recording in recordings]
+    check_file(page, files, [".html", ".htm"])
+    if given.png is not None:
+        check_file(given.png, files, [".png"])
+    if given.audio == "link" and any(recording.is_stdin for recording in recordings):
+        raise InputError("--audio link: a recording on standard input leaves no file to link to")
     tagger = load(given)
     settings = timeline_settings(given, tagger)
+    names = [str(recording.name) for recording in recordings]
     reports = []
 
     def work(recording: Recording) -> None:
-        reports.append(report_of(tagger, recording.path, settings, str(recording.name)))
+        name = str(recording.name)
+        name = name if names.count(name) == 1 else recording.shown
+        every = given.classes is not None
+        reports.append(report_of(tagger, recording.path, settings, name, every_class=every))
 
     status = each(given, recordings, work)
     if not reports:
         raise InputError("no recording is left to report on")
-    first = recordings[0].name
-    page = given.output or Path(f"{first.stem}.html")
-    title = given.title or (first.name if len(recordings) == 1 else f"{len(reports)} recordings")
+    title = given.title or (reports[0].name if len(reports) == 1 else f"{len(reports)} recordings")
+    words = described(settings)
+    if hidden := max(report.hidden for report in reports):
+        words["Not shown"] = f"{hidden} more classes that are heard; choose with --classes"
     write_page(
         page,
         reports,
         title=title,
         model=tagger.name,
-        settings=described(settings),
+        settings=words,
         audio=given.audio,
     )
     if given.png is not None:

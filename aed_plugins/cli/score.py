@@ -9,6 +9,7 @@ count as another: --rename "Applause=Clapping".
 """
 
 import json
+import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -50,8 +51,17 @@ def run(given: Namespace) -> int:
         duration = truth.duration or events.duration or max(ends, default=0.0)
         recordings.append((_renamed(truth.events, names), _renamed(events.events, names), duration))
 
-    files = find_recordings(given.inputs, set(FORMATS.values()))
-    status = each(given, [file for file in files if file.name.name != RUN], work)
+    suffixes = set(FORMATS.values())
+    files = [f for f in find_recordings(given.inputs, suffixes) if f.name.name != RUN]
+    status = each(given, files, work)
+    if given.truth.is_dir():  # what was not found at all would raise the recall in silence
+        judged = {file.name.with_suffix("") for file in files}
+        truths = find_recordings([str(given.truth)], suffixes)
+        for truth in [one for one in truths if one.name.with_suffix("") not in judged]:
+            status = 1
+            sys.stderr.write(f"not judged: {truth.path} has no counterpart\n")
+    if not recordings:
+        raise InputError("no time line is left to judge")
     labels = sorted({event.label for truth, _, _ in recordings for event in truth})
     if not labels:
         raise InputError(f"{given.truth}: no event is annotated that time lines could be judged by")

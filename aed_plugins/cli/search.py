@@ -7,7 +7,6 @@ interrupted, the command goes on where it stopped. The query is heard as a whole
 to --end.
 """
 
-import hashlib
 import json
 import sys
 from argparse import ArgumentParser, Namespace
@@ -15,20 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aed_plugins.cli.inputs import find_recordings
-from aed_plugins.cli.models import add_model, load
+from aed_plugins.cli.models import add_model, digest_of, load
 from aed_plugins.cli.outputs import add_progress, quiet, text_table
 from aed_plugins.errors import InputError
 
 if TYPE_CHECKING:
-    from aed_plugins.inference import PretrainedTagger
     from aed_plugins.moments import Hit, Moments
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Describe the command's options."""
-    parser.add_argument("query", metavar="QUERY", type=Path, help="the recording to find more of")
+    parser.add_argument("query", metavar="QUERY", help="the recording to find more of, or -")
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="where to look")
-    add_model(parser)
+    add_model(parser, classes=False)
     parser.add_argument("--start", type=float, default=0.0, help="seconds of the query; 0")
     parser.add_argument("--end", type=float, help="seconds of the query; its end")
     parser.add_argument("--top", type=int, default=10, help="how many moments; 10")
@@ -41,8 +39,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 def _checked(given: Namespace) -> None:
     if not given.folder.is_dir():
         raise InputError(f"{given.folder}: expected a folder to look in")
-    if given.classes is not None:
-        raise InputError("--classes: embeddings are of no class; leave it out")
     if given.top < 1:
         raise InputError(f"--top: expected 1 or more, got {given.top}")
     if given.start < 0 or (given.end is not None and given.end <= given.start):
@@ -67,7 +63,10 @@ def run(given: Namespace) -> int:
         found = tagger.embed_file(path, how)
         return Moments(found.onsets, found.offsets, found.embeddings)
 
-    query = embed(given.query)
+    asked = find_recordings([given.query])
+    if len(asked) > 1:
+        raise InputError(f"{given.query}: expected one recording to find more of, got {len(asked)}")
+    query = embed(asked[0].path)
     wanted = (query.offsets > given.start) & (query.onsets < (given.end or float("inf")))
     if not wanted.any():
         raise InputError(f"--start: {given.query} ends before {given.start} s")
@@ -77,7 +76,7 @@ def run(given: Namespace) -> int:
     with MomentIndex(
         index,
         given.folder,
-        model=f"{_digest(given.model, tagger)}, windows of {given.window:g} s",
+        model=f"{digest_of(given.model, tagger)}, windows of {given.window:g} s",
         embedding_size=query.embeddings.shape[1],
     ) as kept:
         report = kept.update(
@@ -89,23 +88,13 @@ def run(given: Namespace) -> int:
         hits = kept.search(
             query.embeddings[wanted],
             given.top,
-            exclude=(given.query, *span),
+            exclude=(asked[0].path, *span),
             min_gap=given.window,
         )
     _print(hits, given.format)
     if report.bad:
         sys.stderr.write(f"error: {len(report.bad)} of {len(files)} recordings were skipped\n")
     return 1 if report.bad else 0
-
-
-def _digest(model: str, tagger: "PretrainedTagger") -> str:
-    """Name a model by its weights, so that an index of others is not searched."""
-    digest = hashlib.sha256()
-    if tagger.onnx is not None:
-        digest.update(Path(model).read_bytes())
-    for name, tensor in tagger.mods.state_dict().items():
-        digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
-    return f"{tagger.name} {digest.hexdigest()[:12]}"
 
 
 def _print(hits: "list[Hit]", kind: str) -> None:

@@ -19,8 +19,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aed_plugins.cli.inputs import Recording, find_recordings
-from aed_plugins.cli.models import add_model, add_timeline, load, run_of, timeline_settings
-from aed_plugins.cli.outputs import RUN, Folder, add_progress, each, text_table
+from aed_plugins.cli.models import (
+    POST_PROCESSING,
+    WINDOWS,
+    add_model,
+    add_timeline,
+    load,
+    run_of,
+    timeline_settings,
+)
+from aed_plugins.cli.outputs import RUN, Folder, add_progress, check_file, each, text_table
 from aed_plugins.errors import InputError
 from aed_plugins.files import written_beside
 
@@ -30,7 +38,10 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "csv", "json")
 SHOWN = 30  # classes: of a model with more, only those that are heard have a row
-NEEDS_MODEL = ("classes", "timelines", "settings", "onset", "window_length")
+# Options that say how recordings are heard.
+HEARING = [name for _, name, _ in (*WINDOWS, *POST_PROCESSING)]
+HEARING += ["classes", "timelines", "settings", "resolution", "batch_size"]
+SUFFIX_FORMATS = {".txt": "text", ".csv": "csv", ".json": "json"}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -49,7 +60,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="FOLDER",
         help="keep each recording's time line here as JSON, and go on from it when given again",
     )
-    parser.add_argument("--format", choices=FORMATS, default="text", help="text")
+    parser.add_argument("--format", choices=FORMATS, help="text; with --output, by its suffix")
     parser.add_argument("--output", type=Path, help="a file, else standard output")
     add_progress(parser)
 
@@ -58,13 +69,18 @@ def run(given: Namespace) -> int:
     """Sum up the recordings."""
     from aed_plugins.summary import summarise  # noqa: PLC0415  not for --help
 
+    if given.output is not None:
+        check_file(given.output, [Path(text) for text in given.inputs], [*SUFFIX_FORMATS])
+        given.format = given.format or SUFFIX_FORMATS[given.output.suffix.lower()]
     heard: list[Annotation] = []
     status = _from_model(given, heard) if given.model is not None else _read(given, heard)
     if not heard:
         raise InputError("no recording is left to sum up")
     labels = given.labels or sorted({event.label for one in heard for event in one.events})
     rows = summarise([(one.events, one.duration or 0.0) for one in heard], labels)
-    text = _text(rows, sum(one.duration or 0.0 for one in heard), len(heard), given.format)
+    text = _text(
+        rows, sum(one.duration or 0.0 for one in heard), len(heard), given.format or "text"
+    )
     if given.output is None:
         sys.stdout.write(text)
     else:
@@ -85,21 +101,21 @@ def _from_model(given: Namespace, heard: "list[Annotation]") -> int:
     settings = timeline_settings(given, tagger)
     # Of hundreds of classes only those that are heard.
     given.labels = tagger.labels if given.classes or len(tagger.labels) <= SHOWN else None
-    folder = None
+    folder, due = None, set(recordings)
     if given.timelines is not None:
         depends = run_of(given, tagger, settings=settings.to_dict())
         folder = Folder(given.timelines, ".json", depends)
-        folder.missing(recordings)
+        due = set(folder.missing(recordings))
 
     def work(recording: Recording) -> None:
-        kept = None if folder is None else folder.file_of(recording)
-        if kept is not None and kept.is_file():
-            heard.append(read_annotation(kept))
+        if folder is not None and recording not in due:
+            heard.append(read_annotation(folder.file_of(recording)))
             return
         found = tagger.timeline_file(recording.path, settings)
-        heard.append(Annotation(tuple(found.events), recording.path.name, found.duration))
-        if kept is not None:
-            write_annotation(kept, heard[-1])
+        heard.append(Annotation(tuple(found.events), recording.name.name, found.duration))
+        if folder is not None:
+            write_annotation(folder.file_of(recording), heard[-1])
+            folder.note(recording)
 
     return each(given, recordings, work)
 
@@ -108,8 +124,7 @@ def _read(given: Namespace, heard: "list[Annotation]") -> int:
     from aed_plugins.annotation import FORMATS as SUFFIXES  # noqa: PLC0415  not for --help
     from aed_plugins.annotation import read_annotation  # noqa: PLC0415
 
-    wrong = [name for name in NEEDS_MODEL if getattr(given, name) is not None]
-    if wrong:
+    if any(getattr(given, name) is not None for name in HEARING):
         raise InputError("annotations are summed up as they are: give --model to hear recordings")
     given.labels = None
 

@@ -42,7 +42,7 @@ def _format(given: Namespace) -> str:
 
 
 def _row(recording: Recording, tags: "Tags", count: int, kind: str) -> dict[str, Any]:
-    row: dict[str, Any] = {"file": str(recording.path), "seconds": round(tags.duration, 3)}
+    row: dict[str, Any] = {"file": recording.shown, "seconds": round(tags.duration, 3)}
     top = [(label, round(share, 6)) for label, share in tags.top(count)]
     if kind == "jsonl":
         return row | {"tags": tags.said, "top": dict(top)}
@@ -63,7 +63,7 @@ def run(given: Namespace) -> int:
 
         def say(recording: Recording) -> None:
             tags = tagger.tag_file(recording.path)
-            print(f"{recording.path}  {tags.duration:.2f} s")
+            print(f"{recording.shown}  {tags.duration:.2f} s")
             for label, share in tags.top(given.top):
                 mark = "*" if label in tags.said else " "
                 print(f"  {mark} {share:6.1%}  {label}", flush=True)

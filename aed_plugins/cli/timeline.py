@@ -9,12 +9,14 @@ on where it stopped. A single recording may go into a file instead, whose suffix
 
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aed_plugins.cli.inputs import Recording, add_inputs, find_recordings
 from aed_plugins.cli.models import add_model, add_timeline, load, run_of, timeline_settings
-from aed_plugins.cli.outputs import Folder, add_progress, each
+from aed_plugins.cli.outputs import Folder, add_progress, check_file, each
+from aed_plugins.errors import InputError
 
 if TYPE_CHECKING:
     from aed_plugins.annotation import Annotation
@@ -35,43 +37,72 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """Find the events."""
-    from aed_plugins.annotation import FORMATS as SUFFIXES  # noqa: PLC0415  not for --help
     from aed_plugins.annotation import Annotation, annotation_text, write_annotation  # noqa: PLC0415
 
     recordings = find_recordings(given.inputs)
+    place = _place(given, recordings)
     tagger = load(given)
     settings = timeline_settings(given, tagger)
 
     def found(recording: Recording) -> Annotation:
         timeline = tagger.timeline_file(recording.path, settings)
-        return Annotation(tuple(timeline.events), recording.path.name, timeline.duration)
+        return Annotation(tuple(timeline.events), recording.name.name, timeline.duration)
 
-    if given.output is None:
+    if place == "screen":
 
         def say(recording: Recording) -> None:
             annotation = found(recording)
-            if (given.format or TEXT) != TEXT:
-                sys.stdout.write(annotation_text(annotation, given.format))
-            else:
+            if given.format == TEXT:
                 _print(recording, annotation)
+            else:
+                sys.stdout.write(annotation_text(annotation, given.format))
             sys.stdout.flush()
 
         return each(given, recordings, say)
-    if len(recordings) == 1 and given.output.suffix and not given.output.is_dir():
-        kind = None if given.format in {None, TEXT} else given.format
-        return each(given, recordings, lambda one: write_annotation(given.output, found(one), kind))
-    kind = "csv" if given.format in {None, TEXT} else given.format
-    folder = Folder(
-        given.output, SUFFIXES[kind], run_of(given, tagger, settings=settings.to_dict())
-    )
+    if place == "file":
+        return each(
+            given, recordings, lambda one: write_annotation(given.output, found(one), given.format)
+        )
+    depends = run_of(given, tagger, settings=settings.to_dict())
+    folder = Folder(given.output, _suffix(given.format), depends)
 
     def write(recording: Recording) -> None:
-        write_annotation(folder.file_of(recording), found(recording), kind)
+        write_annotation(folder.file_of(recording), found(recording), given.format)
+        folder.note(recording)
 
     return each(given, folder.missing(recordings), write)
 
 
+def _suffix(kind: str) -> str:
+    from aed_plugins.annotation import FORMATS as SUFFIXES  # noqa: PLC0415  not for --help
+
+    return SUFFIXES[kind]
+
+
+def _place(given: Namespace, recordings: Sequence[Recording]) -> str:
+    """Tell where the events go, and in which format; refuse what cannot be before the work."""
+    from aed_plugins.annotation import FORMATS as SUFFIXES  # noqa: PLC0415  not for --help
+
+    kind = None if given.format == TEXT else given.format
+    if given.output is None:
+        given.format = given.format or TEXT
+        if kind is not None and len(recordings) > 1:
+            raise InputError(
+                f"--format {kind} of {len(recordings)} recordings: give a folder as --output"
+            )
+        return "screen"
+    if len(recordings) == 1 and given.output.suffix and not given.output.is_dir():
+        suffixes = [suffix.lower() for suffix in SUFFIXES.values()] if kind is None else None
+        check_file(given.output, [recordings[0].path], suffixes or [given.output.suffix.lower()])
+        if given.output.exists():
+            raise InputError(f"{given.output} is there already; delete it, or give another name")
+        given.format = kind
+        return "file"
+    given.format = kind or "csv"
+    return "folder"
+
+
 def _print(recording: Recording, annotation: "Annotation") -> None:
-    print(f"{recording.path}  {annotation.duration:.2f} s, {len(annotation.events)} events")
+    print(f"{recording.shown}  {annotation.duration:.2f} s, {len(annotation.events)} events")
     for event in annotation.events:
         print(f"  {event.onset:10.3f} {event.offset:10.3f}  {event.score:6.1%}  {event.label}")

@@ -15,9 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aed_plugins.cli.inputs import Recording, add_inputs, annotation_of, find_recordings
-from aed_plugins.cli.models import add_model, add_timeline, load, timeline_settings
-from aed_plugins.cli.outputs import add_progress, each, text_table
-from aed_plugins.errors import InputError
+from aed_plugins.cli.models import (
+    add_model,
+    add_timeline,
+    load,
+    read_settings,
+    timeline_settings,
+)
+from aed_plugins.cli.outputs import add_progress, check_file, each, text_table
+from aed_plugins.errors import InputError, named
 from aed_plugins.files import write_json
 
 if TYPE_CHECKING:
@@ -50,15 +56,21 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(given: Namespace) -> int:
     """Tune the settings."""
     from aed_plugins.annotation import read_annotation  # noqa: PLC0415  not for --help
+    from aed_plugins.audio import read_info  # noqa: PLC0415
+    from aed_plugins.detection_metrics import check_events  # noqa: PLC0415
+    from aed_plugins.post_processing import merged  # noqa: PLC0415
     from aed_plugins.post_processing_tuning import tune_post_processing  # noqa: PLC0415
 
     recordings = find_recordings(given.inputs)
+    _check_output(given.output)
     tagger = load(given)
     settings = timeline_settings(given, tagger)
     heard: list[AnnotatedRecording] = []
 
     def work(recording: Recording) -> None:
-        reference = read_annotation(annotation_of(recording, given.annotations)).events
+        place = annotation_of(recording, given.annotations)
+        reference = read_annotation(place).events
+        check_events(str(place), reference, read_info(recording.path).duration, tagger.labels)
         heard.append(_heard(tagger, recording.path, settings, reference))
 
     status = each(given, recordings, work)
@@ -67,7 +79,9 @@ def run(given: Namespace) -> int:
     tuning = tune_post_processing(
         heard, tagger.labels, objective=given.objective, start=settings.post_processing
     )
-    _save(given.output, replace(settings, post_processing=tuning.settings).to_dict())
+    labels = [str(label) for label in tagger.hparams.labels]
+    tuned = merged(settings.post_processing, labels, tuning.settings, list(tuning.reference_events))
+    _save(given.output, replace(settings, post_processing=tuned).to_dict())
     cells = [["class", "events", "F1 before", "F1 after"]]
     before, after = (_rates(figures) for figures in (tuning.before, tuning.after))
     for label, count in tuning.reference_events.items():
@@ -92,6 +106,18 @@ def _heard(
     for _ in tagger.events_of(path, stream):
         pass
     return AnnotatedRecording(np.concatenate(parts), stream.grid, stream.duration, reference)
+
+
+def _check_output(output: Path) -> None:
+    """Refuse to write settings where something else is, before the work."""
+    if output.is_dir():
+        if not (output / "hyperparams.yaml").is_file():
+            raise InputError(f"{output}: expected a JSON file or a model's folder, got another one")
+        return
+    check_file(output, [], [".json"])
+    if output.exists():
+        with named(f"{output} is there already and is to be written"):
+            read_settings(output)
 
 
 def _save(output: Path, content: Mapping[str, Any]) -> None:

@@ -48,6 +48,8 @@ class RecordingReport:
         In the order to show; each label has a lane.
     thresholds : dict of str to float
         The probability from which a class counts as heard, by label. A lane may have none.
+    hidden : int
+        How many classes are heard that have no lane.
 
     Raises
     ------
@@ -87,6 +89,7 @@ class RecordingReport:
     mel_frequencies: list[tuple[int, float]]
     durations: list[LabelDuration]
     thresholds: dict[str, float]
+    hidden: int = 0
 
     def __post_init__(self) -> None:
         for field in ("duration", "column_length", "spectrogram_column_length"):
