@@ -198,7 +198,7 @@ def test_the_card_says_what_the_model_is(run, tmp_path):
     )
     card = ModelCard.load(tmp_path / "model/README.md")
     assert card.data.license == "cc-by-nc-4.0"
-    assert card.data.library_name == "speechbrain"
+    assert card.data.to_dict()["library_name"] == "speechbrain"
     assert card.data.pipeline_tag == "audio-classification"
     assert card.data.model_name == "A title: of its own"
     figures = {result.metric_name: result.metric_value for result in card.data.eval_results}
