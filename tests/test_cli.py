@@ -165,7 +165,13 @@ def test_results_of_another_recording_of_that_name_are_not_taken(aed, folder, mo
     assert status == 1
     assert "kept/x.json holds the results of " in err
     assert str(folder / "A/x.wav") in err
-    # The same recording, recorded anew, is heard anew.
+    # Moved, it is the same recording.
+    Path("A").rename("C")
+    before = Path("kept/x.json").stat().st_mtime_ns
+    assert aed("timeline", "C", *command)[0] == 0
+    assert Path("kept/x.json").stat().st_mtime_ns == before
+    Path("C").rename("A")
+    # Recorded anew, it is heard anew.
     sound(folder / "A/x.wav", 4.0, 7)
     assert aed("timeline", "A", *command)[0] == 0
     assert read_annotation("kept/x.json").duration == 4.0

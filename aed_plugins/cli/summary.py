@@ -78,9 +78,8 @@ def run(given: Namespace) -> int:
         raise InputError("no recording is left to sum up")
     labels = given.labels or sorted({event.label for one in heard for event in one.events})
     rows = summarise([(one.events, one.duration or 0.0) for one in heard], labels)
-    text = _text(
-        rows, sum(one.duration or 0.0 for one in heard), len(heard), given.format or "text"
-    )
+    seconds = sum(one.duration or 0.0 for one in heard)
+    text = _text(rows, seconds, len(heard), given.format or "text")
     if given.output is None:
         sys.stdout.write(text)
     else:
