@@ -277,7 +277,7 @@ def test_annotations_that_cannot_be_right_are_refused_in_one_line(figures):
             ([late], [], 10.0),
             r"recording 2: expected events within its 10.0 s, got 'dog'",
         ),
-        (([Event("dgo", 1, 2)], [], 10.0), "recording 2: .* of the 1 classes asked for, got 'dgo'"),
+        (([Event("dgo", 1, 2)], [], 10.0), "recording 2: .* of 1 classes, got 'dgo'"),
         (([], [], 0.0), "recording 2: expected a duration of more than 0 s, got 0.0"),
         (([], [], float("nan")), "recording 2: expected a duration of more than 0 s, got nan"),
     ):

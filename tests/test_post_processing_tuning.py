@@ -222,7 +222,7 @@ def test_what_cannot_be_tuned_on_is_refused_in_one_line():
         ([good], {"objective": "f1"}, "an objective of segment, event, got 'f1'"),
         ([], {}, "annotated events of at least one of 3 classes, got none"),
         ([recorded(0, annotated=())], {}, "annotated events of at least one of 3 classes"),
-        ([good, (*good[:3], [Event("dgo", 1, 2)])], {}, "recording 2: .*3 classes .* got 'dgo'"),
+        ([good, (*good[:3], [Event("dgo", 1, 2)])], {}, "recording 2: .*3 classes, got 'dgo'"),
         ([(*good[:3], [Event("dog", 99, 100)])], {}, r"recording 1: expected events within its 60"),
     ):
         with pytest.raises(InputError, match=message) as caught:

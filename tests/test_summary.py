@@ -218,7 +218,7 @@ def test_rows_are_fit_for_json():
 
 
 def test_what_cannot_be_right_is_refused():
-    with pytest.raises(InputError, match="recording 2: expected events of the 1 classes"):
+    with pytest.raises(InputError, match="recording 2: expected events of 1 classes"):
         summarise([([], 5.0), (events_of((1, 2)), 5.0)], ["cat"])
     with pytest.raises(InputError, match=r"recording 1: expected events within its 5\.0 s"):
         one([(events_of((6, 7)), 5.0)])
