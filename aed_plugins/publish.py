@@ -133,7 +133,8 @@ def check_replaceable(folder: Path, force: bool) -> None:
         return
     if not folder.is_dir():
         raise InputError(f"{folder} is a file: expected a folder, or one that is not there yet")
-    names = sorted(path.name for path in folder.iterdir())
+    # Stock SpeechBrain imports a file of the folder, and Python leaves what it compiled.
+    names = sorted(path.name for path in folder.iterdir() if path.name != "__pycache__")
     others = [name for name in names if name not in ALL]
     if others or (names and HPARAMS not in names):
         raise InputError(

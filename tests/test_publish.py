@@ -76,7 +76,7 @@ def test_a_recipe_s_run_gives_the_same_to_the_last_bit(tmp_path, audioset_corpus
         assert tagger.tag_file(clip).probabilities == pytest.approx(said, abs=2e-6)
     assert loaded.labels == trained.labels
     assert loaded.thresholds.values.tolist() == trained.thresholds.values.tolist()
-    for path in (tmp_path / "model").iterdir():
+    for path in (tmp_path / "model").glob("*.*"):
         assert str(tmp_path).encode() not in path.read_bytes(), path
     card = (tmp_path / "model/README.md").read_text()
     assert "DEMONSTRATION: synthesised sounds" in card
@@ -258,6 +258,7 @@ def test_what_is_there_is_not_overwritten(model, run, tmp_path):
 
 
 def test_force_replaces_a_model_and_leaves_nothing_of_it(model, run):
+    (model / "__pycache__").mkdir()
     (model / "timeline.json").write_text("{}")
     publish(run, model, license="cc-by-4.0", force=True)
     assert sorted(path.name for path in model.iterdir()) == FILES

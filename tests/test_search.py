@@ -8,6 +8,7 @@ import importlib.util
 import json
 import multiprocessing
 import os
+import re
 import shlex
 import signal
 import statistics
@@ -154,15 +155,15 @@ def test_a_grid_runs_every_combination_for_every_seed(folder, capsys):
     assert float(rows[0]["mean"]) == pytest.approx(0.5233333333)
     assert float(rows[0]["deviation"]) == pytest.approx(0.0152752523)
     assert {(row["n"], row["state"]) for row in rows} == {("3", "complete")}
-    assert all(0 < float(row["seconds"]) < 10 for row in rows)
+    assert all(float(row["seconds"]) > 0 for row in rows)
     page = (folder / "out/leaderboard.md").read_text()
     assert "# model under " in page
     assert "4 of 4 trials" in page
     assert "| rank | lr | depth | accuracy | deviation | n | seconds | state |" in page
-    assert "| 1 | 0.5 | 18 | 0.5233 | 0.0153 | 3 | 0 | complete |" in page
+    assert re.search(r"\| 1 \| 0\.5 \| 18 \| 0\.5233 \| 0\.0153 \| 3 \| \d+ \| complete \|", page)
     said = capsys.readouterr().out
     assert "trial 1 of 4: lr=0.3 depth=18 (out/trial-" in said
-    assert "accuracy 0.5233 ± 0.0153 (n = 3), 0 s" in said
+    assert re.search(r"accuracy 0\.5233 ± 0\.0153 \(n = 3\), \d+ s", said)
 
     search("--grid", "lr=0.3,0.5", "depth=18,34", "--over", "seed=1,2,4")
     assert [len(lines) for lines in starts(folder).values()] == [1] * 12

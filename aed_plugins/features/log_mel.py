@@ -12,7 +12,6 @@ import torchaudio.functional
 from torch import Tensor, nn
 
 from aed_plugins.features.exported_spectrum import cut_frames, power_spectrum
-from aed_plugins.features.mel_bands import magnitude
 from aed_plugins.interfaces import Features
 
 # Frames computed at a time on a CPU: what is at work then stays in the cache of one core.
@@ -191,7 +190,7 @@ class LogMel(Features):
             return self._log_mel_float32(frames.float())
 
     def _log_mel_float32(self, frames: Tensor) -> Tensor:
-        return self._bands(magnitude(torch.fft.rfft(frames * self.window, n=self.n_fft)))
+        return self._bands(torch.fft.rfft(frames * self.window, n=self.n_fft).abs())
 
     def _bands(self, spectrum: Tensor) -> Tensor:
         if self.power != 1.0:
