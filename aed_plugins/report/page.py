@@ -1,27 +1,30 @@
 """One HTML file that shows recordings and what was heard in them, and needs nothing else."""
 
 import base64
-import hashlib
-import html
 import io
-import json
-import re
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from aed_plugins.errors import InputError
 from aed_plugins.files import written_beside
+from aed_plugins.report.frame import (
+    asset,
+    data_element,
+    escaped,
+    filled,
+    joined_scripts,
+    sound_element,
+)
 from aed_plugins.report.recording import (
     DARK_COLOURS,
     LIGHT_COLOURS,
     RecordingReport,
     all_labels,
 )
-from aed_plugins.report.sound import DELAY, base64_mp3, link_between, ways_to_hear
+from aed_plugins.report.sound import DELAY, link_between, ways_to_hear
 from aed_plugins.summary import LEVEL
 
 # In this order they make one script.
@@ -98,50 +101,24 @@ def write_page(
     before, after = _frame(title)
     with written_beside(path) as temporary, temporary.open("wb") as stream:
         stream.write(before)
-        _write_data(stream, "about", about)
+        stream.write(data_element("about", about))
         for number, (recording, way) in enumerate(zip(recordings, ways, strict=True)):
             link = link_between(path, recording.path) if way == "link" else None
             content = _content(recording, labels) | {"audio": way, "link": link}
             content |= {"file": recording.path.name, "delay": DELAY if way == "embed" else 0}
-            _write_data(stream, f"recording-{number}", content)
+            stream.write(data_element(f"recording-{number}", content))
             if way == "embed":
-                stream.write(b'<script type="text/plain" id="sound-%d">' % number)
-                for part in base64_mp3(recording.path):
-                    stream.write(part)
-                stream.write(b"</script>\n")
+                stream.writelines(sound_element(number, recording.path))
         stream.write(after)
 
 
 def _frame(title: str) -> tuple[bytes, bytes]:
     """Give what comes before the recordings' data and after it."""
-    folder = resources.files(__package__)
-    style = folder.joinpath("page.css").read_text("utf-8")
-    parts = [folder.joinpath(name).read_text("utf-8") for name in SCRIPTS]
-    script = '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
-    values = {
-        "title": html.escape(title.encode("utf-8", "replace").decode("utf-8")),
-        "style": style,
-        "style_hash": _hash(style),
-        "script": script,
-        "script_hash": _hash(script),
-        "data": "\0",
-    }
-    page = folder.joinpath("page.html").read_text("utf-8")
-    page = re.sub(r"\{\{(\w+)\}\}", lambda found: values[found[1]], page)
+    script = joined_scripts([asset(name) for name in SCRIPTS])
+    values = {"title": escaped(title), "data": "\0"}
+    page = filled(asset("page.html"), asset("page.css"), script, values)
     before, after = page.split("\0")
     return before.encode(), after.encode()
-
-
-def _hash(text: str) -> str:
-    """Name a text in the way of a content security policy."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _write_data(stream: BinaryIO, name: str, content: Any) -> None:
-    # With `<` spelled out nothing in the data can end the element or open a comment.
-    text = json.dumps(content, separators=(",", ":"), allow_nan=False, default=float)
-    text = text.replace("<", "\\u003c")
-    stream.write(f'<script type="application/json" id="{name}">{text}</script>\n'.encode())
 
 
 def _content(recording: RecordingReport, labels: Sequence[str]) -> dict[str, Any]:

@@ -1,0 +1,176 @@
+"""The English recogniser of the wheel `pocketsphinx`: nothing to train.
+
+Source: CMU Sphinx's generic US English acoustic model (phonetically tied mixtures) and the CMU
+pronouncing dictionary, both in the wheel under its own licence (BSD).
+"""
+
+import importlib.util
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from aed_plugins.errors import InputError, first_few
+from aed_plugins.files import written_beside
+from aed_plugins.speech.ctm import CtmWord
+from aed_plugins.speech.lexicon import Lexicon
+from aed_plugins.speech.recognisers.interface import DecodingWeights, Language, Recogniser
+from aed_plugins.speech.segments import SpeechSegment
+
+# Those of the CMU pronouncing dictionary, without its marks of stress.
+ENGLISH_PHONES = frozenset(
+    (
+        *("AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G"),
+        *("HH", "IH", "IY", "JH", "K", "L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "T"),
+        *("TH", "UH", "UW", "V", "W", "Y", "Z", "ZH"),
+    )
+)
+
+
+class PocketSphinx(Recogniser):
+    """Decodes with the wheel's English acoustic model.
+
+    The weights are pocketsphinx's `lw` and `wip` (see `cmu_decoder.decode_talks`): around its
+    defaults of 6.5 and 0.65, which are for dictation. Digits and other small vocabularies, where
+    sounds that are no words are soon taken for short ones, want less of both.
+
+    Parameters
+    ----------
+    jobs : int, optional
+        How many processes decode; as many as there are processors otherwise.
+    """
+
+    systems = ("english",)
+    weights = tuple(
+        DecodingWeights(language_weight, penalty)
+        for language_weight in (3.0, 6.5, 10.0)
+        for penalty in (1e-4, 0.01, 0.65)
+    )
+    trainable = False
+
+    def __init__(self, jobs: int | None = None) -> None:
+        self.jobs = (os.cpu_count() or 1) if jobs is None else jobs
+
+    def check(self) -> None:
+        """Check that the wheel and its English model are there.
+
+        Raises
+        ------
+        InputError
+            If not.
+        """
+        if importlib.util.find_spec("pocketsphinx") is None:
+            raise InputError(
+                "expected the package pocketsphinx, but it is not installed; "
+                "install it: pip install pocketsphinx"
+            )
+        if not (_english() / "en-us/mdef").is_file():
+            raise InputError(
+                f"{_english()}: expected pocketsphinx's English model, but there is none; "
+                "install the wheel anew, and leave the variable POCKETSPHINX_PATH unset"
+            )
+
+    def decode(
+        self,
+        system: str,
+        recordings: Mapping[str, Path],
+        segments: Sequence[SpeechSegment],
+        language: Language | None,
+        weights: Sequence[DecodingWeights],
+        models: Path,
+        folder: Path,
+    ) -> dict[DecodingWeights, list[CtmWord]]:
+        """Recognise segments; talks that are done are kept.
+
+        Parameters
+        ----------
+        system : str
+            `english`.
+        recordings, segments
+            As for `Recogniser.decode`.
+        language : Language or None
+            Words and language model; the wheel's own where there is none. Annotations are never
+            recognised: the acoustic model has no phones for them.
+        weights : sequence of DecodingWeights
+            Which of them to decode with.
+        models : Path
+            Left aside.
+        folder : Path
+            Where the dictionary and the words of each talk are kept.
+
+        Returns
+        -------
+        dict of DecodingWeights to list of CtmWord
+            As `cmu_decoder.decode_talks`.
+
+        Raises
+        ------
+        InputError
+            If the lexicon has a phone that the acoustic model does not know, or as `decode_talks`.
+        """
+        from aed_plugins.speech.recognisers.cmu_decoder import (  # noqa: PLC0415  needs the wheel
+            SphinxModel,
+            decode_talks,
+        )
+
+        self.check()
+        dictionary = _english() / "cmudict-en-us.dict"
+        language_model = _english() / "en-us.lm.bin"
+        if language is not None:
+            dictionary = folder / "english.dict"
+            _keep(dictionary, english_dictionary(language.lexicon))
+            language_model = language.arpa
+        model = SphinxModel(_english() / "en-us", dictionary, language_model)
+        return decode_talks(model, recordings, segments, weights, folder, self.jobs)
+
+
+def english_dictionary(lexicon: Lexicon) -> str:
+    r"""Write a lexicon for the English acoustic model.
+
+    Parameters
+    ----------
+    lexicon : Lexicon
+        Its annotations are left out.
+
+    Returns
+    -------
+    str
+        A dictionary in Sphinx's form, sorted by words.
+
+    Raises
+    ------
+    InputError
+        If a phone is not one of CMU's 39; the message names it and the words.
+
+    Examples
+    --------
+    >>> english_dictionary(Lexicon({"one": (("W", "AH", "N"), ("HH", "W", "AH", "N"))}, {}))
+    'one W AH N\none(2) HH W AH N\n'
+    """
+    lines = []
+    strange: dict[str, list[str]] = {}
+    for word, ways in sorted(lexicon.pronunciations.items()):
+        for number, phones in enumerate(ways, start=1):
+            mark = "" if number == 1 else f"({number})"
+            lines.append(f"{word}{mark} {' '.join(phones)}\n")
+            for phone in set(phones) - ENGLISH_PHONES:
+                strange.setdefault(phone, []).append(word + mark)
+    if strange:
+        phone, words = min(strange.items())
+        raise InputError(
+            f"expected pronunciations in the 39 phones of the CMU dictionary, got {phone!r} in "
+            f"{first_few(words)}; give a lexicon with these phones, or train a recogniser"
+        )
+    return "".join(lines)
+
+
+def _english() -> Path:
+    from pocketsphinx import get_model_path  # noqa: PLC0415  `check` says where it is missing
+
+    return Path(get_model_path("en-us"))
+
+
+def _keep(path: Path, text: str) -> None:
+    """Write a file, unless it says so already: a new one would have every talk decoded again."""
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        with written_beside(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")

@@ -1,0 +1,172 @@
+"""What the demonstration's talks are made of: voices, and the small sounds between the words.
+
+The voices are those of the speech synthesiser espeak-ng, the sounds rough models.
+"""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from aed_plugins.audio import read_waveform
+from aed_plugins.demo_sounds import Array, Take
+from aed_plugins.errors import InputError
+
+SILENT = 0.003  # of the largest amplitude
+
+
+class Voice(NamedTuple):
+    """Who speaks: a variant of espeak-ng's American English.
+
+    Attributes
+    ----------
+    part : {"train", "dev", "test"}
+        Where its talk is.
+    variant : str
+        Such as `m3`; its first letter tells men from women.
+    speed : int
+        Words a minute.
+    pitch : int
+        From 0 to 99.
+    """
+
+    part: str
+    variant: str
+    speed: int
+    pitch: int
+
+    @property
+    def talk(self) -> str:
+        """The name of its talk."""
+        return f"Espeak{self.variant.upper()}_2014"
+
+
+def check_synthesiser() -> None:
+    """Check that there is espeak-ng.
+
+    Raises
+    ------
+    InputError
+        If not; the message says how to get it.
+    """
+    if shutil.which("espeak-ng") is None:
+        raise InputError(
+            "espeak-ng: the demonstration's talks are spoken by this speech synthesiser, but there "
+            "is none; install it (apt install espeak-ng), or name the folder of TED-LIUM"
+        )
+
+
+def spoken(voice: Voice, text: str, sample_rate: int) -> Array:
+    """Have a text spoken.
+
+    Parameters
+    ----------
+    voice : Voice
+        Who speaks.
+    text : str
+        English, or phones in espeak-ng's own spelling, in double square brackets.
+    sample_rate : int
+        Hertz.
+
+    Returns
+    -------
+    ndarray
+        `(sample,)`, of deviation 1, without the silence before and after.
+
+    Raises
+    ------
+    InputError
+        If espeak-ng fails.
+    """
+    with tempfile.TemporaryDirectory() as kept:
+        path = Path(kept) / "spoken.wav"
+        manner = ["-v", f"en-us+{voice.variant}", "-s", str(voice.speed), "-p", str(voice.pitch)]
+        done = subprocess.run(
+            ["espeak-ng", *manner, "-w", str(path), text],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode or not path.is_file():
+            said = " ".join(done.stderr.split()) or f"it ended with status {done.returncode}"
+            raise InputError(
+                f"espeak-ng: expected it to speak as en-us+{voice.variant}, but: {said}; "
+                "install it anew: apt install espeak-ng"
+            )
+        waveform = read_waveform(path, sample_rate).astype(float)
+    heard = np.flatnonzero(np.abs(waveform) > SILENT * np.abs(waveform).max())
+    waveform = waveform[heard[0] : heard[-1] + 1]
+    return waveform / waveform.std()
+
+
+def _breath(take: Take) -> Array:
+    """Draw air through mouth and nose: noise that swells and breaks off."""
+    throat, mouth = take.draw((900, 1400), (2200, 3200))
+    swell = np.sin(np.pi * (take.time / take.time[-1]) ** 1.5)
+    return take.resonated(take.noise(), (throat, 500), (mouth, 900)) * swell
+
+
+def _cough(take: Take) -> Array:
+    """Burst out twice: a hoarse onset that dies away, the second weaker."""
+    throat, mouth = take.draw((450, 700), (1300, 1800))
+    rank, since = take.since(np.array([0.01, 0.5 * take.time[-1]]))
+    force = np.where(rank == 0, 1.0, 0.6) * np.exp(-since / 0.06)
+    hoarse = take.noise() + take.tone(take.rng.uniform(110, 190), 0.9 ** np.arange(8))
+    return take.resonated(hoarse * force, (throat, 250), (mouth, 400))
+
+
+def _knock(take: Take) -> Array:
+    """Knock on wood, about five times a second."""
+    wood, panel = take.draw((180, 320), (600, 900))
+    _, since = take.since(take.onsets(0.2, 0.15) - 0.15)
+    return take.resonated(take.noise() * np.exp(-since / 0.004), (wood, 60), (panel, 150))
+
+
+def _smack(take: Take) -> Array:
+    """Part the lips: two clicks, close together and bright."""
+    _, since = take.since(np.array([0.4, 0.55]) * take.time[-1])
+    click = take.noise() * np.exp(-since / 0.003)
+    return take.resonated(click, (1800, 500), (3600, 900))
+
+
+# By annotation: its model, and the shortest and longest seconds of it.
+ANNOTATION_SOUNDS: dict[str, tuple[Callable[[Take], Array], float, float]] = {
+    "BREATH": (_breath, 0.3, 0.5),
+    "COUGH": (_cough, 0.4, 0.6),
+    "NOISE": (_knock, 0.4, 0.8),
+    "SMACK": (_smack, 0.12, 0.2),
+}
+
+
+def annotation_sound(annotation: str, rng: np.random.Generator, sample_rate: int) -> Array:
+    """Synthesise a sound that a transcript names.
+
+    Parameters
+    ----------
+    annotation : str
+        A key of `ANNOTATION_SOUNDS`.
+    rng : numpy.random.Generator
+        Where its chances come from.
+    sample_rate : int
+        Hertz.
+
+    Returns
+    -------
+    ndarray
+        `(sample,)`, of deviation 1, faded in and out.
+
+    Examples
+    --------
+    >>> annotation_sound("SMACK", np.random.default_rng(1), 16000).std().round(6)
+    1.0
+    """
+    model, shortest, longest = ANNOTATION_SOUNDS[annotation]
+    time = np.arange(round(rng.uniform(shortest, longest) * sample_rate)) / sample_rate
+    waveform = model(Take(rng, rng, time, sample_rate))
+    waveform *= np.clip(np.minimum(time, time[-1] - time) / 0.01, 0, 1)
+    return waveform / waveform.std()
