@@ -133,8 +133,7 @@ def write_results(
         **_validation(results.values(), task),
         **task.together(folds),
         "folds": folds,
-        "versions": {"python": platform.python_version()} | {n: version(n) for n in VERSIONS_OF},
-        "command": shlex.join(["python", *sys.argv]),
+        **origin(),
     }
     write_json(folder / "results.json", content)
     if data["state"] == "demonstration":
@@ -156,6 +155,14 @@ def table(results: Mapping[str, Any], task: Task) -> str:
         One label per clip or several.
     """
     return "\n".join([*task.table(results), about(results["data"])])
+
+
+def origin() -> dict[str, Any]:
+    """Say which command made results, and with which versions."""
+    return {
+        "versions": {"python": platform.python_version()} | {n: version(n) for n in VERSIONS_OF},
+        "command": shlex.join(["python", *sys.argv]),
+    }
 
 
 def about(data: Mapping[str, Any]) -> str:

@@ -104,21 +104,19 @@ def test_what_is_no_annotation_is_refused(name):
         with_annotations(Lexicon(READ, {}), [name])
 
 
-words = st.from_regex(r"[a-zé'][a-zé'.-]{0,6}", fullmatch=True)
-ways = st.lists(
-    st.lists(st.from_regex(r"[A-Z]{1,3}", fullmatch=True), min_size=1, max_size=4).map(tuple),
-    min_size=1,
-    max_size=3,
-    unique=True,
+words = st.text("aé'.-z", min_size=1, max_size=6)
+phones = st.sampled_from(["AH", "B", "SIL"])
+pronunciations = st.lists(
+    st.lists(phones, min_size=1, max_size=4).map(tuple), min_size=1, max_size=3, unique=True
 ).map(tuple)
 
 
 @settings(max_examples=50)
-@given(pronunciations=st.dictionaries(words, ways, min_size=1, max_size=8))
-def test_what_is_written_for_sphinx_is_read_back(tmp_path_factory, pronunciations):
+@given(entries=st.dictionaries(words, pronunciations, min_size=1, max_size=8))
+def test_what_is_written_for_sphinx_is_read_back(tmp_path_factory, entries):
     path = tmp_path_factory.getbasetemp() / "tiny.dic"
-    assert write_dictionary(Lexicon(pronunciations, {}), path) == len(pronunciations)
-    assert read_lexicon(path).pronunciations == pronunciations
+    assert write_dictionary(Lexicon(entries, {}), path) == len(entries)
+    assert read_lexicon(path).pronunciations == entries
 
 
 def test_pronunciations_with_unknown_phones_are_left_out(tmp_path):

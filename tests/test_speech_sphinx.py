@@ -18,7 +18,7 @@ from aed_plugins.speech.lexicon import Lexicon, with_annotations
 from aed_plugins.speech.recognisers.cmu_decoder import SphinxModel, decode_talks
 from aed_plugins.speech.recognisers.interface import DecodingWeights, Language, TrainingSet
 from aed_plugins.speech.recognisers.sphinx import Sphinx
-from aed_plugins.speech.recognisers.sphinx_features import FRONT_END
+from aed_plugins.speech.recognisers.sphinx_features import front_end
 from aed_plugins.speech.recognisers.sphinx_files import write_corpus
 from aed_plugins.speech.recognisers.sphinx_training import PROGRAMS
 from aed_plugins.speech.segments import SpeechSegment
@@ -263,7 +263,7 @@ def test_a_model_without_a_file_is_named(trained, tmp_path):
 def test_the_wheels_own_model_does_not_depend_on_order_either(trained, tmp_path):
     dictionary = tmp_path / "digits.dic"
     dictionary.write_text("".join(f"{word} {phones}\n" for word, phones in DIGITS.items()))
-    model = SphinxModel(FRONT_END, dictionary, trained.data.language.arpa)
+    model = SphinxModel(front_end(), dictionary, trained.data.language.arpa)
     spans = [(use.onset, use.offset) for use in trained.held_out[:2]]
 
     def hear(*chosen):

@@ -5,13 +5,12 @@ import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
-
-from pocketsphinx.lm import ArpaBoLM
+from typing import Any, TextIO
 
 from aed_plugins.errors import InputError
 from aed_plugins.files import written_beside
 from aed_plugins.speech.arpa import END, NEVER, START
+from aed_plugins.speech.pocketsphinx_wheel import pocketsphinx_module
 
 # What a history keeps for words that never followed it; ArpaBoLM's own default.
 _DISCOUNT = 0.5
@@ -53,7 +52,7 @@ def estimate(
     up to 1, but never above 1, so that a rare word does not get nearly half of them where all
     others followed: there they add up to less.
     """
-    model = ArpaBoLM(add_start=True, discount_mass=_DISCOUNT)
+    model = pocketsphinx_module("pocketsphinx.lm").ArpaBoLM(add_start=True, discount_mass=_DISCOUNT)
     model.read_corpus(_checked(sentence) for sentence in sentences)
     for word in sorted(set(vocabulary) - model.grams_1.keys()):
         _checked([word])
@@ -79,7 +78,7 @@ def _checked(sentence: Sequence[str]) -> str:
     return " ".join(sentence)
 
 
-def _mend(model: ArpaBoLM) -> None:
+def _mend(model: Any) -> None:
     """Give single words the whole probability, and let back-off weights fit to that."""
     singles = model.prob_1
     singles.pop(START)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from speechbrain.utils.distributed import infer_device
 from tedlium_annotations import Trained, run_annotations
 from tedlium_demo import is_demonstration
 from tedlium_demo_tagger import LABELS, train_demo_tagger
@@ -25,6 +26,7 @@ from aed_plugins.errors import InputError
 from aed_plugins.experiment import Experiment, flattened, parse, run, start_log, write_resolved
 from aed_plugins.files import write_json, written_beside
 from aed_plugins.inference import PretrainedTagger
+from aed_plugins.results import origin
 from aed_plugins.speech.alignment import Score
 from aed_plugins.speech.recognisers.interface import Recogniser
 from aed_plugins.speech.stm import write_stm
@@ -65,13 +67,20 @@ class Run:
         start_log(self.output)
         resolved = experiment.resolved(dataset=dataset)
         write_resolved(self.output / "hyperparams.yaml", resolved)
-        self.device = experiment.run_options.device or "cpu"
+        self.tuning = Tuning(**self.hparams["tuning"])
+        self.device = experiment.run_options.device or infer_device()
         self.corpus: Corpus = read_corpus(folder, options.language_model)
         self.results: dict[str, Any] = {
             "demonstration": self.demonstration,
             "data": self._data(),
             "configuration": flattened(resolved),
+            **origin(),
         }
+        # What is missing is told before hours of work.
+        self.recognisers = {
+            name: self._recogniser(f"{name}_recogniser") for name in options.experiments
+        }
+        self.tagger = self._released_tagger() if "segmentation" in options.experiments else None
         self.scores: dict[str, Mapping[str, Score]] = {}
         self.events: Callable[[str, Path], Sequence[Event]] = lambda _talk, _recording: ()
         for part, talks in self.corpus.talks.items():
@@ -87,22 +96,33 @@ class Run:
             for part, talks in self.corpus.talks.items()
         }
 
-    def recogniser(self, name: str) -> Recogniser:
-        """Build a recogniser that the file names, and see that what it needs is there."""
+    def _recogniser(self, key: str) -> Recogniser:
+        """Build the recogniser of an experiment, and see that what it needs is there."""
+        name = self.hparams[key]
         if name == "auto":
             name = "kaldi" if os.environ.get("KALDI_ROOT") else "sphinx"
-            logger.info("annotations_recogniser: %s", name)
+            logger.info("%s: %s", key, name)
         if name not in RECOGNISERS:
-            raise InputError(f"expected a recogniser of {', '.join(RECOGNISERS)}, got {name!r}")
+            known = ", ".join(RECOGNISERS)
+            raise InputError(f"{key}: expected a recogniser of {known}, got {name!r}")
         recogniser: Recogniser = self.hparams[name]()
+        if key == "annotations_recogniser" and not recogniser.trainable:
+            raise InputError(f"{key}: expected one that is trained, kaldi or sphinx, got {name}")
         recogniser.check()
         return recogniser
 
+    def _released_tagger(self) -> PretrainedTagger | None:
+        """Load the tagger, unless it is the demonstration's own, which is still to be trained."""
+        self.tagger_source = self.hparams["tagger"]
+        if self.tagger_source is None and self.demonstration:
+            return None
+        if self.tagger_source is None:
+            self.tagger_source = TAGGER
+        return PretrainedTagger.from_hparams(self.tagger_source, run_opts={"device": self.device})
+
     def annotations(self) -> None:
         """Run experiment 1."""
-        recogniser = self.recogniser(self.hparams["annotations_recogniser"])
-        if not recogniser.trainable:
-            raise InputError("annotations_recogniser: expected one that is trained: kaldi, sphinx")
+        recogniser = self.recognisers["annotations"]
         share, seed = self.hparams["training_share"], self.hparams["seed"]
         found, scores = run_annotations(
             self.corpus, recogniser, share, seed, self.output / "annotations"
@@ -114,13 +134,12 @@ class Run:
     def segmentation(self) -> None:
         """Run experiment 2."""
         folder = self.output / "segmentation"
-        trained = self._trained(self.recogniser(self.hparams["segmentation_recogniser"]))
-        tuning = Tuning(**self.hparams["tuning"])
-        tagger, source = self._tagger(folder)
-        experiment = SegmentationExperiment(self.corpus, trained, tuning, folder)
+        trained = self._trained(self.recognisers["segmentation"])
+        tagger = self._detector(folder)
+        experiment = SegmentationExperiment(self.corpus, trained, self.tuning, folder)
         detectors = {"tagger": tagger.speech, "energy": energy_speech}
         found, scores = experiment.run(detectors, self.hparams["seed"])
-        self.results["segmentation"] = {"tagger": source, **found}
+        self.results["segmentation"] = {"tagger": tagger.source, **found}
         self.scores |= {f"segmented by {name}": scores[name] for name in ("human", "tagger")}
         self.events = tagger.other_events
         self._write("segmentation.md", segmentation_table(self.results))
@@ -140,19 +159,19 @@ class Run:
             recogniser.train(data, folder / "models")
         return Trained(recogniser, recogniser.systems[-1], data.language, folder / "models")
 
-    def _tagger(self, folder: Path) -> tuple[TaggerDetector, str]:
-        source, speech = self.hparams["tagger"], self.hparams["speech_classes"]
-        events = self.hparams["event_classes"]
-        if source is None and self.demonstration:
+    def _detector(self, folder: Path) -> TaggerDetector:
+        """Let the tagger detect speech; the demonstration's own is trained before."""
+        model, source = self.tagger, self.tagger_source
+        speech, events = self.hparams["speech_classes"], self.hparams["event_classes"]
+        if model is None:
             speech, events = LABELS[:1], LABELS
             train, dev = self.corpus.talks["train"], self.corpus.talks["dev"]
             source = str(train_demo_tagger(train, dev, folder / "tagger_training", self.device))
-        elif source is None:
-            source = TAGGER
-        model = PretrainedTagger.from_hparams(source, run_opts={"device": self.device})
+            model = PretrainedTagger.from_hparams(source, run_opts={"device": self.device})
         hop_length = self.hparams["hop_length"]
-        timelines = folder / "tagger/timelines"
-        return TaggerDetector(model, source, speech, events, hop_length, timelines), source
+        return TaggerDetector(
+            model, source, speech, events, hop_length, folder / "tagger/timelines"
+        )
 
     def _write(self, name: str, table: str) -> None:
         """Write what was found so far, and a table of it."""

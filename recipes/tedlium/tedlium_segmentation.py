@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from aed_plugins.annotation import Annotation, read_annotation, write_annotation
 from aed_plugins.class_choice import choose_classes
+from aed_plugins.errors import InputError
 from aed_plugins.files import written_beside
 from aed_plugins.inference import PretrainedTagger
 from aed_plugins.speech.alignment import Score
@@ -70,6 +71,13 @@ class Tuning:
     shortest: float
     longest: float
     chunk_length: float
+
+    def __post_init__(self) -> None:
+        for method in ("tagger", "energy"):
+            if not self.thresholds.get(method):
+                raise InputError(f"tuning: expected a list of thresholds of {method}, got none")
+        if not self.shapings:
+            raise InputError("tuning: expected at least one of paddings and of merge_gaps")
 
     @property
     def shapings(self) -> list[Shaping]:

@@ -7,16 +7,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from pocketsphinx import Decoder
 from tqdm import tqdm
 
 from aed_plugins.audio import in_16_bits, read_waveform
 from aed_plugins.errors import InputError
 from aed_plugins.files import write_json
 from aed_plugins.speech.ctm import CtmWord
+from aed_plugins.speech.pocketsphinx_wheel import pocketsphinx_module
 from aed_plugins.speech.recognisers.interface import DecodingWeights
 from aed_plugins.speech.segments import SpeechSegment
 from aed_plugins.speech.stages import fingerprint
@@ -214,7 +214,7 @@ class _Worker:
     def __init__(self, model: SphinxModel) -> None:
         self.model = model
         self.weights: DecodingWeights | None = None
-        self.decoder: Decoder | None = None
+        self.decoder: Any = None
         lines = _fillers(model).read_text(encoding="utf-8").split("\n")
         self.fillers = frozenset(line.split()[0] for line in lines if line.strip())
 
@@ -274,7 +274,7 @@ def _work(task: _Task) -> list[CtmWord]:
     return _worker.decode(task)
 
 
-def _make_decoder(model: SphinxModel, weights: DecodingWeights) -> Decoder:
+def _make_decoder(model: SphinxModel, weights: DecodingWeights) -> Any:
     options = {
         "samprate": model.sample_rate,
         "cmn": "batch",
@@ -288,7 +288,7 @@ def _make_decoder(model: SphinxModel, weights: DecodingWeights) -> Decoder:
         "wip": weights.insertion_penalty,
     }
     try:
-        return Decoder(**options)
+        return pocketsphinx_module().Decoder(**options)
     except RuntimeError as error:
         raise InputError(
             f"{model.acoustic}: expected an acoustic model that pocketsphinx can load with "

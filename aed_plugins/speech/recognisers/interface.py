@@ -81,6 +81,7 @@ class Recogniser(abc.ABC):
     weights: tuple[DecodingWeights, ...]
     trainable: bool
 
+    @abc.abstractmethod
     def check(self) -> None:
         """Check that the programs and models that it needs are there.
 

@@ -4,7 +4,6 @@ Source: CMU Sphinx's generic US English acoustic model (phonetically tied mixtur
 pronouncing dictionary, both in the wheel under its own licence (BSD).
 """
 
-import importlib.util
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from aed_plugins.errors import InputError, first_few
 from aed_plugins.files import written_beside
 from aed_plugins.speech.ctm import CtmWord
 from aed_plugins.speech.lexicon import Lexicon
+from aed_plugins.speech.pocketsphinx_wheel import english_model
 from aed_plugins.speech.recognisers.interface import DecodingWeights, Language, Recogniser
 from aed_plugins.speech.segments import SpeechSegment
 
@@ -58,16 +58,7 @@ class PocketSphinx(Recogniser):
         InputError
             If not.
         """
-        if importlib.util.find_spec("pocketsphinx") is None:
-            raise InputError(
-                "expected the package pocketsphinx, but it is not installed; "
-                "install it: pip install pocketsphinx"
-            )
-        if not (_english() / "en-us/mdef").is_file():
-            raise InputError(
-                f"{_english()}: expected pocketsphinx's English model, but there is none; "
-                "install the wheel anew, and leave the variable POCKETSPHINX_PATH unset"
-            )
+        english_model()
 
     def decode(
         self,
@@ -113,13 +104,13 @@ class PocketSphinx(Recogniser):
         )
 
         self.check()
-        dictionary = _english() / "cmudict-en-us.dict"
-        language_model = _english() / "en-us.lm.bin"
+        dictionary = english_model() / "cmudict-en-us.dict"
+        language_model = english_model() / "en-us.lm.bin"
         if language is not None:
             dictionary = folder / "english.dict"
             _keep(dictionary, english_dictionary(language.lexicon))
             language_model = language.arpa
-        model = SphinxModel(_english() / "en-us", dictionary, language_model)
+        model = SphinxModel(english_model() / "en-us", dictionary, language_model)
         return decode_talks(model, recordings, segments, weights, folder, self.jobs)
 
 
@@ -161,12 +152,6 @@ def english_dictionary(lexicon: Lexicon) -> str:
             f"{first_few(words)}; give a lexicon with these phones, or train a recogniser"
         )
     return "".join(lines)
-
-
-def _english() -> Path:
-    from pocketsphinx import get_model_path  # noqa: PLC0415  `check` says where it is missing
-
-    return Path(get_model_path("en-us"))
 
 
 def _keep(path: Path, text: str) -> None:

@@ -14,6 +14,7 @@ from aed_plugins.errors import InputError, first_few
 from aed_plugins.speech.arpa import read_arpa
 from aed_plugins.speech.ctm import CtmWord
 from aed_plugins.speech.lexicon import Lexicon, for_words
+from aed_plugins.speech.pocketsphinx_wheel import english_model
 from aed_plugins.speech.recognisers.cmu_decoder import SphinxModel, decode_talks
 from aed_plugins.speech.recognisers.interface import (
     DecodingWeights,
@@ -96,13 +97,14 @@ class Sphinx(Recogniser):
         self.jobs = (os.cpu_count() or 1) if jobs is None else jobs
 
     def check(self) -> None:
-        """Check that sphinxtrain's programs are there.
+        """Check that sphinxtrain's programs and the wheel pocketsphinx are there.
 
         Raises
         ------
         InputError
             If not; the message says how to get them.
         """
+        english_model()
         self._programs()
 
     def train(self, data: TrainingSet, folder: Path) -> None:

@@ -9,11 +9,12 @@ import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from pocketsphinx import Decoder
 
 from aed_plugins.speech.lexicon import SILENCE_PHONE
+from aed_plugins.speech.pocketsphinx_wheel import pocketsphinx_module
 from aed_plugins.speech.recognisers.sphinx_files import Corpus
 from aed_plugins.speech.recognisers.sphinx_lines import write_lines
 from aed_plugins.speech.stages import fingerprint, run_stage
@@ -66,7 +67,7 @@ def align(corpus: Corpus, acoustic: Path, name: str) -> Corpus:
 
 
 def _aligned(corpus: Corpus, acoustic: Path) -> Iterator[str]:
-    decoder = Decoder(
+    decoder = pocketsphinx_module().Decoder(
         hmm=str(acoustic),
         dict=str(corpus.variants),
         fdict=str(corpus.fillers),
@@ -87,7 +88,7 @@ def _aligned(corpus: Corpus, acoustic: Path) -> Iterator[str]:
             yield f"<s> {' '.join(said)} </s> {name}"
 
 
-def _said(decoder: Decoder, words: list[str], features: np.ndarray) -> list[str]:
+def _said(decoder: Any, words: list[str], features: np.ndarray) -> list[str]:
     """Give words with pauses and marks, or without where they do not fit."""
     decoder.set_align_text(" ".join(words))
     decoder.reinit_feat()

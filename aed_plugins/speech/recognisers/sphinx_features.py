@@ -10,20 +10,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import pocketsphinx
-
 from aed_plugins.audio import in_16_bits, read_waveform
 from aed_plugins.errors import InputError
+from aed_plugins.speech.pocketsphinx_wheel import english_model, pocketsphinx_module
 from aed_plugins.speech.recognisers.sphinx_lines import write_lines
 from aed_plugins.speech.stages import fingerprint, run_stage
 from aed_plugins.speech.stm import StmSegment
 
 SAMPLE_RATE = 16000
 
-# The wheel's own English model: its features are ours.
-FRONT_END = Path(pocketsphinx.get_model_path("en-us/en-us"))
-
 _TOLERANCE = 0.01  # seconds, as segments are rounded
+
+
+def front_end() -> Path:
+    """Give the wheel's own English acoustic model: its features are ours."""
+    return english_model() / "en-us"
 
 
 class _Talk(NamedTuple):
@@ -89,8 +90,8 @@ def _hear(talk: _Talk) -> None:
     # Nothing is searched for, yet the decoder wants a word that it could search for.
     nothing = talk.folder / "nothing.dic"
     write_lines(nothing, ["a AH\n"])
-    decoder = pocketsphinx.Decoder(
-        hmm=str(FRONT_END),
+    decoder = pocketsphinx_module().Decoder(
+        hmm=str(front_end()),
         dict=str(nothing),
         keyphrase="a",
         mfclogdir=str(talk.folder),

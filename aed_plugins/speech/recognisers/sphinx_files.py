@@ -8,7 +8,7 @@ from pathlib import Path
 from aed_plugins.errors import InputError, first_few
 from aed_plugins.speech.lexicon import SILENCE_PHONE, Lexicon, for_words, missing_words
 from aed_plugins.speech.recognisers.interface import TrainingSet
-from aed_plugins.speech.recognisers.sphinx_features import FRONT_END, write_features
+from aed_plugins.speech.recognisers.sphinx_features import front_end, write_features
 from aed_plugins.speech.recognisers.sphinx_lines import write_lines
 from aed_plugins.speech.stages import fingerprint
 from aed_plugins.speech.stm import StmSegment
@@ -200,7 +200,7 @@ def _write_lists(
     write_dictionary(spoken, corpus.dictionary)
     write_dictionary(said, corpus.variants, phones)
     write_fillers(corpus.fillers)
-    options = (FRONT_END / "feat.params").read_text(encoding="utf-8").splitlines(keepends=True)
+    options = (front_end() / "feat.params").read_text(encoding="utf-8").splitlines(keepends=True)
     write_lines(
         corpus.feature_options, (line for line in options if line.split()[0] not in _NOT_FEATURES)
     )
