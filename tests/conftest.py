@@ -44,6 +44,11 @@ def audioset_corpus(tmp_path_factory):
     return build_audioset_demonstration(folder, train=40, evaluation=20, sample_rate=8000)
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with what takes minutes, so that no process is left alone with it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 class Recipe:
     """A recipe on its tiny corpus, in a folder of its own."""
 

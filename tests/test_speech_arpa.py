@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aed_plugins.errors import InputError
-from aed_plugins.speech.arpa import plain, read_arpa, with_annotations
+from aed_plugins.speech.arpa import read_arpa, with_annotations
 from aed_plugins.speech.arpa_estimation import estimate
 
 SENTENCES = [["one", "two", "three"], ["two", "two"], ["[NOISE]", "one"], ["three"]]
@@ -154,25 +154,6 @@ def test_more_annotations_than_words_are_refused(tmp_path):
     estimate(SENTENCES, tmp_path / "old.arpa")
     with pytest.raises(InputError, match="expected fewer annotations than the 5 words"):
         with_annotations(tmp_path / "old.arpa", {"[COUGH]": 5}, 5, tmp_path / "new.arpa")
-
-
-def test_a_packed_model_is_unpacked_once(tmp_path):
-    packed = tmp_path / "tiny.arpa.gz"
-    packed.write_bytes(gzip.compress(TINY.encode()))
-    unpacked = plain(packed, tmp_path / "work")
-    assert unpacked.read_text() == TINY
-    first = unpacked.stat().st_mtime_ns
-    assert plain(packed, tmp_path / "work").stat().st_mtime_ns == first
-    assert plain(unpacked, tmp_path / "other") == unpacked
-
-
-def test_a_model_that_is_cut_short_is_not_unpacked(tmp_path):
-    packed = tmp_path / "tiny.arpa.gz"
-    packed.write_bytes(gzip.compress(TINY.encode())[:-9])
-    with pytest.raises(InputError, match=r"tiny\.arpa\.gz: expected a language model that can be"):
-        plain(packed, tmp_path / "work")
-    with pytest.raises(InputError, match="there is no such file"):
-        plain(tmp_path / "none.gz", tmp_path / "work")
 
 
 def test_pocketsphinx_knows_the_words_of_an_estimated_model(tmp_path):

@@ -151,5 +151,5 @@ def test_a_talk_without_audio_has_no_uem():
 
 def test_the_extra_is_named_where_it_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyannote.metrics.detection", None)
-    with pytest.raises(InputError, match=r"pip install 'aed-plugins\[tedlium\]'"):
+    with pytest.raises(InputError, match=r"pip install 'aed-plugins\[speech\]'"):
         detection_error([], [], WHOLE)

@@ -116,7 +116,7 @@ def test_sizes_of_a_system_without_any_are_refused():
 
 
 def test_no_job_is_refused():
-    with pytest.raises(InputError, match="jobs: expected 1 or more, got 0"):
+    with pytest.raises(InputError, match="expected jobs to be a whole number from 1 on, got 0"):
         Kaldi(jobs=0)
 
 

@@ -44,8 +44,6 @@ def test_comments_and_what_is_no_word_are_passed_over(tmp_path):
     ("text", "line", "says"),
     [
         ("red R EH D\nread\n", 2, "a word and its phones, got 'read'"),
-        ("red R EH D\nred R IY D\n", 2, "'red(2)'"),
-        ("red(2) R EH D\n", 1, "expected 'red' before its variant 'red(2)'"),
         (b"red R EH D\nr\xe9d R EH D\n", 2, r"UTF-8, got the byte b'\xe9'"),
     ],
 )
@@ -54,6 +52,19 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path, text, line, says):
         read_lexicon(write(tmp_path, text))
     assert f"tiny.dic line {line}: " in str(caught.value)
     assert says in str(caught.value)
+
+
+def test_a_word_that_comes_again_has_another_pronunciation(tmp_path):
+    path = write(tmp_path, "red R EH D\nred R IY D\nred R EH D\nblue(2) B L UW\n")
+    assert read_lexicon(path).pronunciations == {
+        "red": (("R", "EH", "D"), ("R", "IY", "D")),
+        "blue": (("B", "L", "UW"),),
+    }
+
+
+def test_any_annotation_has_a_phone_of_letters():
+    phones = with_annotations(Lexicon(READ, {}), ["[NOISE2]", "[?]", "[NOISE]"]).annotation_phones
+    assert phones == {"[NOISE2]": "NOISE", "[?]": "ANN", "[NOISE]": "NSN"}
 
 
 def test_a_lexicon_without_words_is_refused(tmp_path):
@@ -98,7 +109,7 @@ def test_an_annotation_never_takes_a_phone_of_words_or_of_another_annotation():
     }
 
 
-@pytest.mark.parametrize("name", ["NOISE", "[noise]", "[]", "{NOISE}"])
+@pytest.mark.parametrize("name", ["NOISE", "[]", "{NOISE}"])
 def test_what_is_no_annotation_is_refused(name):
     with pytest.raises(InputError, match="expected an annotation such as"):
         with_annotations(Lexicon(READ, {}), [name])

@@ -119,10 +119,19 @@ def test_variants_are_numbered_and_annotations_left_out():
     assert english_dictionary(lexicon) == "eight EY T\neight(2) EY T\nnine N AY N\n"
 
 
-def test_phones_that_the_model_does_not_know_are_named_with_their_words():
+def test_words_with_phones_that_the_model_does_not_know_are_named():
     lexicon = Lexicon({**DIGITS, "two": (("T", "UW1"),), "too": (("T", "UW1"),)}, {})
-    with pytest.raises(InputError, match=r"39 phones .* got 'UW1' in too, two; give a lexicon"):
+    with pytest.raises(InputError, match=r"39 phones: too \(UW1\), two \(UW1\); give a lexicon"):
         english_dictionary(lexicon)
+
+
+def test_a_few_such_words_are_left_out_with_a_warning(caplog):
+    words = {f"word{number}": (("T", "UW"),) for number in range(20)}
+    lexicon = Lexicon({**words, "too": (("T", "UW1"), ("T", "UW")), "two": (("T", "UW1"),)}, {})
+    text = english_dictionary(lexicon)
+    assert "too T UW\n" in text
+    assert "two" not in text
+    assert "1 words without a pronunciation" in caplog.text
 
 
 def test_a_model_that_is_not_where_it_should_be_is_refused(monkeypatch, tmp_path):

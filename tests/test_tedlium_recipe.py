@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import runpy
 import shutil
 import subprocess
 import sys
@@ -14,12 +13,15 @@ import pytest
 from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "recipes/tedlium"))
+import tedlium_run
 from tedlium_demo import DICTIONARY, build_demonstration
 from tedlium_language import UNKNOWN, training_set
 from tedlium_prepare import choose_share, find_data, read_corpus, spoken
 from tedlium_results import annotations_table, segmentation_table
 
 from aed_plugins.errors import InputError
+from aed_plugins.speech.arpa import read_arpa
+from aed_plugins.speech.arpa_estimation import estimate
 from aed_plugins.speech.ctm import read_ctm
 from aed_plugins.speech.segments import read_segments_rttm
 from aed_plugins.speech.stm import StmSegment, read_stm
@@ -30,17 +32,17 @@ if shutil.which("espeak-ng") is None or not Path("/usr/lib/sphinxtrain").is_dir(
         pytest.fail(MISSING)
     pytest.skip(MISSING, allow_module_level=True)
 
+pytestmark = pytest.mark.slow
 RECIPE = ROOT / "recipes/tedlium/run.py"
 # All utterances, since there are few, and little to choose from.
 QUICK = (
     "--annotations_recogniser=sphinx",
-    "--training_share=1.0",
     "--jobs=1",
     "--output_folder=out",
     "--device=cpu",
     "--tuning={thresholds: {tagger: [0.5], energy: [0.2]}, paddings: [0.1], merge_gaps: [0.3, 1]}",
 )
-METHODS = ["human", "tagger", "energy", "chunks", "whole talks"]
+METHODS = ["human", "tagger", "energy", "chunks", "whole_talks"]
 
 
 @pytest.fixture(scope="module")
@@ -143,9 +145,9 @@ def test_human_segments_have_no_detection_error_and_whole_talks_miss_nothing(res
     for part in ("dev", "test"):
         methods = results["segmentation"]["methods"]
         assert methods["human"][part]["detection"]["0"]["error"] == 0
-        assert methods["whole talks"][part]["detection"]["0"]["miss"] == 0
-        assert methods["whole talks"][part]["detection"]["0"]["false_alarm"] > 0
-        assert methods["whole talks"][part]["share"] == 1
+        assert methods["whole_talks"][part]["detection"]["0"]["miss"] == 0
+        assert methods["whole_talks"][part]["detection"]["0"]["false_alarm"] > 0
+        assert methods["whole_talks"][part]["share"] == 1
 
 
 def test_the_tagger_finds_most_speech(results):
@@ -157,12 +159,12 @@ def test_the_tagger_finds_most_speech(results):
 
 def test_padding_and_merging_are_chosen_on_dev(results):
     entry = results["segmentation"]["methods"]["tagger"]
-    tried = {
-        (s["padding"], s["merge_gap"]): s["wer"] for s in entry["settings"]["shapes_tried_on_dev"]
-    }
+    keys = ("threshold", "padding", "merge_gap")
+    tried = {tuple(s[key] for key in keys): s["errors"] for s in entry["settings"]["tried_on_dev"]}
     assert len(tried) == 2
-    chosen = entry["settings"]["padding"], entry["settings"]["merge_gap"]
-    assert tried[chosen] == min(tried.values()) == entry["dev"]["wer"]["wer"]
+    counts = entry["dev"]["wer"]
+    errors = counts["insertions"] + counts["deletions"] + counts["substitutions"]
+    assert tried[tuple(entry["settings"][key] for key in keys)] == min(tried.values()) == errors
 
 
 def test_words_segments_and_transcripts_are_written(finished, corpus):
@@ -191,14 +193,16 @@ def test_there_is_a_page_for_each_talk(finished, corpus):
 
 def test_a_second_run_does_nothing_again(finished, corpus):
     output, _ = finished
-    kept = [*output.glob("*/**/.done-*.json"), *output.glob("segmentation/**/*.done")]
-    before = {path: path.stat().st_mtime_ns for path in kept}
-    assert before
-    results = (output / "results.json").read_text("utf-8")
+    stages = list(output.glob("*/**/.done-*.json"))
+    decoded = list(output.glob("*/**/lw*/*.json"))
+    assert stages
+    assert decoded
+    before = {path: path.stat().st_mtime_ns for path in [*stages, *decoded]}
+    results = json.loads((output / "results.json").read_text("utf-8"))
     done = run(output.parent, corpus, *QUICK)
     assert done.returncode == 0, done.stderr
-    assert {path: path.stat().st_mtime_ns for path in kept} == before
-    assert (output / "results.json").read_text("utf-8") == results
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert json.loads((output / "results.json").read_text("utf-8")) == results
 
 
 @pytest.fixture
@@ -212,7 +216,7 @@ def mistake(tmp_path, corpus, monkeypatch):
         handlers = list(logging.getLogger().handlers)
         given = [str(ROOT / "hparams/tedlium.yaml"), f"--data_folder={corpus}", *options]
         with pytest.raises(InputError) as caught:
-            runpy.run_path(str(RECIPE))["main"]([*given, "--output_folder=out"])
+            tedlium_run.main([*given, "--output_folder=out"])
         logging.getLogger().handlers = handlers
         return str(caught.value)
 
@@ -227,7 +231,14 @@ def mistake(tmp_path, corpus, monkeypatch):
         ("--annotations_recogniser=pocketsphinx", "expected one that is trained"),
         ("--training_share=0", "expected a training_share above 0"),
         ("--language_model=none.arpa", "none.arpa: expected a language model"),
+        ("--training_share=all", "expected a training_share above 0"),
         ("--tuning={paddings: [-1]}", "expected padding, merge_gap and shortest to be seconds"),
+        ("--tuning={paddings: 0.1}", "tuning: expected a list of paddings, got 0.1"),
+        ("--tuning={padding: [0.1]}", "unexpected keyword argument 'padding'"),
+        ("--tuning={thresholds: {energy: [2]}}", "expected a share between 0 and 1"),
+        ("--methods=[nobody]", "methods: expected a list of human, tagger, energy"),
+        ("--tagger=nowhere/model", "nowhere/model"),
+        ("--jobs=0", "expected jobs to be a whole number from 1 on"),
     ],
 )
 def test_a_mistake_is_told_in_one_line(mistake, monkeypatch, option, said):
@@ -240,6 +251,29 @@ def test_a_mistake_is_told_in_one_line(mistake, monkeypatch, option, said):
 def test_a_kaldi_that_is_not_there_is_told_in_one_line(mistake, tmp_path, monkeypatch):
     monkeypatch.setenv("KALDI_ROOT", str(tmp_path / "nowhere"))
     assert "nowhere" in mistake()
+
+
+def test_annotations_that_are_heard_later_come_into_the_language_model(copied, tmp_path):
+    arpa = tmp_path / "released.arpa"
+    estimate([("one", "two"), ("nine", "oh")], arpa)
+    corpus = read_corpus(copied, str(arpa))
+
+    def annotations(share):
+        language = training_set(corpus, True, share, 0, tmp_path / "work").language
+        known = read_arpa(language.arpa).words
+        assert language.lexicon.annotation_phones.keys() <= known
+        return {word for word in known if word.startswith("[")}
+
+    assert annotations(0.05) < annotations(1.0)
+    assert annotations(0.05) < annotations(1.0)
+
+
+def test_the_results_of_the_other_experiment_are_kept(finished, corpus, results):
+    output, _ = finished
+    done = run(output.parent, corpus, *QUICK, "--experiments=[annotations]")
+    assert done.returncode == 0, done.stderr
+    after = json.loads((output / "results.json").read_text("utf-8"))
+    assert after["segmentation"] == results["segmentation"]
 
 
 def test_a_folder_without_the_sets_is_refused(tmp_path):

@@ -292,6 +292,7 @@ def test_the_dilated_and_the_plain_file_differ_in_the_front_end_alone():
     ]
 
 
+@pytest.mark.slow
 def test_the_demonstration_is_learnt(tmp_path):
     """What `make demo` runs: the whole network, the whole corpus, no option but the bars."""
     done = subprocess.run(

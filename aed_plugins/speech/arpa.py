@@ -10,7 +10,6 @@ import io
 import math
 import os
 import re
-import shutil
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,7 +17,6 @@ from typing import NamedTuple
 
 from aed_plugins.errors import InputError
 from aed_plugins.files import written_beside
-from aed_plugins.speech.stages import fingerprint, run_stage
 
 START, END = "<s>", "</s>"
 NEVER = -99.0  # log10, by convention: what cannot be said, such as the sentence's start
@@ -138,45 +136,6 @@ def with_annotations(
             log, word, weight = _unigram(line, f"{arpa} line {number}")
             out.write(f"{log if log <= NEVER else log + rest:.6f}\t{word}{weight}\n")
         out.writelines(f"{line}\n" for _, line in lines)
-
-
-def plain(arpa: str | Path, folder: str | Path) -> Path:
-    """Unpack a language model, unless that was done before.
-
-    Parameters
-    ----------
-    arpa : str or Path
-        A model, plain or packed with gzip.
-    folder : str or Path
-        Where the unpacked model is written.
-
-    Returns
-    -------
-    Path
-        `arpa` itself where it is plain already.
-
-    Raises
-    ------
-    InputError
-        If it cannot be unpacked.
-    """
-    arpa, folder = Path(arpa), Path(folder)
-    if arpa.suffix != ".gz":
-        return arpa
-    target = folder / arpa.stem
-
-    def unpack() -> None:
-        with (
-            _opened(arpa) as stream,
-            written_beside(target) as temporary,
-            temporary.open("wb") as out,
-        ):
-            shutil.copyfileobj(stream, out)
-
-    if not arpa.is_file():
-        raise InputError(f"{arpa}: expected a language model, but there is no such file")
-    run_stage(f"unpack-{arpa.stem}", folder, fingerprint(arpa), [target], unpack)
-    return target
 
 
 @contextlib.contextmanager

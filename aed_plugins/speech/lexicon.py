@@ -28,7 +28,7 @@ SILENCE_PHONE = "SIL"
 
 _NOT_WORDS = frozenset(("<s>", "</s>", "<unk>", "<sil>", "!SIL"))
 _VARIANT = re.compile(r"(.+)\(([0-9]+)\)")
-_ANNOTATION = re.compile(r"\[([A-Z][A-Z_-]*)\]")
+_ANNOTATION = re.compile(r"\[([^\[\]\s]+)\]")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ def read_lexicon(path: str | Path) -> Lexicon:
     Parameters
     ----------
     path : str or Path
-        UTF-8: a word and its phones in each line, separated by white space, variants as `word(2)`.
+        UTF-8: a word and its phones in each line, separated by white space, variants as `word(2)`
+        or under the same name.
         Lines that begin with `;;;` and the entries of `<s>`, `</s>`, `<unk>` and silence are
         passed over.
 
@@ -73,8 +74,7 @@ def read_lexicon(path: str | Path) -> Lexicon:
     Raises
     ------
     InputError
-        If the file cannot be read, or a line has no phones, repeats a word, or gives a variant
-        before its word; the message names file and line.
+        If the file cannot be read, or a line has no phones; the message names file and line.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def read_lexicon(path: str | Path) -> Lexicon:
                 f"{path} line {number}: expected a word and its phones, got {line[:60]!r}; "
                 "add the phones or take the line out"
             )
-        _add(found, fields[0], tuple(fields[1:]), f"{path} line {number}")
+        _add(found, fields[0], tuple(fields[1:]))
     if not found:
         raise InputError(f"{path}: expected words and their phones, but there are none")
     return Lexicon({word: tuple(ways) for word, ways in found.items()}, {})
@@ -192,13 +192,13 @@ def with_annotations(lexicon: Lexicon, annotations: Iterable[str]) -> Lexicon:
     -------
     Lexicon
         `[BREATH]`, `[NOISE]`, `[COUGH]`, `[SMACK]`, `[UM]` and `[UH]` have the phones of Kaldi's
-        recipe for TED-LIUM; another's phone is named as its letters. Where a phone of words has
-        the name already, `_` is added.
+        recipe for TED-LIUM; another's phone is named as its letters, or `ANN` where it has none.
+        Where a phone of words has the name already, `_` is added.
 
     Raises
     ------
     InputError
-        If one is not an upper case name in square brackets.
+        If one is not in square brackets.
 
     Examples
     --------
@@ -214,9 +214,9 @@ def with_annotations(lexicon: Lexicon, annotations: Iterable[str]) -> Lexicon:
         if match is None:
             raise InputError(
                 f"expected an annotation such as [NOISE], got {annotation!r}; "
-                "write it in upper case, in square brackets"
+                "write it in square brackets"
             )
-        phone = ANNOTATION_PHONES.get(annotation, match[1])
+        phone = ANNOTATION_PHONES.get(annotation, re.sub("[^A-Z]", "", match[1].upper()) or "ANN")
         while phone in taken:
             phone += "_"
         taken.add(phone)
@@ -224,25 +224,11 @@ def with_annotations(lexicon: Lexicon, annotations: Iterable[str]) -> Lexicon:
     return replace(lexicon, annotation_phones=dict(sorted(phones.items())))
 
 
-def _add(
-    found: dict[str, list[tuple[str, ...]]], entry: str, phones: tuple[str, ...], where: str
-) -> None:
+def _add(found: dict[str, list[tuple[str, ...]]], entry: str, phones: tuple[str, ...]) -> None:
     """Add an entry of the file to what was found before it."""
     if entry in _NOT_WORDS:
         return
     match = _VARIANT.fullmatch(entry) if entry.endswith(")") else None
-    if match is not None:
-        if match[1] not in found:
-            raise InputError(
-                f"{where}: expected {match[1]!r} before its variant {entry!r}; "
-                f"name the first pronunciation {match[1]!r}"
-            )
-        if phones not in found[match[1]]:
-            found[match[1]].append(phones)
-    elif entry in found:
-        raise InputError(
-            f"{where}: expected every word once, but {entry!r} was given before; "
-            f"name its second pronunciation '{entry}(2)'"
-        )
-    else:
-        found[entry] = [phones]
+    ways = found.setdefault(entry if match is None else match[1], [])
+    if phones not in ways:
+        ways.append(phones)

@@ -41,12 +41,15 @@ class Trained:
         Lexicon and language model; `None` for its own.
     models : Path
         Where its acoustic models are.
+    decodings : Path
+        Where what it recognised in the human segments of each set is kept.
     """
 
     recogniser: Recogniser
     system: str
     language: Language | None
     models: Path
+    decodings: Path
 
     def recognise(
         self,
@@ -73,7 +76,7 @@ class Trained:
         )
 
     def choose_weights(
-        self, dev: Talks, folder: Path
+        self, dev: Talks
     ) -> tuple[DecodingWeights, list[CtmWord], list[dict[str, float]]]:
         """Find the weights that make the fewest errors on the development set's human segments.
 
@@ -81,8 +84,6 @@ class Trained:
         ----------
         dev : Talks
             The development set.
-        folder : Path
-            Where the decoding is kept.
 
         Returns
         -------
@@ -90,7 +91,8 @@ class Trained:
             The weights (of equal ones the first), the words they gave, and the word error rate of
             each that was tried.
         """
-        decoded = self.recognise(dev, human_segments(dev.stm), self.recogniser.weights, folder)
+        segments, weights = human_segments(dev.stm), self.recogniser.weights
+        decoded = self.recognise(dev, segments, weights, self.decodings / "dev")
         errors = {weights: score(dev.stm, words).total for weights, words in decoded.items()}
         best = min(errors, key=lambda weights: errors[weights].errors)
         tried = [
@@ -140,8 +142,8 @@ def run_annotations(
         logger.info("%s annotations: training on %.2f h", variant, seconds / 3600)
         recogniser.train(data, place / "models")
         for system in recogniser.systems:
-            trained = Trained(recogniser, system, data.language, place / "models")
-            entry = _judge(corpus, trained, place / system, scores, (variant, system), seed)
+            trained = Trained(recogniser, system, data.language, place / "models", place / system)
+            entry = _judge(corpus, trained, scores, (variant, system), seed)
             systems[system][variant] = entry
             logger.info(
                 "%s annotations, %s: WER %.1f %% on dev, %.1f %% on test",
@@ -167,14 +169,13 @@ def run_annotations(
 def _judge(
     corpus: Corpus,
     trained: Trained,
-    folder: Path,
     scores: dict[tuple[str, str, str], Score],
     named: tuple[str, str],
     seed: int,
 ) -> dict[str, Any]:
     """Choose the weights on dev, apply them to test."""
-    dev, test = corpus.talks["dev"], corpus.talks["test"]
-    weights, words, tried = trained.choose_weights(dev, folder / "dev")
+    dev, test, folder = corpus.talks["dev"], corpus.talks["test"], trained.decodings
+    weights, words, tried = trained.choose_weights(dev)
     decoded: Mapping[str, list[CtmWord]] = {
         "dev": words,
         "test": trained.recognise(test, human_segments(test.stm), [weights], folder / "test")[

@@ -48,7 +48,7 @@ def training_set(
     Raises
     ------
     InputError
-        If most training words have no pronunciation.
+        If more than a fifth of the training words have no pronunciation.
     """
     train = corpus.talks["train"]
     lexicon = read_lexicon(corpus.lexicon)
@@ -64,8 +64,9 @@ def training_set(
         folder / "training_utterances.txt",
         (f"{said.talk} {said.onset:.2f} {said.offset:.2f}" for said in utterances),
     )
-    tokens = Counter(word for said in utterances for word in said.words if is_annotation(word))
-    lexicon = with_annotations(lexicon, tokens)
+    # Those that acoustic models never hear have no phone.
+    heard = {word for said in utterances for word in said.words if is_annotation(word)}
+    lexicon = with_annotations(lexicon, heard)
     model = folder / "language_model.arpa"
     text = [_known(said, missing).words for said in everything]
     _write_language_model(corpus.language_model, text, lexicon, model)
@@ -98,7 +99,10 @@ def _report_missing(missing: Counter[str], words: Counter[str], lexicon: Path, p
 
 
 def _write_language_model(
-    released: Path | None, text: Sequence[Sequence[str]], lexicon: Lexicon, path: Path
+    released: Path | None,
+    text: Sequence[Sequence[str]],
+    lexicon: Lexicon,
+    path: Path,
 ) -> None:
     """Take the release's model, with annotations added, or estimate one from the training text."""
     tokens = Counter(word for words in text for word in words if word in lexicon.annotation_phones)
@@ -110,7 +114,8 @@ def _write_language_model(
             model_with_annotations(released, tokens, sum(map(len, text)), path)
 
     said = hashlib.sha256("\n".join(map(" ".join, text)).encode()).hexdigest()
-    depends_on = fingerprint(released, said, len(lexicon.pronunciations))
+    words = hashlib.sha256("\n".join(sorted(lexicon.pronunciations)).encode()).hexdigest()
+    depends_on = fingerprint(released, said, dict(tokens), words)
     run_stage("language_model", path.parent, depends_on, [path], work)
 
 

@@ -23,8 +23,8 @@ def wer_entry(score: Score, seed: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        `wer` in per cent, its 95 % interval `low` and `high` (`None` where there is none) and what
-        was drawn for it, `over`; the counts, over all and per talk and speaker; `engine`.
+        `wer` in per cent, its 95 % interval `low` and `high` and what was drawn for it, `over`;
+        the counts, over all and per talk and speaker; `engine`.
     """
     interval = wer_interval(score, seed)
     return {
@@ -129,7 +129,8 @@ def segmentation_table(results: Mapping[str, Any]) -> str:
         (
             f"Recogniser: {found['recogniser']}. Tagger: {found['tagger']}. Errors of detection "
             "are shares of the speech that people marked. 95 % intervals of a bootstrap over "
-            f"{_over(found['methods'].values(), lambda entry, part: entry[part]['wer'])}."
+            f"{_over(found['methods'].values(), lambda entry, part: entry[part]['wer'])}. "
+            f"Judged: {_judged(found['judged'])}."
         ),
         "",
         (
@@ -140,8 +141,17 @@ def segmentation_table(results: Mapping[str, Any]) -> str:
     ]
     for part in _PARTS:
         for method, entry in found["methods"].items():
-            lines.append(f"| {part} | {method} | {_segmentation_row(entry[part])} |")
+            lines.append(
+                f"| {part} | {method.replace('_', ' ')} | {_segmentation_row(entry[part])} |"
+            )
     return "\n".join(lines) + "\n"
+
+
+def _judged(seconds: Mapping[str, Mapping[str, float]]) -> str:
+    return ", ".join(
+        f"{judged['speech']:.0f} s of speech and {judged['other']:.0f} s of anything else on {part}"
+        for part, judged in seconds.items()
+    )
 
 
 def _segmentation_row(entry: Mapping[str, Any]) -> str:
@@ -178,8 +188,6 @@ def _over(
 
 
 def _with_interval(entry: Mapping[str, Any]) -> str:
-    if entry["low"] is None:
-        return f"{entry['wer']:.1f}"
     return f"{entry['wer']:.1f} ({entry['low']:.1f} to {entry['high']:.1f})"
 
 

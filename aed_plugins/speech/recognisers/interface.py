@@ -1,11 +1,13 @@
 """What a speech recogniser promises, whoever it is."""
 
 import abc
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from aed_plugins.errors import InputError
 from aed_plugins.speech.ctm import CtmWord
 from aed_plugins.speech.lexicon import Lexicon
 from aed_plugins.speech.segments import SpeechSegment
@@ -149,3 +151,28 @@ class Recogniser(abc.ABC):
         InputError
             If a stage fails; what was decoded before is kept.
         """
+
+
+def number_of_jobs(jobs: int | None) -> int:
+    """Give the number of processes to use.
+
+    Parameters
+    ----------
+    jobs : int or None
+        What a user asked for; as many as there are processors when `None`.
+
+    Raises
+    ------
+    InputError
+        If it is not a whole number from 1 on.
+
+    Examples
+    --------
+    >>> number_of_jobs(3)
+    3
+    """
+    if jobs is None:
+        return os.cpu_count() or 1
+    if type(jobs) is not int or jobs < 1:
+        raise InputError(f"expected jobs to be a whole number from 1 on, got {jobs!r}")
+    return jobs

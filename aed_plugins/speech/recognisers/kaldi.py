@@ -17,6 +17,7 @@ from aed_plugins.speech.recognisers.interface import (
     Language,
     Recogniser,
     TrainingSet,
+    number_of_jobs,
 )
 from aed_plugins.speech.recognisers.kaldi_decoding import KaldiDecoding
 from aed_plugins.speech.recognisers.kaldi_features import Jobs
@@ -81,9 +82,7 @@ class Kaldi(Recogniser):
             known = ", ".join(SYSTEMS)
             raise InputError(f"systems: expected some of {known}, in this order, got {systems!r}")
         self.kaldi_root = kaldi_root
-        count = (os.cpu_count() or 1) if jobs is None else jobs
-        if count < 1:
-            raise InputError(f"jobs: expected 1 or more, got {jobs}")
+        count = number_of_jobs(jobs)
         self.train_jobs = Jobs(train_cmd, count)
         self.decode_jobs = Jobs(decode_cmd, count)
         self.sizes = {name: ModelSize(*size) for name, size in (sizes or {}).items()}

@@ -4,7 +4,7 @@ Source: CMU Sphinx's generic US English acoustic model (phonetically tied mixtur
 pronouncing dictionary, both in the wheel under its own licence (BSD).
 """
 
-import os
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,7 +13,12 @@ from aed_plugins.files import written_beside
 from aed_plugins.speech.ctm import CtmWord
 from aed_plugins.speech.lexicon import Lexicon
 from aed_plugins.speech.pocketsphinx_wheel import english_model
-from aed_plugins.speech.recognisers.interface import DecodingWeights, Language, Recogniser
+from aed_plugins.speech.recognisers.interface import (
+    DecodingWeights,
+    Language,
+    Recogniser,
+    number_of_jobs,
+)
 from aed_plugins.speech.segments import SpeechSegment
 
 # Those of the CMU pronouncing dictionary, without its marks of stress.
@@ -24,6 +29,9 @@ ENGLISH_PHONES = frozenset(
         *("TH", "UH", "UW", "V", "W", "Y", "Z", "ZH"),
     )
 )
+MOST_STRANGE = 0.1  # of the words: beyond it, the lexicon has other phones
+
+logger = logging.getLogger(__name__)
 
 
 class PocketSphinx(Recogniser):
@@ -48,7 +56,7 @@ class PocketSphinx(Recogniser):
     trainable = False
 
     def __init__(self, jobs: int | None = None) -> None:
-        self.jobs = (os.cpu_count() or 1) if jobs is None else jobs
+        self.jobs = number_of_jobs(jobs)
 
     def check(self) -> None:
         """Check that the wheel and its English model are there.
@@ -130,27 +138,28 @@ def english_dictionary(lexicon: Lexicon) -> str:
     Raises
     ------
     InputError
-        If a phone is not one of CMU's 39; the message names it and the words.
+        If more than a tenth of the words have no pronunciation in CMU's 39 phones; the message
+        names some. Fewer are left out with a warning.
 
     Examples
     --------
     >>> english_dictionary(Lexicon({"one": (("W", "AH", "N"), ("HH", "W", "AH", "N"))}, {}))
     'one W AH N\none(2) HH W AH N\n'
     """
-    lines = []
-    strange: dict[str, list[str]] = {}
+    lines, strange = [], []
     for word, ways in sorted(lexicon.pronunciations.items()):
-        for number, phones in enumerate(ways, start=1):
+        sayable = [phones for phones in ways if ENGLISH_PHONES.issuperset(phones)]
+        if not sayable:
+            others = set().union(*ways) - ENGLISH_PHONES
+            strange.append(f"{word} ({first_few(sorted(others))})")
+        for number, phones in enumerate(sayable, start=1):
             mark = "" if number == 1 else f"({number})"
             lines.append(f"{word}{mark} {' '.join(phones)}\n")
-            for phone in set(phones) - ENGLISH_PHONES:
-                strange.setdefault(phone, []).append(word + mark)
+    said = f"words without a pronunciation in the CMU dictionary's 39 phones: {first_few(strange)}"
+    if len(strange) > MOST_STRANGE * len(lexicon.pronunciations):
+        raise InputError(f"{said}; give a lexicon with these phones, or train a recogniser")
     if strange:
-        phone, words = min(strange.items())
-        raise InputError(
-            f"expected pronunciations in the 39 phones of the CMU dictionary, got {phone!r} in "
-            f"{first_few(words)}; give a lexicon with these phones, or train a recogniser"
-        )
+        logger.warning("%d %s; they cannot be recognised", len(strange), said)
     return "".join(lines)
 
 

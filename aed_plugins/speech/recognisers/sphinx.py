@@ -21,6 +21,7 @@ from aed_plugins.speech.recognisers.interface import (
     Language,
     Recogniser,
     TrainingSet,
+    number_of_jobs,
 )
 from aed_plugins.speech.recognisers.sphinx_estimation import MODEL_FILES, Estimator
 from aed_plugins.speech.recognisers.sphinx_features import SAMPLE_RATE
@@ -94,7 +95,7 @@ class Sphinx(Recogniser):
         self.programs = None if programs is None else Path(programs)
         self.senones = senones
         self.densities = densities
-        self.jobs = (os.cpu_count() or 1) if jobs is None else jobs
+        self.jobs = number_of_jobs(jobs)
 
     def check(self) -> None:
         """Check that sphinxtrain's programs and the wheel pocketsphinx are there.
