@@ -182,8 +182,8 @@ def test_what_fails_names_stage_line_and_log(uncompiled, tmp_path):
         work.run("mono", "sh", "-c", program + "exit 1")
     assert str(caught.value) == (
         "Kaldi's stage mono failed in sh: ERROR (gmm-est[5]) no data; its log: "
-        f"{tmp_path / 'work'}/exp/mono/log/est.1.log; run the same command again when this is mended: "
-        "earlier stages are kept"
+        f"{tmp_path / 'work'}/exp/mono/log/est.1.log; "
+        "run the same command again when this is mended: earlier stages are kept"
     )
 
 
