@@ -44,6 +44,15 @@ def audioset_corpus(tmp_path_factory):
     return build_audioset_demonstration(folder, train=40, evaluation=20, sample_rate=8000)
 
 
+collect_ignore = ["without_torchvision"]  # for other programs, not for this one
+
+# Of programs that are started as a user starts them.
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "PYTHONPATH": str(ROOT / "tests/without_torchvision"),
+}
+
+
 def pytest_collection_modifyitems(items):
     """Begin with what takes minutes, so that no process is left alone with it at the end."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
@@ -56,7 +65,7 @@ class Recipe:
         self.folder = folder
         self.program = program
         self.options = (*TINY, "--output_folder=out", *options)
-        self.environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        self.environment = os.environ | ENVIRONMENT
 
     def arguments(self, *overrides, hparams="resnet_dilated"):
         """Give the command line after `python`; overrides replace the usual options."""

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ENVIRONMENT, ROOT
 
 sys.path.insert(0, str(ROOT / "recipes/tedlium"))
 import tedlium_run
@@ -60,7 +60,7 @@ def run(folder, corpus, *options):
             *options,
         ],
         cwd=folder,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        env=os.environ | ENVIRONMENT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from conftest import ROOT
+from conftest import ENVIRONMENT, ROOT
 
 from aed_plugins import crossvalidation
 from aed_plugins.audioset_demo import build_audioset_demonstration
@@ -58,7 +58,7 @@ def run(folder, recipe, *options, launcher=(), check=0):
     done = subprocess.run(
         command(recipe, *options, launcher=launcher),
         cwd=folder,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        env=os.environ | ENVIRONMENT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -82,7 +82,7 @@ def outcome(folder, output):
 
 def kill_after_a_checkpoint(folder, output, *options):
     """Start a run and kill it within its first epoch."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment = os.environ | ENVIRONMENT
     given = command(TRAIN, f"--output_folder={output}", *options)
     process = subprocess.Popen(
         given, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -56,6 +56,7 @@ class TaggerDetector:
         tagger.choose(list(dict.fromkeys([*self.speech_labels, *_known(labels, event_classes)])))
         self.tagger = tagger
         self.settings = replace(tagger.timeline_settings, hop_length=hop_length)
+        self.settings.windows(tagger.steps)  # a hop that does not fit is told at once
         self.source = source
         self.origin = [source, *_files_of(Path(source))]
         self.folder = folder
