@@ -8,7 +8,6 @@ ignores are not judged, and where a corpus ignores all its pauses, to keep every
 """
 
 import itertools
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,8 +32,6 @@ from aed_plugins.speech.segmentation import (
     whole_talks,
 )
 from aed_plugins.speech.segments import SpeechSegment, segments_rttm
-
-logger = logging.getLogger("aed_plugins.tedlium")  # shown on the screen
 
 METHODS = ("human", "tagger", "energy", "chunks", "whole_talks")
 DETECTORS = ("tagger", "energy")  # whose threshold and shape are chosen
