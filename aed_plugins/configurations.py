@@ -34,7 +34,9 @@ def summed_up_by(run: Mapping[str, str]) -> dict[str, str]:
     >>> summed_up_by({"precision": "fp32", "processes": "2"})
     {'precision': 'fp32'}
     """
-    apart = {"initial_model", "processes", "shards", "num_workers"}
+    # Each fold has a model of its own to start from, and to be taught by.
+    models = {"initial_model", "teacher", "teacher_model"}
+    apart = {*models, "processes", "shards", "num_workers"}
     return {name: value for name, value in run.items() if name not in apart}
 
 

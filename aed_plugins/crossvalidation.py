@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from aed_plugins.balance import check_balance
 from aed_plugins.configurations import RUN_OPTIONS, check_same, summed_up_by
+from aed_plugins.distillation import Teacher
 from aed_plugins.errors import InputError
 from aed_plugins.experiment import Experiment, flattened, start_log, write_resolved
 from aed_plugins.files import write_json
@@ -59,6 +60,8 @@ class CrossValidation:
         What thresholds are tuned for where a clip may have several labels.
     shards : ShardIndex, optional
         WebDataset shards that the training clips are streamed from, in place of the manifest's.
+    teacher : Teacher, optional
+        A trained model whose probabilities join the labels of the training clips; not with shards.
 
     Attributes
     ----------
@@ -66,6 +69,11 @@ class CrossValidation:
         The output folder.
     task : Task
         One label per clip or several.
+
+    Raises
+    ------
+    InputError
+        If there are both shards and a teacher, or a value in the hyperparameter file is missing.
     """
 
     def __init__(
@@ -77,7 +85,14 @@ class CrossValidation:
         initial_model: str | None = None,
         threshold_metric: str = "f1",
         shards: ShardIndex | None = None,
+        *,
+        teacher: Teacher | None = None,
     ) -> None:
+        if shards is not None and teacher is not None:
+            raise InputError(
+                "a teacher is asked once for the clips of a manifest, not for shards: leave out"
+                " --teacher or --webdataset"
+            )
         self.output = Path(experiment.value("output_folder", **handed_in))
         self.manifest = manifest
         self.handed_in = handed_in
@@ -85,6 +100,7 @@ class CrossValidation:
         self.initial_model = None if initial_model is None else InitialModel(initial_model)
         self.threshold_metric = threshold_metric
         self.shards = shards
+        self.teacher = teacher
         self.task = self._new_task()
         options = experiment.run_options
         if options.debug:  # a trial of the machinery, always from the start
@@ -159,6 +175,7 @@ class CrossValidation:
         if self.initial_model is not None:
             run["initial_model"] = self.initial_model.name_for(plan)
             run["started_from"] = str(self.initial_model.source)
+        run |= {"teacher": "nothing"} if self.teacher is None else self.teacher.configuration(plan)
         if self.task.recoverables():
             run["threshold_metric"] = self.threshold_metric
         if not options.test_only:
@@ -190,6 +207,8 @@ class CrossValidation:
             sample_rate = self.experiment.value("sample_rate", **self.handed_in)
             judged = [*plan.valid, plan.test]
             on_main(self.shards.check, sample_rate, self.task.labels, self.manifest, judged)
+        if self.teacher is not None:
+            on_main(self.teacher.check, plan, self.handed_in["dataset"], self.task)
         brain, loader = self._built(plan)
         test_only = self.experiment.run_options.test_only
         trained = on_main(brain.trained_epochs)
@@ -215,7 +234,7 @@ class CrossValidation:
                 brain.hparams.epoch_counter,
                 self._train_set(plan, brain.hparams.seed, loader)
                 if streamed
-                else clips(plan.train),
+                else self._taught(clips(plan.train), brain, plan, loader),
                 clips(plan.valid) if plan.valid else None,
                 train_loader_kwargs={**loader, "shuffle": True},
                 valid_loader_kwargs=loader,
@@ -231,12 +250,27 @@ class CrossValidation:
             return StreamedClips(self.shards, plan.train, self.task.target, seed, batch_size)
         return clips_of_folds(self.manifest, self.task.target, plan.train)
 
+    def _taught(
+        self,
+        train_set: DynamicItemDataset,
+        brain: TaggingBrain,
+        plan: FoldPlan,
+        loader: Mapping[str, Any],
+    ) -> DynamicItemDataset:
+        if self.teacher is None:
+            return train_set
+        how = {**loader, "progress": not brain.noprogressbar}
+        folder = self._folder(plan)
+        return self.teacher.soften(train_set, plan, self.task, folder, str(brain.device), **how)
+
     def _clips(self, brain: TaggingBrain, loader: Mapping[str, Any]) -> Clips:
         """Say how the clips of some folds are given to a brain: waveforms or kept embeddings."""
         target = self.task.target
         if not isinstance(brain, FrozenEncoderBrain):
             return lambda folds: clips_of_folds(self.manifest, target, folds)
         logger.info("the encoder stays frozen: its embeddings are computed once and kept")
+        if brain.augmentation is not None:
+            logger.info("they are those of the clips as they are: nothing is augmented or mixed")
         leaves = flattened(self.experiment.resolved(**self.handed_in))
         settings = [f"{key}={leaves[key]}" for key in sorted(leaves) if _decides_embeddings(key)]
         kept = on_main(

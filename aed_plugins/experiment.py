@@ -69,6 +69,11 @@ class Experiment(Generic[Options]):
                 raise InputError(f"{self.hparams_file}: not YAML: {_problem(error)}") from error
         return ruamel.yaml.YAML().load(text)
 
+    def has(self, key: str) -> bool:
+        """Tell whether the file has a value of that name at its top level."""
+        with _open(self.hparams_file) as file:
+            return key in ruamel.yaml.YAML().load(file)
+
     def value(self, key: str, **handed_in: Any) -> Any:
         """Give one plain value of the file.
 

@@ -32,6 +32,9 @@ class FineTuning:
         Learning rate of the front-end and the encoder; by default the head's.
     stages : int, optional
         How many of the last stages are ever unfrozen; by default all.
+    stage_lr_decay : float
+        Learning rate of a stage as a share of that of the stage after it; the last one has
+        `encoder_lr`.
     frozen_statistics : bool
         Whether batch norm before the head keeps its means and variances even where its stage is
         trained: for a pretrained encoder and few clips.
@@ -39,7 +42,7 @@ class FineTuning:
     Raises
     ------
     ValueError
-        If a number is negative.
+        If a number is negative, or `stage_lr_decay` is not 1 where there is no `encoder_lr`.
 
     Examples
     --------
@@ -55,16 +58,26 @@ class FineTuning:
         epochs_per_stage: int = 0,
         encoder_lr: float | None = None,
         stages: int | None = None,
+        stage_lr_decay: float = 1.0,
         frozen_statistics: bool = False,
     ) -> None:
-        numbers = {"frozen_epochs": frozen_epochs, "epochs_per_stage": epochs_per_stage}
-        for name, number in (numbers | {"encoder_lr": encoder_lr, "stages": stages}).items():
+        numbers = {
+            "frozen_epochs": frozen_epochs,
+            "epochs_per_stage": epochs_per_stage,
+            "encoder_lr": encoder_lr,
+            "stages": stages,
+            "stage_lr_decay": stage_lr_decay,
+        }
+        for name, number in numbers.items():
             if number is not None and number < 0:
                 raise ValueError(f"{name} must not be negative, got {number}")
+        if encoder_lr is None and stage_lr_decay != 1:
+            raise ValueError("stage_lr_decay needs encoder_lr, the last stage's learning rate")
         self.frozen_epochs = frozen_epochs
         self.epochs_per_stage = epochs_per_stage
         self.encoder_lr = encoder_lr
         self.stages = stages
+        self.stage_lr_decay = stage_lr_decay
         self.frozen_statistics = frozen_statistics
 
     def for_good(self, epochs: int) -> bool:
@@ -121,7 +134,7 @@ class FineTuning:
         tagger: AudioTagger,
         decay_vectors: bool = True,
     ) -> Optimizer:
-        """Make the optimizer: the head's parameters first, then those before it.
+        """Make the optimizer: the head's parameters first, then those of the stages before it.
 
         Parameters
         ----------
@@ -133,11 +146,12 @@ class FineTuning:
             Whether biases and the like have weight decay: SpeechBrain's
             `--remove_vector_weight_decay` says no.
         """
-        before = [p for stage in _stages(tagger) for p in stage.parameters()]
-        body: dict[str, Any] = {"params": before}
-        if self.encoder_lr is not None:
-            body["lr"] = self.encoder_lr
-        groups = [{"params": list(tagger.head.parameters())}, body]
+        groups: list[dict[str, Any]] = [{"params": list(tagger.head.parameters())}]
+        for later, stage in enumerate(reversed(_stages(tagger))):
+            group: dict[str, Any] = {"params": list(stage.parameters())}
+            if self.encoder_lr is not None:
+                group["lr"] = self.encoder_lr * self.stage_lr_decay**later
+            groups.append(group)
         if not decay_vectors:
             groups = [part for group in groups for part in _vectors_apart(group)]
         return opt_class([group for group in groups if group["params"]])

@@ -6,6 +6,8 @@ from typing import Any
 
 from aed_plugins.errors import InputError
 
+Fold = int | str
+
 
 @dataclass(frozen=True)
 class FoldPlan:
@@ -21,9 +23,9 @@ class FoldPlan:
         The folds that are trained on.
     """
 
-    test: int | str
-    valid: Sequence[int | str]
-    train: Sequence[int | str]
+    test: Fold
+    valid: Sequence[Fold]
+    train: Sequence[Fold]
 
     @property
     def name(self) -> str:
@@ -32,23 +34,23 @@ class FoldPlan:
 
 
 def plan_folds(
-    available: Sequence[int],
-    test_folds: Sequence[int] | int | str,
-    valid_folds: Sequence[int] | int | None = None,
-    train_folds: Sequence[int] | int | None = None,
+    available: Sequence[Fold],
+    test_folds: Sequence[Fold] | Fold,
+    valid_folds: Sequence[Fold] | Fold | None = None,
+    train_folds: Sequence[Fold] | Fold | None = None,
 ) -> list[FoldPlan]:
     """Plan a run for every test fold.
 
     Parameters
     ----------
-    available : sequence of int
-        The folds that have clips.
-    test_folds : sequence of int, int or "all"
+    available : sequence of int or str
+        The folds that have clips, in their order.
+    test_folds : sequence of int or str, one of them, or "all"
         The folds to test, one run each.
-    valid_folds : sequence of int or int, optional
+    valid_folds : sequence of int or str, or one of them, optional
         The validation folds of every run; by default the fold before the test fold (before the
         first, the last). Empty for none.
-    train_folds : sequence of int or int, optional
+    train_folds : sequence of int or str, or one of them, optional
         The training folds of every run; by default all others.
 
     Raises
@@ -63,7 +65,7 @@ def plan_folds(
     >>> plan_folds([1, 2, 3], test_folds="all", valid_folds=[])[2]
     FoldPlan(test=3, valid=[], train=[1, 2])
     """
-    available = sorted(available)
+    available = list(available)
     tests = available if test_folds == "all" else _folds("test_folds", test_folds, available)
     if not tests:
         raise InputError("--test_folds is empty: expected a list of folds such as [10], or all")
@@ -82,28 +84,29 @@ def plan_folds(
     return plans
 
 
-def _folds(option: str, folds: Any, available: Sequence[int]) -> list[int]:
-    folds = [folds] if type(folds) is int else folds
-    if not isinstance(folds, Sequence) or not all(type(fold) is int for fold in folds):
+def _folds(option: str, folds: Any, available: Sequence[Fold]) -> list[Fold]:
+    folds = [folds] if type(folds) is int or folds in available else folds
+    several = isinstance(folds, Sequence) and not isinstance(folds, str)
+    if not several or not all(type(fold) in {int, str} for fold in folds):
         raise InputError(f"--{option}: expected a list of folds such as [1,2], got {folds}")
-    folds = [int(fold) for fold in folds]
-    missing = [fold for fold in folds if fold not in available]
+    chosen: list[Fold] = list(folds)
+    missing = [fold for fold in chosen if fold not in available]
     if missing:
         there = ", ".join(map(str, available))
         raise InputError(f"--{option}: there is no clip of fold {missing[0]}; folds there: {there}")
-    if len(set(folds)) < len(folds):
-        raise InputError(f"--{option}: a fold is named twice in {folds}")
-    return folds
+    if len(set(chosen)) < len(chosen):
+        raise InputError(f"--{option}: a fold is named twice in {chosen}")
+    return chosen
 
 
-def _check_apart(test: int, valid: Sequence[int], train: Sequence[int]) -> None:
+def _check_apart(test: Fold, valid: Sequence[Fold], train: Sequence[Fold]) -> None:
     if test in valid or test in train:
         role = "validation" if test in valid else "training"
         raise InputError(
             f"fold {test} is both a test and a {role} fold: its figure would be worthless;"
             f" take it out of --{'valid' if test in valid else 'train'}_folds or --test_folds"
         )
-    both = sorted(set(valid) & set(train))
+    both = [fold for fold in valid if fold in train]
     if both:
         raise InputError(f"fold {both[0]} is both a validation and a training fold")
     if not train:

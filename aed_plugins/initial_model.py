@@ -89,7 +89,9 @@ class TrainedRun:
         return self.dataset == dataset and fold in seen
 
     def check_unseen(self, dataset: str, folds: Sequence[int | str]) -> list[str]:
-        """Refuse the model if it, or one that it began with, was trained on these clips.
+        """Refuse the model if it, or one that it learnt from, was trained on these clips.
+
+        It learnt from the model that it began with and from its teacher, and from theirs.
 
         Parameters
         ----------
@@ -108,8 +110,8 @@ class TrainedRun:
         InputError
             If it was, by whatever many steps.
         """
-        run = self
-        while True:
+        found, unknown = [self], []
+        for run in found:  # it grows
             seen = [str(fold) for fold in folds if run.knows(dataset, fold)]
             if seen:
                 raise InputError(
@@ -117,13 +119,21 @@ class TrainedRun:
                     " judged: the figure would be worthless; judge other clips, or name a model"
                     " that has not seen these"
                 )
-            source = run.configuration["run"].get("initial_model")
-            if source is None:
-                return []
-            try:
-                run = TrainedRun(Path(source))
-            except InputError:
-                return [f"It began with {source}, which is gone: what that one knew is not known."]
+            for how, source in run.learnt_from():
+                if source in {other.folder for other in found}:
+                    continue
+                try:
+                    found.append(TrainedRun(source))
+                except InputError:
+                    gone = f"{source}, which is gone: what that one knew is not known."
+                    unknown.append(f"It {how} {gone}")
+        return unknown
+
+    def learnt_from(self) -> list[tuple[str, Path]]:
+        """Name the models that it began with and was taught by, each with how."""
+        ways = {"initial_model": "began with", "teacher": "was taught by"}
+        said = {way: self.configuration["run"].get(way, "nothing") for way in ways}
+        return [(ways[way], Path(said[way])) for way in ways if said[way] != "nothing"]
 
     @property
     def thresholds(self) -> Thresholds:

@@ -24,14 +24,52 @@ HALF = 0.5  # parts 0 and 1
 RATES = ("precision", "recall", "f1")
 
 
-def predict(
+def clip_logits(
     tagger: AudioTagger,
-    task: Task,
     manifest: Manifest,
     device: str = "cpu",
     *,
     progress: bool = True,
     **loader: Any,
+) -> tuple[list[str], npt.NDArray[np.float64]]:
+    """Let a model tag clips.
+
+    Parameters
+    ----------
+    tagger : AudioTagger
+        In evaluation mode.
+    manifest : Manifest
+        The clips.
+    device : str
+        Where to compute.
+    progress : bool
+        Whether to show a progress bar.
+    **loader
+        For the `DataLoader`.
+
+    Returns
+    -------
+    tuple of list of str and ndarray
+        The clips' names and their logits `(clip, class)`, of the model's classes.
+    """
+    tagger = tagger.to(device)
+    names: list[str] = []
+    parts = []
+    with (
+        torch.inference_mode(),
+        tqdm(total=len(manifest), desc="tagging", unit="clip", disable=not progress) as bar,
+    ):
+        for batch in DataLoader(waveforms(manifest), collate_fn=collate, **loader):
+            waveform, lengths = batch.waveform
+            logits = tagger(waveform.to(device), lengths.to(device)).clip_logits
+            parts.append(logits.cpu().double().numpy())
+            names += batch.id
+            bar.update(len(batch.id))
+    return names, np.concatenate(parts)
+
+
+def predict(
+    tagger: AudioTagger, task: Task, manifest: Manifest, device: str = "cpu", **how: Any
 ) -> tuple[list[str], npt.NDArray[np.float64]]:
     """Let a model tag clips.
 
@@ -45,30 +83,16 @@ def predict(
         The clips.
     device : str
         Where to compute.
-    progress : bool
-        Whether to show a progress bar.
-    **loader
-        For the `DataLoader`.
+    **how
+        For `clip_logits`.
 
     Returns
     -------
     tuple of list of str and ndarray
         The clips' names and their probabilities `(clip, class)`, of the model's classes.
     """
-    tagger = tagger.to(device)
-    names: list[str] = []
-    parts = []
-    with (
-        torch.inference_mode(),
-        tqdm(total=len(manifest), desc="tagging", unit="clip", disable=not progress) as bar,
-    ):
-        for batch in DataLoader(waveforms(manifest), collate_fn=collate, **loader):
-            waveform, lengths = batch.waveform
-            logits = tagger(waveform.to(device), lengths.to(device)).clip_logits
-            parts.append(task.probabilities(logits.cpu().double()).numpy())
-            names += batch.id
-            bar.update(len(batch.id))
-    return names, np.concatenate(parts)
+    names, logits = clip_logits(tagger, manifest, device, **how)
+    return names, task.probabilities(torch.from_numpy(logits)).numpy()
 
 
 def judge(

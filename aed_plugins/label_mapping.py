@@ -31,15 +31,15 @@ class Matching(NamedTuple):
     left_out: dict[str, str]
 
 
-def read_mapping(path: Path, known: Collection[str]) -> dict[str, str]:
+def read_mapping(path: Path, known: Collection[str] | None = None) -> dict[str, str]:
     r"""Read which label of one dataset is which of another.
 
     Parameters
     ----------
     path : Path
         A YAML file, `label: label of the other dataset` on each line.
-    known : collection of str
-        All labels of the first dataset.
+    known : collection of str, optional
+        All labels of the first dataset; without them, any label may be named.
 
     Raises
     ------
@@ -72,12 +72,43 @@ def read_mapping(path: Path, known: Collection[str]) -> dict[str, str]:
         where = f"{path} line {tree.lc.key(label)[0] + 1}"
         if not isinstance(other, str) or not other.strip():
             raise InputError(f"{where}: {expected}, got {other!r} for {label}")
-        if label not in known:
+        if known is not None and label not in known:
             raise InputError(f"{where}: expected one of {', '.join(known)}, got {label!r}")
         if other in mapping.values():
             raise InputError(f"{where}: {other!r} comes a second time; a label has but one other")
         mapping[str(label)] = str(other)
     return mapping
+
+
+def other_names(
+    path: Path, labels: Sequence[str], known: Collection[str] | None = None
+) -> list[str | None]:
+    r"""Say what the other dataset calls each label.
+
+    Parameters
+    ----------
+    path : Path
+        As for `read_mapping`.
+    labels : sequence of str
+        The labels; where the file names none, the answer is `None`.
+    known : collection of str, optional
+        As for `read_mapping`.
+
+    Raises
+    ------
+    InputError
+        As `read_mapping` does.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "labels.yaml"
+    >>> _ = path.write_text('siren: Siren\n')
+    >>> other_names(path, ["drilling", "siren"])
+    [None, 'Siren']
+    """
+    mapping = read_mapping(path, known)
+    return [mapping.get(label) for label in labels]
 
 
 def match(

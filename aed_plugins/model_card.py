@@ -78,6 +78,7 @@ def model_card(
         Markdown with the Hub's front matter.
     """
     kind = "several labels per clip" if run.multi_label else "one label per clip"
+    data = f"{training_data or _training_data(run.dataset)}."
     parts = [
         f"---\n{_front_matter(run, license, title)}\n---",
         f"# {title}",
@@ -92,7 +93,7 @@ def model_card(
         "## Figures",
         _figures(run, summary),
         "## Training data",
-        f"{training_data or _training_data(run.dataset)}. {_folds(run)} {_beginning(run)}".strip(),
+        " ".join(filter(None, [data, _folds(run), _beginning(run), _teaching(run)])),
         "## Labels",
         ", ".join(f"`{label}`" for label in run.labels),
     ]
@@ -216,3 +217,9 @@ def _beginning(run: TrainedRun) -> str:
         source if "://" in source else PurePosixPath(source).name for source in sources - {"None"}
     )
     return f"It began with the weights in {', '.join(named)}." if named else ""
+
+
+def _teaching(run: TrainedRun) -> str:
+    if run.configuration["run"].get("teacher", "nothing") == "nothing":
+        return ""
+    return "It learnt from the probabilities of another model too, its teacher."

@@ -1,11 +1,16 @@
 """The only forward of the project: from a waveform to logits."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from aed_plugins.interfaces import Encoder, Features, TaggerOutput
 from aed_plugins.lengths import absolute_lengths, valid_mask
 from aed_plugins.windows import Steps
+
+# Changes log-mel frames (batch, frame, mel) and their lengths, as SpeechBrain's Augmenter does.
+SpectrumChange = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
 
 
 def probabilities(logits: Tensor, multi_label: bool) -> Tensor:
@@ -145,7 +150,10 @@ class AudioTagger(nn.Module):
         return steps / self.encoder.step_count(torch.tensor(frames))
 
     def embed(
-        self, waveform: Tensor, lengths: Tensor | None = None
+        self,
+        waveform: Tensor,
+        lengths: Tensor | None = None,
+        change: SpectrumChange | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Run all but the head.
 
@@ -156,6 +164,9 @@ class AudioTagger(nn.Module):
             each clip's end.
         lengths : Tensor, optional
             `(batch,)`, fractions of the samples; `None` where every clip fills the batch.
+        change : callable, optional
+            In training: masks or mixes the standardised log-mel frames, zeros behind each clip's
+            end, before the front-end sees them. It keeps the number of frames.
 
         Returns
         -------
@@ -167,18 +178,26 @@ class AudioTagger(nn.Module):
         frame_lengths, step_lengths = None, None
         if lengths is not None:
             frame_lengths = self.frame_lengths(lengths, waveform.shape[1])
-            step_lengths = self.step_lengths(frame_lengths, log_mel.shape[1])
             padding = ~valid_mask(frame_lengths, log_mel.shape[1])
             log_mel = log_mel.masked_fill(padding.unsqueeze(2), 0.0)
+        if change is not None:
+            log_mel, frame_lengths = change(log_mel, frame_lengths)
+        if frame_lengths is not None:
+            step_lengths = self.step_lengths(frame_lengths, log_mel.shape[1])
         maps = self.front_end(log_mel.unsqueeze(1))  # (batch, channel, frame, mel)
         return self.encoder(maps, frame_lengths), step_lengths
 
-    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> TaggerOutput:
+    def forward(
+        self,
+        waveform: Tensor,
+        lengths: Tensor | None = None,
+        change: SpectrumChange | None = None,
+    ) -> TaggerOutput:
         """Tag a batch of waveforms.
 
         Parameters
         ----------
-        waveform, lengths : Tensor
+        waveform, lengths, change
             As for `embed`.
 
         Returns
@@ -187,7 +206,7 @@ class AudioTagger(nn.Module):
             `embeddings (batch, step, embedding)`, `step_logits (batch, step, class)` and
             `clip_logits (batch, class)`. No sigmoid or softmax has been applied.
         """
-        embeddings, step_lengths = self.embed(waveform, lengths)
+        embeddings, step_lengths = self.embed(waveform, lengths, change)
         return TaggerOutput(embeddings, *self.head(embeddings, step_lengths))
 
 

@@ -17,6 +17,8 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from tqdm import tqdm
 
+from aed_plugins.augmentation import Augmentation
+from aed_plugins.averaging import WeightAverage
 from aed_plugins.balance import balanced_sampler, label_counts, labels_of
 from aed_plugins.errors import InputError
 from aed_plugins.features import Standardization
@@ -54,7 +56,8 @@ class TaggingBrain(Brain):
 
     Of the hparams it uses `seed`, `tagger`, `task` (a `Task`), `balance` (see `balance.py`),
     `fine_tuning`, `epoch_counter`, `lr_scheduler` (called with the optimizer and `total_steps`,
-    stepped with it) and `train_loggers`. `modules` holds what is trained: `{"tagger": tagger}`.
+    stepped with it), `train_loggers` and, where they are there, `augmentation` (an `Augmentation`)
+    and `weight_average` (a `WeightAverage`). `modules` holds what is trained: `{"tagger": tagger}`.
 
     A batch has `id`, `waveform` (padded) and `target` (the task's). Random numbers are drawn anew
     from the seed, the epoch and the step, so that a run which was interrupted goes on exactly as it
@@ -78,6 +81,8 @@ class TaggingBrain(Brain):
         super().__init__(*args, **kwargs)
         self.task: Task = self.hparams.task
         self.tagger: AudioTagger = self.hparams.tagger.to(self.device)
+        self.augmentation: Augmentation | None = getattr(self.hparams, "augmentation", None)
+        self.average: WeightAverage | None = getattr(self.hparams, "weight_average", None)
         self.history = History()
         for name, kept in {"history": self.history, **self.task.recoverables()}.items():
             self.checkpointer.add_recoverable(name, kept)
@@ -95,12 +100,18 @@ class TaggingBrain(Brain):
 
     def compute_forward(self, batch: PaddedBatch, stage: Stage) -> TaggerOutput:
         """Run the tagger on `batch.waveform`."""
-        waveform, lengths = batch.waveform
+        waveform, lengths = (tensor.to(self.device) for tensor in batch.waveform)
+        change = None
+        if stage == Stage.TRAIN and self.augmentation is not None:
+            targets = batch.target.to(self.device)
+            waveform, lengths, batch.target, change = self.augmentation(
+                waveform, lengths, targets, self.task.soft
+            )
         # Nothing is padded: masks would change nothing and cost a tenth of the time.
-        lengths = None if bool((lengths == 1.0).all()) else lengths.to(self.device)
+        lengths = None if bool((lengths == 1.0).all()) else lengths
         # In evaluation processes have different numbers of batches; the wrapper would wait for all.
         tagger = self.modules["tagger"] if stage == Stage.TRAIN else self.tagger
-        return tagger(waveform.to(self.device), lengths)
+        return tagger(waveform, lengths, change)
 
     def compute_objectives(self, output: TaggerOutput, batch: PaddedBatch, stage: Stage) -> Tensor:
         """Give the loss; in evaluation, keep the predictions."""
@@ -204,6 +215,9 @@ class TaggingBrain(Brain):
         total_steps = max(1, self.hparams.epoch_counter.limit * self._steps_per_epoch)
         self.lr_scheduler = self.hparams.lr_scheduler(self.optimizer, total_steps=total_steps)
         self.checkpointer.add_recoverable("lr_scheduler", self.lr_scheduler)
+        if self.average is not None:
+            self.average.start(self.tagger)
+            self.checkpointer.add_recoverable("weight_average", self.average)
 
     def _wrap_distributed(self) -> None:
         """Wrap as SpeechBrain does, but on CPUs without SyncBatchNorm, which needs GPUs.
@@ -240,14 +254,17 @@ class TaggingBrain(Brain):
     def on_fit_batch_end(
         self, batch: PaddedBatch, outputs: TaggerOutput, loss: Tensor, should_step: bool
     ) -> None:
-        """Move the learning rate on with every step of the optimizer."""
+        """Move learning rate and averaged weights on with every step of the optimizer."""
         if should_step:
             self.lr_scheduler.step()
+            if self.average is not None:
+                self.average.step()
 
     def on_stage_start(self, stage: Stage, epoch: int | None = None) -> None:
         """Start the clock of an epoch, forget the predictions of the last evaluation."""
         self._parts = []
         if stage == Stage.TRAIN:
+            self._show_average(averaged=False)
             self._epoch_started = time.monotonic()
             if self._streamed is not None:
                 self._streamed.start_at(epoch or 1, self.step)
@@ -265,6 +282,7 @@ class TaggingBrain(Brain):
             loss = torch.tensor(float(stage_loss), device=self.device)
             total = ddp_all_reduce(loss, torch.distributed.ReduceOp.SUM)
             self._train_loss = float(total) / number_of_processes()
+            self._show_average(averaged=True)
             if not self._validates:
                 self._end_epoch(epoch, {})
             return
@@ -273,6 +291,10 @@ class TaggingBrain(Brain):
             raise InputError(f"{DIVERGED}: what it predicts is not finite")
         if stage == Stage.VALID:
             self._end_epoch(epoch, self.task.watch(self.predictions))
+
+    def _show_average(self, *, averaged: bool) -> None:
+        if self.average is not None:
+            self.average.show(averaged=averaged)
 
     def _gathered(self) -> Predictions:
         parts = [self._parts]

@@ -34,7 +34,6 @@ one run tests on another validates on: search on some folds and run the best on 
 
 import argparse
 import functools
-import signal
 from pathlib import Path
 
 from aed_plugins.arguments import Parser
@@ -42,6 +41,7 @@ from aed_plugins.errors import InputError
 from aed_plugins.experiment import run
 from aed_plugins.search.leaderboard import COMPLETE
 from aed_plugins.search.plan import read_aim, read_commands
+from aed_plugins.search.runs import be_interruptible
 from aed_plugins.search.worker import DEFAULT_METRICS, Worker
 
 METHODS = ("grid", "random", "guided")
@@ -104,13 +104,6 @@ def main(arguments: list[str]) -> None:
         raise InputError(f"no trial gave a figure; the first: {rows[0].note} ({rows[0].folder})")
     print("", (output / "leaderboard.md").read_text(encoding="utf-8"), sep="\n")
     print("look at:", output / "leaderboard.md", output / "leaderboard.csv", sep="\n  ")
-
-
-def be_interruptible() -> None:
-    """End as at Ctrl-C however one is asked to; a shell's background jobs would ignore Ctrl-C."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, signal.default_int_handler)
 
 
 if __name__ == "__main__":

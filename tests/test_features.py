@@ -142,3 +142,16 @@ def test_statistics_are_saved_with_the_model():
 def test_no_frame_at_all_is_refused():
     with pytest.raises(ValueError, match="at least one frame"):
         Standardization(2).fit([])
+
+
+def test_a_level_is_taken_off_where_only_the_peak_counts():
+    torch.manual_seed(0)
+    features, standardization = LogMel(), Standardization(64, relative_to_peak=True)
+    waveform = 0.1 * torch.randn(2, 16000)
+    standardization.fit([(features(waveform), None)])
+    loud, quiet = (standardization(features(gain * waveform)) for gain in (1.0, 0.1))
+    torch.testing.assert_close(loud, quiet, atol=1e-3, rtol=0)  # the offset in the logarithm
+    frames = loud.flatten(0, 1)
+    torch.testing.assert_close(frames.mean(0), torch.zeros(64), atol=1e-4, rtol=0)
+    padded = standardization(features(torch.nn.functional.pad(waveform, (0, 16000))))
+    torch.testing.assert_close(padded[:, :40], loud[:, :40])

@@ -83,18 +83,32 @@ def test_a_frozen_stage_keeps_its_weights_and_batch_norm_statistics(tagger):
     assert not same
 
 
-def test_the_encoder_has_a_learning_rate_of_its_own(tagger):
-    def groups(fine_tuning):
+def test_the_encoder_has_learning_rates_of_its_own(tagger):
+    def rates(fine_tuning):
         optimizer = fine_tuning.optimizer(lambda g: torch.optim.AdamW(g, lr=0.1), tagger)
-        return [(len(group["params"]), group["lr"]) for group in optimizer.param_groups]
+        return {p: group["lr"] for group in optimizer.param_groups for p in group["params"]}
 
-    head = len(list(tagger.head.parameters()))
-    body = len(list(tagger.parameters())) - head
-    assert groups(FineTuning(encoder_lr=0.01)) == [(head, 0.1), (body, 0.01)]
-    assert groups(FineTuning()) == [(head, 0.1), (body, 0.1)]
+    head, encoder = list(tagger.head.parameters()), tagger.encoder
+    chosen = rates(FineTuning(encoder_lr=0.01))
+    assert {chosen[p] for p in head} == {0.1}
+    assert {rate for p, rate in chosen.items() if p not in set(head)} == {0.01}
+    assert set(rates(FineTuning()).values()) == {0.1}
+
+    falling = rates(FineTuning(encoder_lr=0.01, stage_lr_decay=0.5))
+    assert set(falling) == set(tagger.parameters())
+    for stage, rate in ((encoder.layer4, 0.01), (encoder.layer3, 0.005), (encoder.layer1, 0.00125)):
+        assert {falling[p] for p in stage.parameters()} == {rate}
+    assert falling[encoder.conv1.weight] == 0.000625
 
 
-@pytest.mark.parametrize("name", ["frozen_epochs", "epochs_per_stage", "encoder_lr", "stages"])
+def test_falling_rates_need_one_to_fall_from():
+    with pytest.raises(ValueError, match="stage_lr_decay needs encoder_lr"):
+        FineTuning(stage_lr_decay=0.5)
+
+
+@pytest.mark.parametrize(
+    "name", ["frozen_epochs", "epochs_per_stage", "encoder_lr", "stages", "stage_lr_decay"]
+)
 def test_a_negative_number_is_refused(name):
     with pytest.raises(ValueError, match=f"{name} must not be negative, got -1"):
         FineTuning(**{name: -1})

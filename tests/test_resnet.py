@@ -110,3 +110,25 @@ def test_the_paper_s_network_has_the_size_of_resnet18():
     parameters = sum(p.numel() for p in ResNet(in_channels=3).parameters())
     theirs = TORCHVISION[18]()
     assert parameters == sum(p.numel() for n, p in theirs.named_parameters() if "fc" not in n)
+
+
+def test_parts_of_the_mel_axis_are_kept_apart():
+    torch.manual_seed(0)
+    encoder = ResNet(width=0.125, mel_positions=2).eval()
+    whole = ResNet(width=0.125).eval()
+    whole.load_state_dict(encoder.state_dict())
+    maps = torch.randn(2, 1, 64, 64)
+    with torch.no_grad():
+        parts, mean = encoder(maps), whole(maps)
+    assert parts.shape == (2, 2, 128)
+    assert encoder.embedding_size == 128
+    low, high = parts.split(64, dim=2)
+    torch.testing.assert_close((low + high) / 2, mean)
+    assert not torch.allclose(low, high)
+
+
+def test_more_parts_than_the_mel_axis_has_are_refused():
+    with pytest.raises(ValueError, match="mel_positions must be at least 1, got 0"):
+        ResNet(mel_positions=0)
+    with pytest.raises(ValueError, match="2 mel positions are left, fewer than mel_positions"):
+        ResNet(width=0.125, mel_positions=3)(torch.zeros(1, 1, 64, 64))

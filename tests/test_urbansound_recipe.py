@@ -272,7 +272,7 @@ def test_a_full_disk_gives_one_line_and_keeps_what_was_computed(recipe, tmp_path
     recipe(*overrides, check=0)
 
 
-def test_the_dilated_and_the_plain_file_differ_in_the_front_end_alone():
+def test_the_dilated_the_plain_and_the_bare_file_differ_in_the_front_end_alone():
     def lines(name):
         text = (ROOT / f"hparams/{name}.yaml").read_text()
         return [line for line in text.splitlines() if line and not line.startswith("#")]
@@ -290,6 +290,13 @@ def test_the_dilated_and_the_plain_file_differ_in_the_front_end_alone():
         ),
         ("    dilations: [1, 2, 3, 4]", "    branches: 4"),
     ]
+    bare = lines("resnet_bare")
+    assert [line for line in bare if line not in dilated] == [
+        "output_folder: !ref results/<dataset>/resnet_bare/<seed>",
+        "front_end: !new:torch.nn.Identity",
+        "    in_channels: 1",
+    ]
+    assert len(bare) == len(dilated) - 2
 
 
 @pytest.mark.slow

@@ -5,8 +5,9 @@ Source: He et al., "Deep Residual Learning for Image Recognition" (CVPR 2016), t
 pooling of stride 2, four stages of 64, 128, 256 and 512 channels. As in torchvision, whose module
 names are kept so that ImageNet weights load, a bottleneck strides in its 3x3 convolution.
 
-Deviations: any number of input channels; after the last stage the mel bands are averaged and the
-time axis is kept, where the original averages both; the frames behind a clip's end are masked.
+Deviations: any number of input channels; after the last stage the mel bands are averaged, all of
+them or in parts, and the time axis is kept, where the original averages both; the frames behind a
+clip's end are masked.
 """
 
 from collections.abc import Mapping
@@ -110,6 +111,9 @@ class ResNet(Encoder):
         Factor on the channels of every stage.
     stem_stride : {1, 2}
         Stride of the 7x7 stem in both axes; 2 is the paper's.
+    mel_positions : int
+        How many parts of the mel axis an embedding keeps apart: 1, the paper's, averages all bands,
+        2 averages the lower half and the upper half.
     pretrained : str or Path, optional
         The state dict of torchvision's ResNet of the same depth: a file, a URL or
         `hf://owner/repo/file`. Its three input channels are averaged and repeated, its classifier
@@ -121,7 +125,8 @@ class ResNet(Encoder):
     Raises
     ------
     ValueError
-        If `depth` or `stem_stride` is not one of those.
+        If `depth` or `stem_stride` is not one of those, or `mel_positions` is below 1 or more than
+        are left of the bands.
     InputError
         If the file of weights is missing, unreadable, another one or of another architecture.
 
@@ -140,6 +145,7 @@ class ResNet(Encoder):
         depth: int = 18,
         width: float = 1.0,
         stem_stride: int = 2,
+        mel_positions: int = 1,
         pretrained: str | Path | None = None,
         sha256: str | None = None,
     ) -> None:
@@ -148,6 +154,8 @@ class ResNet(Encoder):
             raise ValueError(f"depth must be one of {sorted(BLOCKS_PER_STAGE)}, got {depth}")
         if stem_stride not in {1, 2}:
             raise ValueError(f"stem_stride must be 1 or 2, got {stem_stride}")
+        if mel_positions < 1:
+            raise ValueError(f"mel_positions must be at least 1, got {mel_positions}")
         block = Bottleneck if depth == 50 else BasicBlock
         blocks = BLOCKS_PER_STAGE[depth]
         sizes = [max(1, round(width * channels)) for channels in STAGE_CHANNELS]
@@ -161,7 +169,8 @@ class ResNet(Encoder):
         self.kernels = [Kernel(7, stem_stride), Kernel(3, 2)]
         for count, stride in zip(blocks, (1, 2, 2, 2), strict=True):
             self.kernels += block.kernels(stride) + block.kernels(1) * (count - 1)
-        self.embedding_size = sizes[3] * block.expansion
+        self.mel_positions = mel_positions
+        self.embedding_size = sizes[3] * block.expansion * mel_positions
         self.time_stride = stem_stride * 16
         _initialise(self)
         if pretrained is not None:
@@ -190,7 +199,10 @@ class ResNet(Encoder):
         for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
             for block in stage:
                 maps = block(maps, mask)
-        return maps.mean(dim=3).transpose(1, 2)  # (batch, channel, step) -> (batch, step, channel)
+        if maps.shape[3] < self.mel_positions:
+            raise ValueError(f"{maps.shape[3]} mel positions are left, fewer than mel_positions")
+        parts = [part.mean(dim=3) for part in maps.tensor_split(self.mel_positions, dim=3)]
+        return torch.cat(parts, dim=1).transpose(1, 2)  # (batch, step, part * channel)
 
     def stages(self) -> list[nn.Module]:
         """Give the stem and the four stages."""

@@ -18,6 +18,9 @@ class Standardization(nn.Module):
     ----------
     n_mels : int
         Number of mel bands.
+    relative_to_peak : bool
+        Whether the loudest value of each clip is first subtracted from it, so that its level does
+        not matter: as librosa's `power_to_db(ref=np.max)` does.
 
     Examples
     --------
@@ -25,13 +28,16 @@ class Standardization(nn.Module):
     >>> standardization.fit([(torch.tensor([[[1.0], [3.0], [99.0]]]), torch.tensor([2 / 3]))])
     >>> standardization(torch.tensor([[[1.0], [2.0], [3.0]]])).flatten()
     tensor([-1.,  0.,  1.])
+    >>> Standardization(n_mels=1, relative_to_peak=True)(torch.tensor([[[1.0], [3.0]]])).flatten()
+    tensor([-2.,  0.])
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, n_mels: int) -> None:
+    def __init__(self, n_mels: int, relative_to_peak: bool = False) -> None:
         super().__init__()
+        self.relative_to_peak = relative_to_peak
         self.register_buffer("mean", torch.zeros(n_mels))
         self.register_buffer("std", torch.ones(n_mels))
 
@@ -54,7 +60,7 @@ class Standardization(nn.Module):
         total = torch.zeros(len(self.mean), dtype=torch.float64)
         squares = torch.zeros_like(total)
         for log_mel, lengths in batches:
-            frames = log_mel.flatten(0, 1)
+            frames = self._levelled(log_mel).flatten(0, 1)
             if lengths is not None:
                 frames = frames[valid_mask(lengths, log_mel.shape[1]).flatten()]
             frames = frames.cpu().double()
@@ -71,4 +77,10 @@ class Standardization(nn.Module):
 
     def forward(self, log_mel: Tensor) -> Tensor:
         """Standardise `(batch, frame, mel)`."""
-        return (log_mel - self.mean) / self.std
+        return (self._levelled(log_mel) - self.mean) / self.std
+
+    def _levelled(self, log_mel: Tensor) -> Tensor:
+        # What is behind a clip's end is silent, and never the loudest.
+        return (
+            log_mel - log_mel.amax(dim=(1, 2), keepdim=True) if self.relative_to_peak else log_mel
+        )

@@ -10,11 +10,12 @@ Hardswish, dropout, fully connected layer. Deviation: the same layers are applie
 embedding too, which gives the steps' logits; they were not trained for so short a view.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from torch import Tensor, nn
 
+from aed_plugins.class_choice import audioset_labels
 from aed_plugins.errors import InputError
 from aed_plugins.interfaces import HeadOutput
 from aed_plugins.lengths import valid_mask
@@ -47,11 +48,17 @@ class PooledDNNHead(nn.Module):
         Checksum that the file must have.
     new_classifier : bool
         Whether to take the published hidden layer alone, for other labels.
+    audioset_names : sequence of (str or None)
+        What AudioSet calls each of the other labels, in the order of their indices: the rows of the
+        new classifier begin as the published rows of these names, and at random where there is
+        none.
 
     Raises
     ------
     InputError
         If the file of weights is missing, unreadable, or for other labels or sizes.
+    ValueError
+        If a name is not AudioSet's, or there are other than `num_classes` or none.
 
     Examples
     --------
@@ -71,6 +78,8 @@ class PooledDNNHead(nn.Module):
         pretrained: str | Path | None = None,
         sha256: str | None = None,
         new_classifier: bool = False,
+        *,
+        audioset_names: Sequence[str | None] = (),
     ) -> None:
         super().__init__()
         self.hidden = nn.Linear(embedding_size, hidden)
@@ -83,8 +92,12 @@ class PooledDNNHead(nn.Module):
         if pretrained is not None:
             state = dict(read_state_dict(fetch(pretrained, sha256)))
             if new_classifier:
-                own = self.classifier.state_dict()
-                state |= {f"{CLASSIFIER}.{name}": tensor for name, tensor in own.items()}
+                rows = _rows(audioset_names, num_classes)
+                for kind, own in self.classifier.state_dict().items():
+                    published = state.get(f"{CLASSIFIER}.{kind}")
+                    if rows and published is not None and len(published) == len(audioset_labels()):
+                        own[list(rows)] = published[list(rows.values())]
+                    state[f"{CLASSIFIER}.{kind}"] = own
             self.load_published(state, source=str(pretrained))
 
     def forward(self, embeddings: Tensor, lengths: Tensor | None = None) -> HeadOutput:
@@ -140,3 +153,18 @@ class PooledDNNHead(nn.Module):
             )
         sizes = f"{self.hidden.in_features} -> {self.hidden.out_features} -> {classes}"
         load_exactly(self, own, source, f"EfficientAT's classifier of sizes {sizes}")
+
+
+def _rows(audioset_names: Sequence[str | None], num_classes: int) -> dict[int, int]:
+    """Say which row of AudioSet's classifier each label has, if any."""
+    if len(audioset_names) not in {0, num_classes}:
+        raise ValueError(
+            f"audioset_names: expected one for each of {num_classes} labels, got"
+            f" {len(audioset_names)}"
+        )
+    published = {name: row for row, name in enumerate(audioset_labels())}
+    named = {row: name for row, name in enumerate(audioset_names) if name is not None}
+    for name in named.values():
+        if name not in published:
+            raise ValueError(f"audioset_names: {name!r} is none of AudioSet's 527 labels")
+    return {row: published[name] for row, name in named.items()}

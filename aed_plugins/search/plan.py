@@ -49,8 +49,8 @@ def read_aim(
         If there is no such file, key or option, or one is given twice.
     """
     own = recipe_options(commands.recipe)
-    experiment = _experiment(commands, own)
-    tree = experiment.resolved(**_placeholders(commands.hparams, experiment.overrides))
+    experiment = read_experiment(commands, own)
+    tree = experiment.resolved(**placeholders(commands.hparams, experiment.overrides))
     space = read_space(items, grid=method == "grid")
     searched = [*space, *([] if commands.over is None else [commands.over[0]])]
     for name in searched:
@@ -119,15 +119,36 @@ def recipe_options(recipe: Path, class_name: str = "Options") -> list[str]:
     return names
 
 
-def _experiment(commands: Commands, own: Sequence[str]) -> Experiment[Any]:
-    """Read the recipe's command line as the recipe will."""
+def read_experiment(commands: Commands, own: Sequence[str]) -> Experiment[Any]:
+    """Read the recipe's command line as the recipe will.
+
+    Parameters
+    ----------
+    commands : Commands
+        Run the recipe.
+    own : sequence of str
+        What `recipe_options` gave.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or an option is neither the recipe's nor the file's.
+    """
     fields: list[Any] = [(name, Any, None) for name in own]
     options = dataclasses.make_dataclass("Options", fields, frozen=True)
     return parse([str(commands.hparams), *commands.options], options)
 
 
-def _placeholders(hparams: Path, given: Mapping[str, Any]) -> dict[str, str]:
-    """Fill in what the recipe hands in, which changes nothing that is asked here."""
+def placeholders(hparams: Path, given: Mapping[str, Any]) -> dict[str, str]:
+    """Fill in what the recipe hands in, where it changes nothing that is asked.
+
+    Parameters
+    ----------
+    hparams : Path
+        The hyperparameter file.
+    given : mapping
+        Values that replace those of the file.
+    """
     with hparams.open(encoding="utf-8") as file:
         tree = ruamel.yaml.YAML().load(file)
     tags = {key: getattr(getattr(value, "tag", None), "value", None) for key, value in tree.items()}

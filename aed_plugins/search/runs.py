@@ -1,6 +1,7 @@
 """Runs of a recipe in processes of their own, for a search: started, followed, stopped, read."""
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -91,7 +92,7 @@ class Commands:
         if self.over is not None:
             name, values = self.over
             runs = {
-                folder / f"{name}-{_file_name(shown(value))}": {**parameters, name: value}
+                folder / f"{name}-{file_name(shown(value))}": {**parameters, name: value}
                 for value in values
             }
         program = [str(self.recipe), str(self.hparams)]
@@ -141,8 +142,37 @@ class Progress:
         return None
 
 
+def be_interruptible() -> None:
+    """End as at Ctrl-C however one is asked to; a shell's background jobs would ignore Ctrl-C."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
+
+
+def try_lock(folder: Path) -> IO[str] | None:
+    """Lock the folder of a run, unless it is locked; the system unlocks it when its holders end.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if missing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / ".lock").open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
 def run(
-    command: Sequence[str], folder: Path, lock: int, follow: Callable[[], None] | None = None
+    command: Sequence[str],
+    folder: Path,
+    lock: int,
+    follow: Callable[[], None] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> None:
     """Run a recipe to its end; what it says goes to `output.txt` in its folder.
 
@@ -157,6 +187,8 @@ def run(
         even when this one is killed.
     follow : callable, optional
         Called again and again while the process runs; what it raises stops the process.
+    environment : mapping, optional
+        Environment variables of the process, besides those of this one.
 
     Raises
     ------
@@ -171,6 +203,7 @@ def run(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            env=os.environ | dict(environment or {}),
             pass_fds=[lock],
             start_new_session=True,  # Ctrl-C reaches it once, from `_stop`
         )
@@ -282,5 +315,17 @@ def _test_mean(contents: Sequence[Mapping[str, Any]], metric: str) -> float | No
     return float(np.mean(known)) if len(known) == len(means) else None
 
 
-def _file_name(text: str) -> str:
+def file_name(text: str) -> str:
+    """Leave of a text what may stand in the name of a file.
+
+    Parameters
+    ----------
+    text : str
+        Such as a name for people.
+
+    Examples
+    --------
+    >>> file_name("without mixup (a=0)")
+    'without_mixup_a_0'
+    """
     return re.sub(r"[^\w.+-]+", "_", text).strip("_")

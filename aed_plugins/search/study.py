@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from aed_plugins.errors import InputError
+from aed_plugins.search.runs import try_lock
 from aed_plugins.search.space import (
     Parameters,
     Space,
@@ -266,15 +267,7 @@ class SharedStudy:
 
     def _try_lock(self, name: str) -> IO[str] | None:
         """Lock a trial's folder, unless it is locked."""
-        folder = self.folder / name
-        folder.mkdir(exist_ok=True)
-        file = (folder / ".lock").open("a")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
-            return None
-        return file
+        return try_lock(self.folder / name)
 
 
 def parameters_of(trial: Any) -> Parameters:

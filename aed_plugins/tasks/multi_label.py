@@ -71,13 +71,17 @@ class MultiLabel(Task):
         """Give 1 for each of the clip's labels, 0 for the others: `(class,)`."""
         return self.present(names)
 
+    def soft(self, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+        """Give what they are; doubt is shared out between yes and no."""
+        return targets * (1 - smoothing) + smoothing / 2
+
     def class_weights(self, counts: npt.NDArray[np.float64], clips: int) -> Tensor:
         """Weigh each class's positives by its negatives per positive, up to 100."""
         counts = np.maximum(counts, 1)
         return torch.from_numpy(np.clip((clips - counts) / counts, 0, LARGEST_WEIGHT)).float()
 
     def loss(self, logits: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
-        """Give the binary cross-entropy; `targets` are `(batch, class)`, 0 or 1."""
+        """Give the binary cross-entropy; `targets` are `(batch, class)`, from 0 to 1."""
         return binary_cross_entropy_with_logits(logits, targets, pos_weight=weights)
 
     def probabilities(self, logits: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy as cross_entropy_loss
+from torch.nn.functional import one_hot
 
 from aed_plugins.metrics import (
     Predictions,
@@ -46,12 +47,17 @@ class SingleLabel(Task):
         """Give the label's index."""
         return self.index[names[0]]
 
+    def soft(self, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+        """Give a label's index as 1 among zeros; doubt is shared out evenly among all classes."""
+        known = targets if targets.is_floating_point() else one_hot(targets, len(self.labels))
+        return known.float() * (1 - smoothing) + smoothing / len(self.labels)
+
     def class_weights(self, counts: npt.NDArray[np.float64], clips: int) -> Tensor:
         """Weigh each class by clips / (classes * clips of the class)."""
         return torch.from_numpy(clips / (len(counts) * np.maximum(counts, 1))).float()
 
     def loss(self, logits: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
-        """Give the cross-entropy; `targets` are `(batch,)` indices."""
+        """Give the cross-entropy; `targets` are indices `(batch,)` or soft `(batch, class)`."""
         return cross_entropy_loss(logits, targets, weight=weights)
 
     def probabilities(self, logits: Tensor) -> Tensor:

@@ -46,6 +46,24 @@ class Task(ABC):
         """Give what a clip's labels are to the loss."""
 
     @abstractmethod
+    def soft(self, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+        """Give targets that can be mixed, and that the loss takes too.
+
+        Parameters
+        ----------
+        targets : Tensor
+            Of a batch, as `target` gives them, or soft already: `(batch, class)`, float.
+        smoothing : float
+            Label smoothing, from 0 to 1: how much of certainty becomes doubt. Source: Szegedy et
+            al., "Rethinking the Inception Architecture for Computer Vision" (CVPR 2016).
+
+        Returns
+        -------
+        Tensor
+            `(batch, class)`, float, from 0 to 1.
+        """
+
+    @abstractmethod
     def class_weights(self, counts: npt.NDArray[np.float64], clips: int) -> Tensor:
         """Give weights for the loss that make rare classes count as much as frequent ones.
 

@@ -7,17 +7,23 @@ README.md beside this file lists the options, the files that a run leaves and ou
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from speechbrain.utils.distributed import if_main_process
 from urbansound_prepare import LABELS, find_data, is_demonstration, prepare
 
 from aed_plugins.crossvalidation import CrossValidation
+from aed_plugins.distillation import teacher_of
 from aed_plugins.experiment import join_processes, parse, run
 from aed_plugins.folds import plan_folds
+from aed_plugins.label_mapping import other_names
 from aed_plugins.manifest import read_manifest
 from aed_plugins.processes import on_main
 from aed_plugins.results import table
 
+AUDIOSET_NAMES = Path(__file__).parents[1] / "labels_urbansound_audioset.yaml"
+CROP = 2.0  # seconds of a training clip: a slice has its sound from beginning to end
 FILES = ("confusion_matrix.png", "training_curve.png", "results.json", "predictions.csv")
 
 
@@ -33,6 +39,9 @@ class Options:
     allow_partial: bool = False  # go on when clips are missing
     skip_bad_clips: bool = False  # leave out clips that cannot be read
     initial_model: str | None = None  # a trained run whose weights to start from
+    teacher: str | None = None  # a trained run whose probabilities to learn from, besides labels
+    teacher_weight: float | None = None  # how much they count, from 0 to 1; 0.5
+    teacher_temperature: float | None = None  # above 1 they are less certain; 2
 
 
 def main(arguments: list[str]) -> None:
@@ -43,20 +52,30 @@ def main(arguments: list[str]) -> None:
     folder = on_main(find_data, options.data_folder)
     dataset = "urbansound_demonstration" if is_demonstration(folder) else "urbansound"
     handed_in = {"dataset": dataset, "labels": list(LABELS), "multi_label": False}
-    data = on_main(
+    if experiment.has("crop"):
+        handed_in["crop"] = experiment.overrides.get("crop", CROP)
+    if experiment.has("audioset_names"):
+        handed_in["audioset_names"] = other_names(AUDIOSET_NAMES, LABELS)
+    prepared_at = partial(
         prepare,
         folder,
         options.prepared_folder,
-        experiment.value("sample_rate", **handed_in),
         allow_partial=options.allow_partial,
         skip_bad_clips=options.skip_bad_clips,
     )
+    data = on_main(prepared_at, experiment.value("sample_rate", **handed_in))
     plans = on_main(
         plan_folds, data.folds, options.test_folds, options.valid_folds, options.train_folds
     )
     manifest = read_manifest(data.manifest)
+    teacher = teacher_of(
+        options.teacher,
+        lambda sample_rate: read_manifest(prepared_at(sample_rate).manifest),
+        options.teacher_weight,
+        options.teacher_temperature,
+    )
     cross_validation = CrossValidation(
-        experiment, manifest, handed_in, data.summary(), options.initial_model
+        experiment, manifest, handed_in, data.summary(), options.initial_model, teacher=teacher
     )
     results = cross_validation.run(plans)
     if if_main_process():

@@ -6,17 +6,22 @@ https://urbansounddataset.weebly.com/urbansound8k.html; CC BY-NC 3.0. The folder
 one recording share a fold, so clips must never be moved between them.
 """
 
-import csv
-import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from aed_plugins.demo import DEMONSTRATION_MARK, build_demonstration
-from aed_plugins.errors import InputError, first_few
-from aed_plugins.files import write_json
-from aed_plugins.packing import Source, pack
+from aed_plugins.errors import InputError
+from aed_plugins.preparation import (
+    ListedClip,
+    Prepared,
+    default_prepared_folder,
+    incomplete,
+    pack_listed,
+    read_rows,
+    write_manifest,
+)
 
 # In the order of the official classID.
 LABELS = (
@@ -36,41 +41,6 @@ FOLDS = range(1, 11)
 TABLE = "metadata/UrbanSound8K.csv"
 DEFAULT_FOLDER = Path("data/UrbanSound8K")
 DEMONSTRATION_FOLDER = Path("data/UrbanSound8K_demonstration")
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What a preparation found.
-
-    Attributes
-    ----------
-    manifest : Path
-        The JSON manifest.
-    folds : list of int
-        Folds that have clips.
-    state : {"complete", "partial", "demonstration"}
-        Whether the figures can be compared with others'.
-    clips, expected_clips : int
-        Usable clips, and those of the whole dataset.
-    rows_without_file, files_without_row : list of str
-        Clips that could not be had, and files that the table does not list.
-    skipped_clips : dict
-        Clips that were left out because they cannot be read, and why.
-    """
-
-    manifest: Path
-    folds: list[int]
-    state: str
-    clips: int
-    expected_clips: int
-    rows_without_file: list[str] = field(default_factory=list)
-    files_without_row: list[str] = field(default_factory=list)
-    skipped_clips: dict[str, str] = field(default_factory=dict)
-
-    def summary(self) -> dict[str, Any]:
-        """Give what the results say of the data."""
-        said = {key: value for key, value in asdict(self).items() if key != "manifest"}
-        return said | {"bad_clips": len(self.skipped_clips)}
 
 
 @dataclass(frozen=True)
@@ -146,43 +116,31 @@ def prepare(
     InputError
         If the table is malformed, clips are missing, or clips cannot be read.
     """
-    kept = Path(prepared_folder) if prepared_folder else _default_prepared_folder(folder)
+    kept = Path(prepared_folder) if prepared_folder else default_prepared_folder(folder)
     rows = read_table(folder / TABLE)
     missing, extra = compare_files(folder, rows)
     demonstration = is_demonstration(folder)
     expected = len(rows) if demonstration else CLIPS
-    incomplete = bool(missing or extra or len(rows) != expected)
-    if incomplete and not allow_partial:
-        report = kept / "missing.json"
-        write_json(report, {"rows_without_file": missing, "files_without_row": extra})
-        raise InputError(_incomplete(folder, rows, missing, extra, report))
+    if (missing or extra or len(rows) != expected) and not allow_partial:
+        wanted = f"{folder}: expected the {CLIPS} clips of UrbanSound8K"
+        raise incomplete(wanted, len(rows), missing, extra, kept / "missing.json")
     absent = set(missing)
-    present = {row.name: row for row in rows if row.path not in absent}
-    sources = {name: Source(folder / r.path, f"fold{r.fold}") for name, r in present.items()}
-    packed = pack(sources, kept, sample_rate)
-    if packed.bad and not skip_bad_clips:
-        report = kept / "bad_clips.json"
-        write_json(report, packed.bad)
-        raise InputError(
-            f"{len(packed.bad)} of {len(sources)} clips cannot be used:"
-            f" {first_few(list(packed.bad.values()), shown=1)}; all of them: {report};"
-            " mend them, or give --skip_bad_clips=True to leave them out"
-        )
-    entries = {
-        name: {**clip._asdict(), "labels": [present[name].label], "fold": present[name].fold}
-        for name, clip in packed.clips.items()
+    clips = {
+        row.name: ListedClip(folder / row.path, f"fold{row.fold}", [row.label], row.fold)
+        for row in rows
+        if row.path not in absent
     }
+    packed, bad = pack_listed(clips, kept, sample_rate, skip_bad_clips=skip_bad_clips)
     manifest = kept / str(sample_rate) / "manifest.json"
-    write_json(manifest, entries)
     return Prepared(
         manifest=manifest,
-        folds=sorted({entry["fold"] for entry in entries.values()}),
-        state=_state(demonstration, complete=len(entries) == expected),
-        clips=len(entries),
+        folds=write_manifest(manifest, clips, packed),
+        state=_state(demonstration, complete=len(packed) == expected),
+        clips=len(packed),
         expected_clips=expected,
         rows_without_file=missing,
         files_without_row=extra,
-        skipped_clips=packed.bad,
+        skipped_clips=bad,
     )
 
 
@@ -200,35 +158,21 @@ def read_table(path: Path) -> list[Row]:
         If it is not a table with its columns, or rows have another fold or class; the message
         names the line.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns = reader.fieldnames or []
-            label_column = "class_name" if "class_name" in columns else "class"
-            lacking = {"slice_file_name", "fold", "classID", label_column} - set(columns)
-            if lacking:
-                raise InputError(
-                    f"{path}: expected columns slice_file_name, fold, classID and class, but"
-                    f" {', '.join(sorted(lacking))} is not among {', '.join(columns) or 'none'}"
-                )
-            rows: dict[str, Row] = {}
-            for fields in reader:
-                where = f"{path} line {reader.line_num}"
-                row = _row(where, fields, label_column)
-                if row.name in rows:
-                    raise InputError(f"{where}: {row.name} is listed a second time")
-                rows[row.name] = row
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: expected a CSV table in UTF-8: {error}") from error
+    rows: dict[str, Row] = {}
+    columns = ("slice_file_name", "fold", "classID", "class")
+    for where, fields in read_rows(path, columns, {"class_name": "class"}):
+        row = _row(where, fields)
+        if row.name in rows:
+            raise InputError(f"{where}: {row.name} is listed a second time")
+        rows[row.name] = row
     if not rows:
         raise InputError(f"{path}: expected {CLIPS} rows, found none")
     return list(rows.values())
 
 
-def _row(where: str, row: Mapping[str, str | None], label_column: str) -> Row:
+def _row(where: str, row: Mapping[str | None, Any]) -> Row:
     name, fold, class_id, label = (
-        (row[column] or "").strip()
-        for column in ("slice_file_name", "fold", "classID", label_column)
+        (row[column] or "").strip() for column in ("slice_file_name", "fold", "classID", "class")
     )
     if not name or Path(name).name != name:
         raise InputError(f"{where}: expected a file's name as slice_file_name, got {name!r}")
@@ -270,23 +214,3 @@ def _state(demonstration: bool, complete: bool) -> str:
     if demonstration:
         return "demonstration"
     return "complete" if complete else "partial"
-
-
-def _default_prepared_folder(folder: Path) -> Path:
-    place = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]
-    return Path("data/prepared") / f"{folder.name}-{place}"
-
-
-def _incomplete(
-    folder: Path, rows: list[Row], missing: list[str], extra: list[str], report: Path
-) -> str:
-    found = [f"{len(rows)} rows"]
-    if missing:
-        found.append(f"{len(missing)} of them without a file ({first_few(missing)})")
-    if extra:
-        found.append(f"{len(extra)} files without a row ({first_few(extra)})")
-    listed = f"; all of them: {report}" if missing or extra else ""
-    return (
-        f"{folder}: expected the {CLIPS} clips of UrbanSound8K, found {', '.join(found)}{listed};"
-        " complete the folder, or give --allow_partial=True to use what is there"
-    )

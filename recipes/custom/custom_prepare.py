@@ -1,0 +1,201 @@
+"""Preparation of one's own clips: decoded once, dealt into folds if need be, listed in a manifest.
+
+Clips that have neither fold nor split are dealt into folds, those of one recording together.
+"""
+
+import zlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from custom_listing import SPLITS, Clip, Listing
+
+from aed_plugins.audio import read_info
+from aed_plugins.errors import InputError, first_few, named
+from aed_plugins.fold_dealing import deal_folds, recordings_by_label
+from aed_plugins.folds import Fold, FoldPlan, plan_folds
+from aed_plugins.preparation import (
+    ListedClip,
+    Prepared,
+    default_prepared_folder,
+    pack_listed,
+    write_manifest,
+)
+from aed_plugins.streaming import check_duration
+
+LONGEST = 30.0  # seconds; a longer file would be padded to by every other clip of its batch
+PER_SHARD = 1000
+
+
+def prepare(
+    listing: Listing,
+    prepared_folder: str | None,
+    sample_rate: int,
+    *,
+    folds: int = 5,
+    skip_bad_clips: bool = False,
+) -> Prepared:
+    """Decode what is new, deal the clips into folds if need be, write the manifest.
+
+    Parameters
+    ----------
+    listing : Listing
+        The clips.
+    prepared_folder : str, optional
+        Where decoded audio and manifest are kept; by default a folder in `data/prepared`.
+    sample_rate : int
+        The rate to decode to, in hertz.
+    folds : int
+        How many folds to make where the listing has none.
+    skip_bad_clips : bool
+        Whether to leave out clips that cannot be used.
+
+    Raises
+    ------
+    InputError
+        If clips are missing, cannot be read, or are shorter than 0.05 s or longer than 30 s, or a
+        class has too few recordings for the folds.
+    """
+    kept = Path(prepared_folder) if prepared_folder else default_prepared_folder(listing.source)
+    shards = 1 + len(listing.clips) // PER_SHARD
+    listed = {
+        name: ListedClip(
+            clip.path,
+            f"clips{zlib.crc32(name.encode()) % shards}",
+            clip.labels,
+            0 if clip.fold is None else clip.fold,
+            "" if listing.source.is_dir() else clip.row,
+        )
+        for name, clip in listing.clips.items()
+    }
+    refused = {name: why for name, clip in listed.items() if (why := _refusal(clip.path))}
+    packed, bad = pack_listed(
+        listed, kept, sample_rate, skip_bad_clips=skip_bad_clips, refused=refused
+    )
+    usable = {name: clip for name, clip in listing.clips.items() if name in packed}
+    if not usable:
+        raise InputError(f"{listing.source}: no clip can be used: {first_few([*bad.values()], 1)}")
+    if any(clip.fold is None for clip in usable.values()):
+        dealt = _deal(listing.source, usable, folds)
+        listed = {name: listed[name]._replace(fold=fold) for name, fold in dealt.items()}
+    manifest = kept / str(sample_rate) / f"manifest-{folds}.json"
+    return Prepared(
+        manifest=manifest,
+        folds=write_manifest(manifest, listed, packed),
+        state="complete" if len(packed) == len(listing.clips) else "partial",
+        clips=len(packed),
+        expected_clips=len(listing.clips),
+        skipped_clips=bad,
+    )
+
+
+def _refusal(path: Path) -> str:
+    """Say why a file is not to be decoded; nothing if it may be."""
+    try:
+        duration = read_info(path).duration
+        with named(path):
+            check_duration(duration)
+    except InputError as error:
+        return str(error)
+    if duration > LONGEST:
+        return f"{path}: expected up to {LONGEST:g} s, got {duration:.1f} s; cut it into clips"
+    return ""
+
+
+def _deal(source: Path, clips: Mapping[str, Clip], folds: Any) -> dict[str, int]:
+    """Deal clips into folds; by clip."""
+    if type(folds) is not int or folds < 2:
+        raise InputError(f"--folds: expected 2 or more, got {folds!r}")
+    if any(clip.recording is None for clip in clips.values()):
+        print(
+            "warning: no column 'recording': clips that were cut from one recording may be in"
+            " different folds, and the figures then flatter"
+        )
+    labels = {name: clip.labels for name, clip in clips.items()}
+    recordings = {name: clip.recording or name for name, clip in clips.items()}
+    for label, count in recordings_by_label(labels, recordings).items():
+        if count < folds:
+            first = next(clip for clip in clips.values() if label in clip.labels)
+            has = "recording" if first.recording else "clip"
+            mend = f", or give --folds={count}" if count > 1 else ", or leave the class out"
+            raise InputError(
+                f"{first.row}: {label} has {count} {has}{'s' * (count > 1)}, fewer than the"
+                f" {folds} folds of {source.name}: add some{mend}"
+            )
+    return deal_folds(labels, recordings, folds)
+
+
+def plan(
+    folds: Sequence[Fold],
+    test_folds: Sequence[Fold] | Fold | None = None,
+    valid_folds: Sequence[Fold] | Fold | None = None,
+    train_folds: Sequence[Fold] | Fold | None = None,
+) -> list[FoldPlan]:
+    """Plan the runs: a split is what it says, of folds the last is tested unless others are.
+
+    Parameters
+    ----------
+    folds : sequence of int or str
+        Those that have clips.
+    test_folds, valid_folds, train_folds
+        As for `plan_folds`; `None` where a user gives nothing.
+
+    Raises
+    ------
+    InputError
+        If a split lacks what is needed, or folds cannot be as they were wanted.
+
+    Examples
+    --------
+    >>> plan(["test", "train"])
+    [FoldPlan(test='test', valid=[], train=['train'])]
+    >>> plan([1, 2, 3])
+    [FoldPlan(test=3, valid=[2], train=[1])]
+    """
+    if not set(folds) <= set(SPLITS):
+        tested = folds[-1] if test_folds is None else test_folds
+        return plan_folds(folds, tested, valid_folds, train_folds)
+    given = {"test": test_folds, "valid": valid_folds, "train": train_folds}
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(f"--{name}_folds: the column split says what is what: leave it out")
+        if name not in folds and name != "valid":
+            raise InputError(f"expected clips whose split is {name}, found none")
+    return [FoldPlan("test", [fold for fold in folds if fold == "valid"], ["train"])]
+
+
+def check_trained(
+    listing: Listing, entries: Mapping[str, Mapping[str, Any]], plans: Sequence[FoldPlan]
+) -> None:
+    """See that every class has clips to train on in every run.
+
+    Parameters
+    ----------
+    listing : Listing
+        The clips.
+    entries : mapping
+        The manifest.
+    plans : sequence of FoldPlan
+        The runs.
+
+    Raises
+    ------
+    InputError
+        If one has none; the message names its first row.
+    """
+    for plan in plans:
+        heard = Counter(
+            label
+            for entry in entries.values()
+            if entry["fold"] in plan.train
+            for label in entry["labels"]
+        )
+        for label in listing.labels:
+            if not heard[label]:
+                first = next(clip for clip in listing.clips.values() if label in clip.labels)
+                there = first_few([str(fold) for fold in plan.train])
+                raise InputError(
+                    f"{first.row}: {label} has no clip to train on when {plan.name} is tested"
+                    f" (training: {there}): add clips, or leave the class out"
+                )

@@ -1,0 +1,80 @@
+"""Train or fine-tune a model on clips of one's own, and judge it.
+
+    python recipes/custom/train.py hparams/mobilenet_transfer.yaml --clips=clips.csv
+    python recipes/custom/train.py hparams/mobilenet_transfer.yaml --clips=FOLDER
+
+README.md beside this file says what the CSV or the folder holds, and lists the options.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from custom_listing import read_listing
+from custom_prepare import check_trained, plan, prepare
+from speechbrain.utils.distributed import if_main_process
+
+from aed_plugins.crossvalidation import CrossValidation
+from aed_plugins.experiment import join_processes, parse, run
+from aed_plugins.folds import Fold
+from aed_plugins.label_mapping import other_names
+from aed_plugins.manifest import read_manifest
+from aed_plugins.processes import on_main
+from aed_plugins.results import table
+
+PICTURES = {False: "confusion_matrix.png", True: "per_class.png"}
+FILES = ("training_curve.png", "results.json", "predictions.csv")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run on one's own clips can choose, besides what is in the hyperparameter file."""
+
+    clips: str | None = None  # a CSV, or a folder with a folder per class
+    prepared_folder: str | None = None  # decoded audio; by default a folder in data/prepared
+    multi_label: bool = False  # several labels per clip, or none, even where no clip has several
+    folds: int = 5  # how many to make where the CSV has none
+    test_folds: Sequence[Fold] | str | None = None  # the last; "all": every clip is tested once
+    valid_folds: Sequence[Fold] | None = None  # the fold before the test fold; [] for none
+    train_folds: Sequence[Fold] | None = None  # all others
+    skip_bad_clips: bool = False  # leave out clips that cannot be used
+    initial_model: str | None = None  # a trained run whose weights to start from
+    audioset_names: str | None = None  # a YAML file: what AudioSet calls the labels
+
+
+def main(arguments: list[str]) -> None:
+    """Prepare the clips, run the folds, print the table."""
+    experiment = parse(arguments, Options)
+    join_processes(experiment.run_options)
+    options = experiment.options
+    listing = on_main(read_listing, options.clips)
+    multi_label = on_main(listing.multi_label, options.multi_label)
+    handed_in = {"dataset": listing.name, "labels": listing.labels, "multi_label": multi_label}
+    if options.audioset_names is not None:
+        path = Path(options.audioset_names)
+        names = on_main(other_names, path, listing.labels, known=listing.labels)
+        handed_in["audioset_names"] = names
+    data = on_main(
+        prepare,
+        listing,
+        options.prepared_folder,
+        experiment.value("sample_rate", **handed_in),
+        folds=options.folds,
+        skip_bad_clips=options.skip_bad_clips,
+    )
+    wanted = (options.test_folds, options.valid_folds, options.train_folds)
+    plans = on_main(plan, data.folds, *wanted)
+    manifest = read_manifest(data.manifest)
+    on_main(check_trained, listing, manifest, plans)
+    cross_validation = CrossValidation(
+        experiment, manifest, handed_in, data.summary(), options.initial_model
+    )
+    results = cross_validation.run(plans)
+    if if_main_process():
+        print(table(results, cross_validation.task))
+        files = (PICTURES[multi_label], *FILES)
+        print("\nlook at:", *(cross_validation.output / name for name in files), sep="\n  ")
+
+
+if __name__ == "__main__":
+    run(main)

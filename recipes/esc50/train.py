@@ -1,0 +1,108 @@
+"""Train and judge a model on ESC-50 or ESC-10, on their official folds.
+
+    python recipes/esc50/train.py hparams/mobilenet_transfer.yaml [--option=value ...]
+
+README.md beside this file lists the options and our figures.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from esc50_prepare import choose, find_data, labels_of, prepare
+from speechbrain.utils.distributed import if_main_process
+
+from aed_plugins.crossvalidation import CrossValidation
+from aed_plugins.experiment import join_processes, parse, run
+from aed_plugins.folds import FoldPlan, plan_folds
+from aed_plugins.initial_model import OPTION, find_run
+from aed_plugins.label_mapping import other_names
+from aed_plugins.manifest import read_manifest
+from aed_plugins.processes import on_main
+from aed_plugins.results import table
+
+AUDIOSET_NAMES = Path(__file__).parents[1] / "labels_esc50_audioset.yaml"
+FILES = ("confusion_matrix.png", "training_curve.png", "results.json", "predictions.csv")
+OFFICIAL, OWN = ("esc50", "esc10"), ("esc50_own_folds", "esc10_own_folds")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run on ESC-50 can choose, besides what is in the hyperparameter file."""
+
+    data_folder: str | None = None  # data/ESC-50
+    prepared_folder: str | None = None  # decoded audio; by default a folder in data/prepared
+    esc10: bool = False  # the subset of ten classes
+    test_folds: Sequence[int] | str | None = None  # the last; "all": the official protocol
+    valid_folds: Sequence[int] | None = None  # the fold before the test fold; [] for none
+    train_folds: Sequence[int] | None = None  # all others
+    folds_by_recording: int | None = None  # so many folds of our own, where not all five are there
+    allow_partial: bool = False  # go on when clips are missing
+    skip_bad_clips: bool = False  # leave out clips that cannot be read
+    initial_model: str | None = None  # a trained run whose weights to start from
+
+
+def check_unseen(source: str, dataset: str, plans: Sequence[FoldPlan]) -> None:
+    """Refuse a model that has heard clips to be tested under another of the four names.
+
+    ESC-10's folds are those of ESC-50. Folds of our own are not, so none of them may be known.
+
+    Parameters
+    ----------
+    source : str
+        The model to start from.
+    dataset : str
+        What is going to be tested.
+    plans : sequence of FoldPlan
+        The runs.
+
+    Raises
+    ------
+    InputError
+        If it has.
+    """
+    for plan in plans:
+        model = find_run(Path(source), plan.name, OPTION)
+        for name in (*OFFICIAL, *OWN):
+            same_folds = name in OFFICIAL and dataset in OFFICIAL
+            model.check_unseen(name, [plan.test] if same_folds else range(1, 2001))
+
+
+def main(arguments: list[str]) -> None:
+    """Prepare the data, run the folds, print the table."""
+    experiment = parse(arguments, Options)
+    join_processes(experiment.run_options)
+    options = experiment.options
+    folder = on_main(find_data, options.data_folder)
+    rows = on_main(choose, folder, options.esc10)
+    official = "esc10" if options.esc10 else "esc50"
+    dataset = official if options.folds_by_recording is None else f"{official}_own_folds"
+    handed_in = {"dataset": dataset, "labels": labels_of(rows), "multi_label": False}
+    if experiment.has("audioset_names"):
+        handed_in["audioset_names"] = other_names(AUDIOSET_NAMES, labels_of(rows))
+    data = on_main(
+        prepare,
+        folder,
+        rows,
+        official,
+        options.prepared_folder,
+        experiment.value("sample_rate", **handed_in),
+        folds_by_recording=options.folds_by_recording,
+        allow_partial=options.allow_partial,
+        skip_bad_clips=options.skip_bad_clips,
+    )
+    tested = data.folds[-1:] if options.test_folds is None else options.test_folds
+    plans = on_main(plan_folds, data.folds, tested, options.valid_folds, options.train_folds)
+    if options.initial_model is not None:
+        on_main(check_unseen, options.initial_model, dataset, plans)
+    cross_validation = CrossValidation(
+        experiment, read_manifest(data.manifest), handed_in, data.summary(), options.initial_model
+    )
+    results = cross_validation.run(plans)
+    if if_main_process():
+        print(table(results, cross_validation.task))
+        print("\nlook at:", *(cross_validation.output / name for name in FILES), sep="\n  ")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,652 @@
+"""An ablation as a user starts it; most with a stand-in for a recipe that does what one leaves.
+
+The statistics are checked against published values, scipy and sums done by hand.
+"""
+
+import csv
+import importlib.util
+import json
+import math
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+import time
+
+import numpy as np
+import pytest
+import scipy.stats
+from conftest import RECIPE, ROOT, TINY
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aed_plugins.ablation import worker
+from aed_plugins.ablation.comparison import corrected_t_test, holm, mcnemar
+from aed_plugins.ablation.row import Key, Row, from_hex, to_hex
+from aed_plugins.ablation.rows import append_row, read_rows
+from aed_plugins.ablation.summary import summaries
+from aed_plugins.ablation.variants import read_variants
+from aed_plugins.errors import InputError
+from aed_plugins.experiment import run
+from aed_plugins.search.runs import try_lock
+
+ABLATE = ROOT / "recipes/ablate.py"
+HPARAMS = """
+seed: 1
+__set_seed: !apply:print [!ref <seed>]
+dataset: !PLACEHOLDER
+lr: 0.1
+mixup: 0.2
+num_workers: 0
+pretrained: null
+head: !new:torch.nn.Linear
+    in_features: 3
+    out_features: 2
+output_folder: !ref results/<dataset>/<seed>
+"""
+# Of ten clips 10 * lr + seed are right, the first ones. 0.9 fails; 0.3 waits while there is `hold`.
+STAND_IN = """
+import json, os, sys, time
+from pathlib import Path
+
+
+class Options:
+    data_folder: object = None
+    test_folds: object = None
+    valid_folds: object = None
+
+
+given = dict(option[2:].split("=", 1) for option in sys.argv[2:] if "=" in option)
+output = Path(given["output_folder"])
+fold, seed = int(given["test_folds"].strip("[]")), int(given["seed"])
+lr = float(given.get("lr", 0.1))
+with Path("starts.txt").open("a") as file:
+    file.write(" ".join(sys.argv[1:]) + "\\n")
+with (output / "running").open("x") as file:  # fails where another process runs here
+    file.write(str(os.getpid()))
+try:
+    while Path("hold").exists() and lr == 0.3:
+        time.sleep(0.01)
+    if lr == 0.9 and not Path("mended").exists():
+        sys.exit("a warning\\nerror: a learning rate of 0.9 is too high")
+    folder = output / f"fold{fold}"
+    folder.mkdir(exist_ok=True)
+    right = round(10 * lr) + seed
+    lines = ["clip,fold,class,predicted"]
+    lines += [f"{n}-{fold}.wav,{fold},a,{'ab'[n >= right]}" for n in reversed(range(10))]
+    (folder / "predictions.csv").write_text("\\n".join(lines) + "\\n")
+    result = dict(
+        test_fold=fold, valid_folds=[], train_folds=[n for n in range(1, 11) if n != fold],
+        data_state="partial", clips=10, figures={given.get("head", "accuracy"): right / 10},
+        epochs=1, tested_epoch=1, seconds=10 * lr, processes=1, device="cpu", precision="fp32",
+        history=[],
+    )
+    (folder / "threads.txt").write_text(os.environ["OMP_NUM_THREADS"])
+    (folder / "result.json").write_text(json.dumps(result))
+except KeyboardInterrupt:
+    (output / "polite.txt").touch()
+    sys.exit(130)
+finally:
+    (output / "running").unlink()
+"""
+COLUMNS = (
+    "variant,configuration,fold,seed,data,clips,train_folds,accuracy,seconds,threads,device,"
+    "clips_digest,right"
+)
+
+
+def load_program():
+    spec = importlib.util.spec_from_file_location("ablate_program", ABLATE)
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+    return program
+
+
+program = load_program()
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    (tmp_path / "recipe.py").write_text(STAND_IN)
+    (tmp_path / "model.yaml").write_text(HPARAMS)
+    return tmp_path
+
+
+def command(*variants, folds=(1, 2), seeds=1, options=(), more=()):
+    return [
+        *("model.yaml", "--recipe=recipe.py", "--output=out", "--rows=rows.csv"),
+        *("--variants", *variants, "--folds", *map(str, folds), f"--seeds={seeds}", *more),
+        *("--", *options),
+    ]
+
+
+def ablate(*variants, **others):
+    program.main(command(*variants, **others))
+
+
+def starts(folder):
+    path = folder / "starts.txt"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def table(folder):
+    """Give the cells of the table by variant and column."""
+    lines = [line for line in (folder / "out/ablation.md").read_text().splitlines() if "|" in line]
+    header, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
+    return {row[0]: dict(zip(header, row, strict=True)) for row in rows}
+
+
+class Forked:
+    """An ablation in a process of its own that need not import everything anew."""
+
+    def __init__(self, folder, number, arguments):
+        self.said = folder / f"said{number}.txt"
+        self.said.touch()
+        context = multiprocessing.get_context("fork")
+        self.process = context.Process(target=self._run, args=(arguments,))
+        self.process.start()
+
+    def _run(self, arguments):
+        with self.said.open("w") as sys.stdout:
+            sys.argv = ["ablate.py", *arguments]
+            program.be_interruptible()
+            run(program.main)
+
+    def wait_for(self, condition):
+        deadline = time.monotonic() + 60
+        while not condition():
+            assert self.process.is_alive(), self.said.read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    def end(self, status):
+        self.process.join(60)
+        assert self.process.exitcode == status, self.said.read_text()
+        return self.said.read_text()
+
+
+def row(fold=1, seed=1, right=(1, 1, 0, 0), variant="v", configuration="0" * 12, **others):
+    """A row whose clips are right as said."""
+    values = {
+        "data": "complete",
+        "train_folds": tuple(n for n in range(1, 11) if n != fold),
+        "seconds": 10.0,
+        "threads": 1,
+        "device": "cpu",
+        "clips_digest": f"{fold:012}",
+    } | others
+    share = float(np.mean(right))
+    return Row(
+        variant, configuration, fold, seed, clips=len(right), accuracy=share, right=to_hex(right),
+        **values,
+    )  # fmt: skip
+
+
+# The statistics.
+
+
+def test_without_shared_training_clips_the_test_is_students():
+    values = [1.5, -0.25, 2.0, 3.5, 0.75]
+    found = corrected_t_test(values, 0.0)
+    students = scipy.stats.ttest_1samp(values, 0.0)
+    assert found.p_value == pytest.approx(students.pvalue)
+    assert (found.low, found.high) == pytest.approx(tuple(students.confidence_interval(0.95)))
+
+
+def test_shared_training_clips_widen_the_interval():
+    # By hand: mean 2, variance 4/3; (1/4 + 1/9) * 4/3 = 13/27; t of 3 degrees at 97.5 %: 3.182446.
+    found = corrected_t_test([1.0, 1.0, 3.0, 3.0], 1 / 9)
+    assert found.mean == 2
+    assert found.high - found.mean == pytest.approx(3.182446 * math.sqrt(13 / 27), rel=1e-6)
+    assert found.mean - found.low == pytest.approx(found.high - found.mean)
+    # The distribution function of Student's t with 3 degrees of freedom has a closed form.
+    x = 2 / math.sqrt(13 / 27) / math.sqrt(3)
+    assert found.p_value == pytest.approx(1 - 2 / math.pi * (x / (1 + x**2) + math.atan(x)))
+
+
+@pytest.mark.parametrize("values", [[3.0], [2.0, 2.0, 2.0], [0.1, 0.1, 0.1], [0.0, 0.0]])
+def test_without_a_spread_there_is_no_interval(values):
+    assert corrected_t_test(values, 1 / 9) == (pytest.approx(values[0]), None, None, None)
+
+
+def test_mcnemar_gives_the_published_mid_p():
+    # The example of Fagerland, Lydersen and Laake (2013), of their table 1.
+    assert mcnemar(1, 7) == mcnemar(7, 1) == pytest.approx(0.0391, abs=5e-5)
+
+
+@given(st.integers(0, 40), st.integers(0, 40))
+def test_mcnemar_counts_half_of_what_is_as_likely_as_what_was_seen(here, there):
+    chances = [math.comb(here + there, k) / 2 ** (here + there) for k in range(here + there + 1)]
+    further = [p for k, p in enumerate(chances) if abs(2 * k - here - there) > abs(here - there)]
+    seen = [p for k, p in enumerate(chances) if abs(2 * k - here - there) == abs(here - there)]
+    expected = 1.0 if here + there == 0 else sum(further) + sum(seen) / 2
+    assert mcnemar(here, there) == pytest.approx(expected)
+
+
+def test_holm_gives_what_r_gives():
+    # p.adjust(c(0.01, 0.04, 0.03, 0.02), "holm") and p.adjust(c(0.6, 0.5), "holm")
+    assert holm([0.01, 0.04, None, 0.03, 0.02]) == pytest.approx([0.04, 0.06, None, 0.06, 0.06])
+    assert holm([0.6, 0.5]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_seeds_of_a_fold_are_one_value():
+    # Differences per fold: 25 and 75 (mean 50), 0 and 0, and 25: by hand over 50, 0 and 25.
+    zero, one, three = (0, 0, 0, 0), (1, 0, 0, 0), (1, 1, 1, 0)
+    runs = {(1, 1): one, (1, 2): three, (2, 1): zero, (2, 2): zero, (3, 1): one}
+    found = summaries(
+        {
+            "reference": [row(*key, zero) for key in runs],
+            "other": [row(*key, right) for key, right in runs.items()],
+        }
+    )[1]
+    assert found.difference == corrected_t_test([50.0, 0.0, 25.0], 1 / 9)
+    assert found.difference.mean == 25
+    assert list(found.differences) == [25, 75, 0, 0, 25]
+    # Right only here: in the mean 2, 0 and 1 of the folds' clips.
+    assert found.discordant == (3, 0, mcnemar(3, 0))
+
+
+def test_seeds_of_the_only_fold_are_values_of_their_own():
+    zero = [row(1, seed, (0, 0, 0, 0)) for seed in (1, 2)]
+    other = [row(1, 1, (1, 0, 0, 0)), row(1, 2, (1, 1, 1, 0))]
+    found = summaries({"reference": zero, "other": other})[1]
+    assert found.difference == corrected_t_test([25.0, 75.0], 1 / 9)
+
+
+def test_runs_are_paired_on_the_same_clips_alone():
+    reference = [row(1), row(2), row(3), row(4)]
+    other = [
+        row(1, right=(1, 1, 1, 0)),
+        row(2, right=(1, 1, 1, 1), clips_digest="f" * 12),
+        row(3, right=(1, 1, 1, 1), train_folds=(1, 2)),
+        row(5, right=(1, 1, 1, 1)),
+    ]
+    found = summaries({"reference": reference, "other": other})[1]
+    assert list(found.differences) == [25]
+    assert found.unpaired == 2
+    assert len(found.accuracies) == 4
+    assert found.discordant[:2] == (1, 0)
+
+
+def test_seconds_are_compared_on_equal_machines_alone():
+    reference = [row(1, seconds=10.0), row(2, seconds=10.0), row(3, seconds=30.0)]
+    other = [
+        row(1, seconds=20.0),
+        row(2, seconds=1.0, device="cuda"),
+        row(3, seconds=40.0),
+        row(4, seconds=999.0),
+    ]
+    assert summaries({"r": reference, "o": other})[1].relative_seconds == 60 / 40
+    alone = summaries({"r": reference, "o": [row(1, threads=8)]})[1]
+    assert alone.relative_seconds is None
+
+
+# The file of rows.
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=40))
+def test_right_clips_survive_the_file(right):
+    assert from_hex(to_hex(right), len(right)).tolist() == right
+
+
+def test_rows_are_read_as_they_were_written(tmp_path):
+    path = tmp_path / "new/rows.csv"
+    rows = [row(1, variant='with, comma and "quotes"'), row(2, right=[True] * 9)]
+    for each in [*rows, row(1, right=(0, 0, 0, 0))]:  # a run that is there is not added
+        append_row(path, each)
+    assert list(read_rows(path).values()) == rows
+    assert path.read_text().splitlines()[0] == COLUMNS
+    assert [name.name for name in path.parent.iterdir()] == ["rows.csv"]
+
+
+def test_what_is_in_the_file_stays_as_it_is(tmp_path):
+    path = tmp_path / "rows.csv"
+    append_row(path, row(1))
+    by_hand = path.read_text().replace("0.5", "0.500").rstrip("\n")
+    path.write_text(by_hand)
+    append_row(path, row(2))
+    assert path.read_text().startswith(by_hand + "\n")
+    assert set(read_rows(path)) == {Key("0" * 12, 1, 1), Key("0" * 12, 2, 1)}
+
+
+def test_rows_of_several_processes_are_all_kept(tmp_path):
+    def add(start):
+        for seed in range(start, start + 20):
+            append_row(tmp_path / "rows.csv", row(1, seed))
+
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=add, args=(100 * n,)) for n in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+        assert process.exitcode == 0
+    seeds = {key.seed for key in read_rows(tmp_path / "rows.csv")}
+    assert seeds == {100 * n + k for n in range(3) for k in range(20)}
+
+
+GOOD = "v,000000000000,1,1,complete,4,2 3,0.5,10.0,1,cpu,000000000001,c0"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "row 1: expected the columns variant, .*, got nothing"),
+        ("a,b\n", "row 1: expected the columns variant, .*, got a, b"),
+        (f"{COLUMNS}\n{GOOD}\n<<<<<<< HEAD\n", "row 3: expected 13 cells, got 1"),
+        (f"{COLUMNS}\n{GOOD[:-9]}\n", "row 2: expected 13 cells, got 12"),
+        (f"{COLUMNS}\n{GOOD},\n", "row 2: expected 13 cells, got 14"),
+        (f"{COLUMNS}\n{GOOD.replace(',1,1,', ',x,1,')}\n", "row 2: fold: expected a whole number"),
+        (f"{COLUMNS}\n{GOOD.replace('0.5', 'half')}\n", "accuracy: expected a number, got 'half'"),
+        (f"{COLUMNS}\n{GOOD.replace('0.5', '0.75')}\n", "accuracy is 0.75, but of the clips 0.5"),
+        (f"{COLUMNS}\n{GOOD.replace('0.5', 'nan')}\n", "accuracy is nan, but"),
+        (f"{COLUMNS}\n{GOOD.replace('c0', 'c8')}\n", "row 2: expected the bits of 4 clips, got"),
+        (f"{COLUMNS}\n{GOOD.replace('c0', 'c000')}\n", "expected the bits of 4 clips, got 2 bytes"),
+        (f"{COLUMNS}\n{GOOD.replace('c0', 'zz')}\n", "row 2: .*hex"),
+        (f"{COLUMNS}\n{GOOD.replace('complete', 'whole')}\n", "data: expected complete, partial"),
+        (f"{COLUMNS}\n{GOOD.replace('000001', '1')}\n", "clips_digest: expected 12 hexadecimal"),
+        (f"{COLUMNS}\n{GOOD.replace('2 3', '')}\n", "row 2: expected clips, folds to train on"),
+        (b"\xff\xfe", "expected a CSV file in UTF-8"),
+    ],
+)
+def test_a_damaged_file_is_told_with_its_row(tmp_path, text, message):
+    path = tmp_path / "rows.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(InputError, match=rf"rows\.csv.*{message}") as error:
+        read_rows(path)
+    assert "\n" not in str(error.value)
+
+
+# The variants.
+
+
+def configurations(*variants, options=()):
+    return [it.configuration for it in read_variants("recipe.py", "model.yaml", variants, options)]
+
+
+def test_a_configuration_is_what_can_change_a_figure(folder):
+    (folder / "other.yaml").write_text(HPARAMS.replace("lr: 0.1", "lr: 1.0e-1  # the same"))
+    (reference,) = configurations()
+    same = ["--num_workers=2", "--device=cpu", "--noprogressbar", "--data_folder=/elsewhere"]
+    assert configurations(options=same) == [reference]
+    assert len(reference) == 12
+    names = "abcdefghij"
+    different = [
+        *("--lr=0.2", "--head.bias=False", "--valid_folds=[]", "--precision=bf16"),
+        *("--pretrained=a.pth", "--pretrained=b.pth", "--pretrained=https://x.org/a.pth"),
+        *("--pretrained=https://y.org/a.pth", "--mixup=a/b", "--mixup=c/b"),
+    ]
+    found = configurations(*(f"{n}: {it}" for n, it in zip(names, different, strict=True)))
+    assert len(set(found)) == 11
+    # Where weights lie is nobody's concern.
+    assert configurations("x: --pretrained=/some/where/a.pth")[1] == found[5]
+    with pytest.raises(InputError, match="variant x is the same as model: its options change noth"):
+        configurations("x: other.yaml --lr=0.1")
+
+
+def test_a_variant_wins_over_the_options_of_all(folder):
+    options = ["--lr=0.5", "--head={in_features: 7, bias: False}", "--mixup=0", "--debug"]
+    _, variant = read_variants("recipe.py", "model.yaml", ["v: --lr=1 --head.bias=True"], options)
+    assert variant.commands.options == (
+        *("--mixup=0", "--debug", '--head={"in_features": 7, "bias": true}', "--lr=1"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("variants", "others", "message"),
+    [
+        (["plain"], {}, "'plain': expected a variant such as"),
+        ([": --lr=1"], {}, "': --lr=1': expected a variant such as"),
+        (["a: --lr=1 'x"], {}, "variant a: No closing quotation in --lr=1 'x"),
+        (["a: lr=1"], {}, r"variant a: expected at most one hyperparameter file \(.yaml\)"),
+        (["a: model.yaml model.yaml"], {}, "variant a: expected at most one hyperparameter file"),
+        (["a: no.yaml"], {}, "variant a: no.yaml: no such hyperparameter file"),
+        (
+            ["a: --lrr=1"],
+            {},
+            "variant a: --lrr is neither .* nor in model.yaml; did you mean --lr?",
+        ),
+        (["a: --lr=[1"], {}, r"variant a: --lr=\[1: cannot read the value, which is YAML"),
+        (["a: --lr=1", "a: --lr=2"], {}, "two variants are called a: give each a name"),
+        (["model: --lr=1"], {}, "two variants are called model"),
+        (["a:"], {}, "variant a is the same as model"),
+        (["a: --lr=1", "b: --lr=1.0"], {"options": ["--lr=1.0"]}, "is the same as"),
+        (["a: --head.out_features=2"], {}, "variant a is the same as model"),
+        (["a: --seed=2"], {}, "variant a: --seed=2: the ablation chooses that; give --seeds"),
+        (["a: --lr=1"], {"options": ["--test_folds=[1]"]}, "chooses that; give --folds"),
+        (["a: --lr=1"], {"options": ["--output_folder=x"]}, "chooses that; give --output"),
+        (["a: --lr=1"], {"options": ["--zzz=x"]}, "--zzz is neither an option of this recipe"),
+        (["a: --lr=1"], {"seeds": 0}, "--seeds: expected a positive number, got 0"),
+        (["a: --lr=1"], {"seeds": "x"}, "--seeds: expected how many, or a list such as 7,8, got x"),
+        (["a: --lr=1"], {"seeds": "3,3"}, "--seeds: one is given twice"),
+        (["a: --lr=1"], {"folds": "x"}, "argument --folds: invalid int value: 'x'; see --help"),
+        (["a: --lr=1"], {"folds": (1, 1)}, "--folds: one is given twice"),
+        (["a: --lr=1"], {"more": ["--jobs=0"]}, "--jobs: expected a positive number, got 0"),
+        (["a: --lr=1"], {"more": ["--recipe=no.py"]}, "no.py: expected a recipe, such as"),
+        (
+            ["a: --lr=1"],
+            {"more": [f"--recipe={ROOT}/recipes/audioset/train.py"]},
+            "no --test_folds",
+        ),
+    ],
+)
+def test_a_mistake_is_told_before_anything_runs(folder, variants, others, message):
+    with pytest.raises(InputError, match=message) as error:
+        ablate(*variants, **others)
+    assert "\n" not in str(error.value)
+    assert not (folder / "out").exists()
+
+
+# The runs.
+
+
+def test_every_variant_is_run_on_the_same_folds_and_seeds(folder, capsys):
+    ablate("higher: --lr=0.3", "much: --lr=0.5", seeds=2, options=["--valid_folds=[]"])
+    asked = [dict(part.split("=") for part in line.split()[1:]) for line in starts(folder)]
+    expected = [
+        (seed, fold, lr) for seed in "12" for fold in ("[1]", "[2]") for lr in (None, "0.3", "0.5")
+    ]
+    assert [(it["--seed"], it["--test_folds"], it.get("--lr")) for it in asked] == expected
+    assert {it["--valid_folds"] for it in asked} == {"[]"}
+    cells = table(folder)
+    assert list(cells) == ["model", "higher", "much"]
+    # Of ten clips, 2 and 3 are right at 0.1; 4 and 5 at 0.3: mean 45 and deviation sqrt(100 / 3).
+    assert {cells["higher"][name] for name in ("accuracy (%)", "deviation")} == {"45.0", "5.8"}
+    assert (cells["model"]["accuracy (%)"], cells["model"]["difference"]) == ("25.0", "-")
+    assert (cells["higher"]["difference"], cells["higher"]["95 % interval"]) == ("+20.0", "-")
+    # Two more clips of each of the two folds: 4 : 0, mid-p 1/16.
+    discordant = ("right only here", "right only in reference", "p (McNemar)")
+    assert [cells["higher"][name] for name in discordant] == ["4", "0", "0.062"]
+    assert [it["runs"] for it in cells.values()] == ["4"] * 3
+    assert [it["time"] for it in cells.values()] == ["1.00", "3.00", "5.00"]
+    assert (folder / "out/ablation.png").read_bytes().startswith(b"\x89PNG")
+    # Clips 0 and 1 of 0 to 9 are right, in whatever order the recipe wrote them.
+    first = next(iter(read_rows(folder / "rows.csv").values()))
+    assert (first.variant, first.right, first.accuracy) == ("model", "c000", 0.2)
+    said = capsys.readouterr().out
+    assert "run 5 of 12: higher, fold 2, seed 1\n" in said
+    assert "run 5 of 12: higher, fold 2, seed 1: 40.0 % in 3 s\n" in said
+    page = (folder / "out/ablation.md").read_text()
+    assert page in said
+    assert "# Ablation of model: 12 of 12 runs\n\n**PARTIAL DATA: " in page
+
+
+def test_what_is_in_the_rows_is_not_run_again_on_a_fresh_clone_either(folder, capsys):
+    ablate("higher: --lr=0.3")
+    before = table(folder)
+    shutil.rmtree(folder / "out")
+    ablate("better: --lr=3e-1")  # by what it says, not by its name
+    assert len(starts(folder)) == 4
+    assert "4 of 4 runs are in rows.csv" in capsys.readouterr().out
+    after = table(folder)
+    assert after["better"] == before["higher"] | {"variant": "better"}
+    ablate("higher: --lr=0.3", "much: --lr=0.5", folds=(1, 2, 3))
+    assert len(starts(folder)) == 4 + 2 + 3
+    ablate("much: --lr=0.5", folds=(3,))  # the others stay, and are left out
+    assert len(starts(folder)) == 9
+    assert {name: it["runs"] for name, it in table(folder).items()} == {"model": "1", "much": "1"}
+    with (folder / "rows.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 9
+
+
+def test_a_run_that_ended_elsewhere_while_its_lock_was_taken_is_not_run(folder, monkeypatch):
+    ablate("higher: --lr=0.3")
+    (folder / "rows.csv").rename("later.csv")
+
+    def late(run_folder):
+        shutil.copy("later.csv", "rows.csv")
+        return try_lock(run_folder)
+
+    monkeypatch.setattr(worker, "try_lock", late)
+    ablate("higher: --lr=0.3")
+    assert len(starts(folder)) == 4
+
+
+def test_another_configuration_under_the_same_name_is_run(folder):
+    ablate("higher: --lr=0.3", folds=(1,))
+    ablate("higher: --lr=0.4", folds=(1,))
+    assert len(starts(folder)) == 3
+    assert table(folder)["higher"]["accuracy (%)"] == "50.0"
+
+
+def test_a_run_that_fails_is_told_and_tried_again_when_asked(folder, capsys):
+    why = "bad, fold 1, seed 1: a learning rate of 0.9 is too high (exit status 1)"
+    with pytest.raises(InputError, match="2 of 6 runs failed; the first: bad, fold 1") as error:
+        ablate("bad: --lr=0.9", "higher: --lr=0.3")
+    assert str(error.value).endswith(why)
+    said = capsys.readouterr().out
+    assert "run 2 of 6: bad, fold 1, seed 1: failed: a learning rate of 0.9 is too high" in said
+    assert "| bad " in said
+    assert [it["runs"] for it in table(folder).values()] == ["2", "0", "2"]
+    (folder / "mended").touch()
+    ablate("bad: --lr=0.9", "higher: --lr=0.3")
+    assert len(starts(folder)) == 8
+    assert [it["runs"] for it in table(folder).values()] == ["2", "2", "2"]
+    assert not list(folder.rglob("failed.txt"))
+
+
+def test_when_all_runs_fail_there_is_no_table(folder):
+    with pytest.raises(InputError, match="4 of 4 runs failed; the first: model, fold 1, seed 1: "):
+        ablate("other: --lr=0.9 --mixup=0", options=["--lr=0.9"])
+    assert not (folder / "out/ablation.md").exists()
+
+
+def test_a_run_without_results_failed(folder):
+    (folder / "recipe.py").write_text(STAND_IN.replace('"result.json"', '"else.json"'))
+    with pytest.raises(InputError, match=r"ended well but left no out/.*/fold1/result\.json"):
+        ablate("higher: --lr=0.3")
+
+
+def test_several_labels_per_clip_are_refused(folder):
+    with pytest.raises(InputError, match=r"result\.json: an ablation compares accuracies, but"):
+        ablate("a: --lr=0.3", options=["--head=mAP"])
+    assert len(starts(folder)) == 1
+
+
+def test_folds_without_numbers_are_refused(folder):
+    named = STAND_IN.replace("train_folds=[n ", "train_folds=[str(n) ")
+    (folder / "recipe.py").write_text(named)
+    with pytest.raises(
+        InputError, match=r"result\.json: an ablation takes folds with numbers, got"
+    ):
+        ablate("a: --lr=0.3")
+
+
+def test_jobs_run_at_once_and_share_the_cores(folder):
+    (folder / "hold").touch()
+    there = Forked(folder, 1, command("a: --lr=0.3", "b: --lr=0.3 --mixup=0", more=["--jobs=3"]))
+    there.wait_for(lambda: len(list(folder.rglob("running"))) == 3)
+    (folder / "hold").unlink()
+    said = there.end(0)
+    assert len(starts(folder)) == 6
+    assert all(f"run {n} of 6" in said for n in range(1, 7))
+    threads = {int(path.read_text()) for path in folder.rglob("threads.txt")}
+    assert threads == {max(1, len(os.sched_getaffinity(0)) // 3)}
+    assert {it.threads for it in read_rows(folder / "rows.csv").values()} == threads
+
+
+def test_a_user_s_number_of_threads_counts():
+    assert worker._threads(2, {"OMP_NUM_THREADS": "5"}) == 5
+    assert worker._threads(10_000, {}) == 1
+
+
+@pytest.mark.parametrize("recipe_dies_too", [False, True])
+def test_an_ablation_that_was_killed_goes_on(folder, recipe_dies_too):
+    (folder / "hold").touch()
+    asked = command("higher: --lr=0.3", "much: --lr=0.5", folds=(1,))
+    killed = Forked(folder, 1, asked)
+    killed.wait_for(lambda: list(folder.rglob("running")) and len(starts(folder)) == 2)
+    killed.process.kill()
+    killed.end(-signal.SIGKILL)
+    (held,) = folder.rglob("running")
+    if recipe_dies_too:
+        os.kill(int(held.read_text()), signal.SIGKILL)
+        held.unlink()
+    again = Forked(folder, 2, asked)
+    if not recipe_dies_too:
+        again.wait_for(lambda: "waiting for other processes, which run 1" in again.said.read_text())
+        assert len(starts(folder)) == 3, "two recipes in one folder"
+    (folder / "hold").unlink()
+    again.end(0)
+    assert [it["runs"] for it in table(folder).values()] == ["1"] * 3
+    assert len(starts(folder)) == 4  # one of three was interrupted
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_ablation_stops_its_runs_politely(folder, number):
+    (folder / "hold").touch()
+    asked = command("a: --lr=0.3", "b: --lr=0.3 --mixup=0", folds=(1,), more=["--jobs=2"])
+    there = Forked(folder, 1, asked)
+    there.wait_for(lambda: len(list(folder.rglob("running"))) == 2 and len(starts(folder)) == 3)
+    os.kill(there.process.pid, number)
+    there.end(130)
+    assert len(list(folder.rglob("polite.txt"))) == 2
+    assert not list(folder.rglob("failed.txt"))
+    assert [it["runs"] for it in table(folder).values()] == ["1", "0", "0"]
+    (folder / "hold").unlink()
+    program.main(asked)
+    assert [it["runs"] for it in table(folder).values()] == ["1", "1", "1"]
+    assert len(starts(folder)) == 5
+
+
+def test_two_processes_share_the_runs_and_those_that_fail(folder):
+    (folder / "hold").touch()
+    asked = command("a: --lr=0.3", "b: --lr=0.9", "c: --lr=0.5", folds=(1, 2, 3))
+    both = [Forked(folder, number, asked) for number in (1, 2)]
+    both[0].wait_for(lambda: len(list(folder.rglob("running"))) == 2)
+    (folder / "hold").unlink()
+    said = [each.end(1) for each in both]
+    assert len(starts(folder)) == len(set(starts(folder))) == 12
+    assert all("# Ablation of model: 9 of 12 runs" in each for each in said)
+    assert all(each.count(", seed 1: ") for each in said), "one of them did all the work"
+
+
+def test_an_ablation_runs_the_real_recipe(recipe, corpus):
+    plain = ROOT / "hparams/resnet_plain.yaml"
+    done = recipe.python(
+        *(str(ABLATE), str(ROOT / "hparams/resnet_dilated.yaml"), f"--recipe={RECIPE}"),
+        *("--variants", f"narrow, plain: {plain} --encoder.width=0.03125 --dropout=0"),
+        *("--folds", "3", "--output=out", "--jobs=2", "--"),
+        *(option for option in TINY if "epochs" not in option),
+        *("--number_of_epochs=1", f"--data_folder={corpus}", "--valid_folds=[]"),
+        check=0,
+    )
+    rows = list(read_rows(recipe.folder / "out/ablation.csv").values())
+    assert sorted(it.variant for it in rows) == ["narrow, plain", "resnet_dilated"]
+    for each in rows:
+        name = each.variant.replace(", ", "_")
+        run_folder = recipe.folder / f"out/{name}-{each.configuration}/seed1-fold3"
+        results = json.loads((run_folder / "results.json").read_text())
+        assert results["accuracy"]["mean"] == pytest.approx(each.accuracy)
+        assert (each.clips, each.train_folds, each.data) == (10, (1, 2), "demonstration")
+        described = (run_folder / "fold3/hyperparams.yaml").read_text()
+        other = each.variant != "resnet_dilated"
+        assert ("width: 0.03125" if other else "width: 0.0625") in described
+        assert ("PlainFrontEnd" in described, "dropout: 0\n" in described) == (other, other)
+    assert rows[0].clips_digest == rows[1].clips_digest
+    assert "**DEMONSTRATION: synthesised sounds" in done.stdout
+    assert "With one test fold, all of this is said of that fold alone." in done.stdout
