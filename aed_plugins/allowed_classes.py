@@ -33,7 +33,8 @@ NOT_BUILT = {PRETRAINER: "loadables", THRESHOLDS: "labels"}  # each with its one
 # What `!ref <front_end.out_channels>` and the like are when resolved.
 GETATTR, LEN = "!apply:getattr", "!apply:builtins.len"
 ATTRIBUTES = frozenset({"out_channels", "embedding_size", "time_stride", "n_mels", "sample_rate"})
-SOURCES = frozenset({"pretrained", "sha256"})  # arguments that fetch weights from somewhere
+# Arguments that fetch weights from somewhere, or say which of them.
+SOURCES = frozenset({"pretrained", "sha256", "audioset_names"})
 # A number that asks for more than any model here needs asks for all the memory there is.
 LIMITS = {
     "sample_rate": 192_000,

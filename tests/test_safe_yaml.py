@@ -279,3 +279,15 @@ def test_many_classes_are_not_too_much(tmp_path):
     file = SafeFile(path, only=["labels", "tagger"], without_sources=True)
     assert len(file.texts("labels")) == 527
     assert file.build("tagger").head.classifier.out_features == 527
+
+
+def test_names_that_chose_published_weights_do_not_keep_a_run_from_being_used(tmp_path):
+    head = "!new:aed_plugins.heads.PooledDNNHead"
+    text = f"labels: [a, b]\ntagger: {head}\n    embedding_size: 8\n    num_classes: 2\n"
+    text += "    pretrained: mn04.pt\n    new_classifier: true\n"
+    text += '    audioset_names: ["Vehicle horn, car horn, honking", null]\n'
+    path = tmp_path / "hyperparams.yaml"
+    path.write_text(text)
+    file = SafeFile(path, only=["labels", "tagger"], without_sources=True)
+    assert file.build("tagger").classifier.out_features == 2
+    assert "audioset_names" not in repr(file.resolved("tagger"))

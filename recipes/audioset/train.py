@@ -11,6 +11,7 @@ from audioset_lists import FOLDS
 from audioset_prepare import Prepared, Selection, find_data, is_demonstration, prepare
 from speechbrain.utils.distributed import if_main_process
 
+from aed_plugins.class_choice import audioset_labels
 from aed_plugins.crossvalidation import CrossValidation
 from aed_plugins.experiment import join_processes, parse, run
 from aed_plugins.folds import FoldPlan
@@ -61,6 +62,9 @@ def main(arguments: list[str]) -> None:
     if shards is not None:
         data = _with_training_clips(data, shards)
     handed_in["labels"] = data.labels
+    if experiment.has("audioset_names"):
+        known = set(audioset_labels())
+        handed_in["audioset_names"] = [name if name in known else None for name in data.labels]
     run_ = CrossValidation(
         experiment,
         read_manifest(data.manifest),
