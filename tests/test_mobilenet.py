@@ -291,3 +291,17 @@ def test_names_that_are_not_audioset_s_are_refused(tmp_path, names, message):
         PooledDNNHead(
             96, 3, 128, pretrained=tmp_path / "mn.pt", new_classifier=True, audioset_names=names
         )
+
+
+def test_rows_that_the_file_does_not_have_are_not_replaced_by_random_ones(tmp_path):
+    published_head(tmp_path / "mn.pt")
+    state = torch.load(tmp_path / "mn.pt", weights_only=True)
+    state |= {
+        f"classifier.5.{kind}": state[f"classifier.5.{kind}"][:10] for kind in ("weight", "bias")
+    }
+    torch.save(state, tmp_path / "mn.pt")
+    names = ["Siren", None, None]
+    with pytest.raises(InputError, match="audioset_names needs the classifier of AudioSet's 527"):
+        PooledDNNHead(
+            96, 3, 128, pretrained=tmp_path / "mn.pt", new_classifier=True, audioset_names=names
+        )

@@ -95,7 +95,12 @@ class PooledDNNHead(nn.Module):
                 rows = _rows(audioset_names, num_classes)
                 for kind, own in self.classifier.state_dict().items():
                     published = state.get(f"{CLASSIFIER}.{kind}")
-                    if rows and published is not None and len(published) == len(audioset_labels()):
+                    if rows:
+                        if published is None or len(published) != len(audioset_labels()):
+                            raise InputError(
+                                f"{pretrained}: audioset_names needs the classifier of AudioSet's"
+                                " 527 labels in it, found none"
+                            )
                         own[list(rows)] = published[list(rows.values())]
                     state[f"{CLASSIFIER}.{kind}"] = own
             self.load_published(state, source=str(pretrained))
