@@ -7,11 +7,13 @@ al., "AST: Audio Spectrogram Transformer" (Interspeech 2021), rather than class 
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.dataio.sampler import ReproducibleWeightedRandomSampler
+from torch.utils.data import ConcatDataset
 
 from aed_plugins.streamed_clips import StreamedClips
 from aed_plugins.tasks import Task
@@ -72,9 +74,9 @@ def clip_weights(labels: Sequence[Collection[str]]) -> npt.NDArray[np.float64]:
 
 
 def balanced_sampler(
-    labels: Sequence[Collection[str]], seed: int
+    labels: Sequence[Collection[str]], seed: int, clips: int
 ) -> ReproducibleWeightedRandomSampler:
-    """Draw as many clips per epoch as there are, with replacement, by `clip_weights`.
+    """Draw clips with replacement, by `clip_weights`.
 
     Parameters
     ----------
@@ -82,9 +84,30 @@ def balanced_sampler(
         The labels of each clip.
     seed : int
         With the epoch it decides what is drawn.
+    clips : int
+        How many are drawn in an epoch.
     """
     weights = clip_weights(labels)
-    return ReproducibleWeightedRandomSampler(weights, len(weights), replacement=True, seed=seed)
+    return ReproducibleWeightedRandomSampler(weights, clips, replacement=True, seed=seed)
+
+
+def several_times(dataset: Any, clips: int) -> Any:
+    """Go through a small dataset as many times as come nearest to a number of clips.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The clips.
+    clips : int
+        How many an epoch is to have; a dataset of more is left as it is.
+
+    Examples
+    --------
+    >>> [len(several_times(range(size), 1500)) for size in (48, 1100, 5000)]
+    [1488, 1100, 5000]
+    """
+    times = round(clips / max(1, len(dataset)))
+    return ConcatDataset([dataset] * times) if times > 1 else dataset
 
 
 def check_balance(balance: str) -> None:

@@ -269,7 +269,7 @@ class CrossValidation:
         if not isinstance(brain, FrozenEncoderBrain):
             return lambda folds: clips_of_folds(self.manifest, target, folds)
         logger.info("the encoder stays frozen: its embeddings are computed once and kept")
-        if brain.augmentation is not None:
+        if brain.augmentation is not None and brain.augmentation.changes_sound:
             logger.info("they are those of the clips as they are: nothing is augmented or mixed")
         leaves = flattened(self.experiment.resolved(**self.handed_in))
         settings = [f"{key}={leaves[key]}" for key in sorted(leaves) if _decides_embeddings(key)]
@@ -355,7 +355,7 @@ class CrossValidation:
 
 
 def _decides_embeddings(key: str) -> bool:
-    return key.partition(".")[0] in {
+    return key == "tagger.repeat_to" or key.partition(".")[0] in {
         "sample_rate",
         "features",
         "standardization",

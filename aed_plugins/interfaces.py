@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from aed_plugins.lengths import Count
+
 
 class Kernel(NamedTuple):
     """One layer of a convolutional path, the same along time and mel bands.
@@ -45,13 +47,13 @@ class Features(nn.Module):
         """Seconds from one frame to the next."""
         return self.hop_samples / self.sample_rate
 
-    def frame_count(self, samples: Tensor) -> Tensor:
+    def frame_count(self, samples: Count) -> Count:
         """Tell how many frames waveforms of these lengths have: at least one.
 
         Parameters
         ----------
-        samples : Tensor
-            Lengths in samples, integers of any shape.
+        samples : int or Tensor
+            A length in samples, or integers of any shape.
         """
         raise NotImplementedError
 
@@ -93,13 +95,13 @@ class Encoder(nn.Module):
     first_centre: float = 0.0
     kernels: list[Kernel]
 
-    def step_count(self, frames: Tensor) -> Tensor:
+    def step_count(self, frames: Count) -> Count:
         """Tell how many steps items of these lengths have: one per `time_stride` frames begun.
 
         Parameters
         ----------
-        frames : Tensor
-            Lengths in frames, integers of any shape.
+        frames : int or Tensor
+            A length in frames, or integers of any shape.
         """
         return (frames + self.time_stride - 1) // self.time_stride
 

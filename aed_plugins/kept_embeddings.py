@@ -37,12 +37,15 @@ Kept = dict[str, tuple[str, int, int]]
 class FrozenEncoderBrain(TaggingBrain):
     """Trains a head on embeddings that were kept: `modules` is `{"head": tagger.head}`.
 
-    A batch has `embeddings` (padded) in place of `waveform`.
+    A batch has `embeddings` (padded) in place of `waveform`. Of an `Augmentation` only the label
+    smoothing is applied: the embeddings are those of the clips as they are.
     """
 
     def compute_forward(self, batch: PaddedBatch, stage: Stage) -> TaggerOutput:
         """Run the head alone."""
         embeddings, lengths = (tensor.to(self.device) for tensor in batch.embeddings)
+        if stage == Stage.TRAIN and self.augmentation is not None:
+            batch.target = self.task.soft(batch.target, self.augmentation.label_smoothing)
         # In evaluation processes have different numbers of batches; the wrapper would wait for all.
         head = self.modules["head"] if stage == Stage.TRAIN else self.tagger.head
         return TaggerOutput(embeddings, *head(embeddings, lengths))

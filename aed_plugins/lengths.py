@@ -6,8 +6,12 @@ receives, `None` where every item fills it. They are exact up to 2^22 positions 
 rounding gives the number back.
 """
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor
+
+Count = TypeVar("Count", int, Tensor)
 
 
 def absolute_lengths(lengths: Tensor, size: int) -> Tensor:
@@ -56,6 +60,26 @@ def valid_mask(lengths: Tensor, size: int) -> Tensor:
     """
     positions = torch.arange(size, device=lengths.device)
     return positions < absolute_lengths(lengths, size).unsqueeze(1)
+
+
+def at_least(count: Count, smallest: int) -> Count:
+    """Raise what is too small.
+
+    Parameters
+    ----------
+    count : int or Tensor
+        A size, in an export one that is still free, or a tensor of integers.
+    smallest : int
+        What it is to be at least.
+
+    Examples
+    --------
+    >>> at_least(3, 4), at_least(torch.tensor([3, 5]), 4)
+    (4, tensor([4, 5]))
+    """
+    if isinstance(count, Tensor):
+        return count.clamp(min=smallest)
+    return torch.sym_max(count, smallest)
 
 
 class FrameMask:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from aed_plugins.interfaces import Encoder, Kernel
-from aed_plugins.lengths import valid_mask
+from aed_plugins.lengths import Count, at_least, valid_mask
 
 PATCH_FRAMES = 96
 PATCH_MELS = 64
@@ -27,13 +27,13 @@ LAST_PATCH = ("pad", "drop")
 CPU_BLOCK_PATCHES = 32
 
 
-def patch_count(frames: Tensor, last_patch: str = "pad") -> Tensor:
+def patch_count(frames: Count, last_patch: str = "pad") -> Count:
     """Tell how many patches items of these lengths have.
 
     Parameters
     ----------
-    frames : Tensor
-        Lengths in frames, integers of any shape, at least 1.
+    frames : int or Tensor
+        A length in frames, or integers of any shape, at least 1.
     last_patch : {"pad", "drop"}
         What becomes of the last patch where an item ends inside it.
 
@@ -47,7 +47,7 @@ def patch_count(frames: Tensor, last_patch: str = "pad") -> Tensor:
     """
     if last_patch == "pad":
         return (frames + PATCH_FRAMES - 1) // PATCH_FRAMES
-    return (frames // PATCH_FRAMES).clamp(min=1)
+    return at_least(frames // PATCH_FRAMES, 1)
 
 
 def cut_patches(
@@ -171,13 +171,13 @@ class PatchEncoder(Encoder):
         )
         _initialise(self)
 
-    def step_count(self, frames: Tensor) -> Tensor:
+    def step_count(self, frames: Count) -> Count:
         """Tell how many steps items of these lengths have: one per patch.
 
         Parameters
         ----------
-        frames : Tensor
-            Lengths in frames, integers of any shape.
+        frames : int or Tensor
+            A length in frames, or integers of any shape.
         """
         return patch_count(frames, self.last_patch)
 

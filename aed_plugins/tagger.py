@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from aed_plugins.interfaces import Encoder, Features, TaggerOutput
-from aed_plugins.lengths import absolute_lengths, valid_mask
+from aed_plugins.lengths import absolute_lengths, at_least, valid_mask
 from aed_plugins.windows import Steps
 
 # Changes log-mel frames (batch, frame, mel) and their lengths, as SpeechBrain's Augmenter does.
@@ -33,6 +33,41 @@ def probabilities(logits: Tensor, multi_label: bool) -> Tensor:
     return logits.sigmoid() if multi_label else logits.softmax(dim=-1)
 
 
+def repeat_short(
+    waveform: Tensor, lengths: Tensor | None, shortest: int
+) -> tuple[Tensor, Tensor | None]:
+    """Repeat the clips of a batch that are too short.
+
+    Parameters
+    ----------
+    waveform, lengths
+        As for `AudioTagger`.
+    shortest : int
+        Samples that a shorter clip is to fill.
+
+    Returns
+    -------
+    tuple of Tensor and (Tensor or None)
+        `(batch, sample)`, `shortest` samples at least, zeros behind each clip's end; and lengths.
+
+    Examples
+    --------
+    >>> clips = torch.tensor([[1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 0.0, 0.0]])
+    >>> repeat_short(clips, torch.tensor([1.0, 0.5]), 3)
+    (tensor([[1., 2., 3., 4.],
+            [1., 2., 1., 0.]]), tensor([1.0000, 0.7500]))
+    """
+    samples = waveform.shape[1]
+    total = at_least(samples, shortest)
+    positions = torch.arange(total, device=waveform.device)
+    if lengths is None:
+        return waveform[:, positions % torch.full((1,), samples, device=waveform.device)], None
+    own = absolute_lengths(lengths, samples)
+    lengths = own.clamp(min=shortest) / total
+    repeated = waveform.gather(1, positions % own.unsqueeze(1))
+    return repeated.masked_fill(~valid_mask(lengths, total), 0.0), lengths
+
+
 class AudioTagger(nn.Module):
     """Runs features, front-end, encoder and head in order, in training as in inference.
 
@@ -48,6 +83,9 @@ class AudioTagger(nn.Module):
         Maps to `embeddings (batch, step, embedding)`.
     head : nn.Module
         Embeddings to `step_logits` and `clip_logits`.
+    repeat_to : float
+        Seconds: a shorter clip is repeated until it fills them, and judged so; its steps are those
+        of the clip alone. For an encoder that was trained on long clips only. 0 for never.
 
     Examples
     --------
@@ -71,13 +109,17 @@ class AudioTagger(nn.Module):
         front_end: nn.Module,
         encoder: Encoder,
         head: nn.Module,
+        repeat_to: float = 0.0,
     ) -> None:
         super().__init__()
+        if not 0 <= repeat_to < float("inf"):
+            raise ValueError(f"repeat_to must be 0 s or more, got {repeat_to}")
         self.features = features
         self.standardization = standardization
         self.front_end = front_end
         self.encoder = encoder
         self.head = head
+        self.repeat_to = repeat_to
 
     @property
     def step_length(self) -> float:
@@ -129,7 +171,7 @@ class AudioTagger(nn.Module):
             `(batch,)`, fractions of the frames of the padded batch.
         """
         frames = self.features.frame_count(absolute_lengths(lengths, samples))
-        return frames / self.features.frame_count(torch.tensor(samples))
+        return frames / self.features.frame_count(samples)
 
     def step_lengths(self, frame_lengths: Tensor, frames: int) -> Tensor:
         """Turn fractions of the frames into fractions of the steps.
@@ -147,7 +189,7 @@ class AudioTagger(nn.Module):
             `(batch,)`, fractions of the steps of the padded batch.
         """
         steps = self.encoder.step_count(absolute_lengths(frame_lengths, frames))
-        return steps / self.encoder.step_count(torch.tensor(frames))
+        return steps / self.encoder.step_count(frames)
 
     def embed(
         self,
@@ -172,8 +214,11 @@ class AudioTagger(nn.Module):
         -------
         tuple of Tensor and (Tensor or None)
             `embeddings (batch, step, embedding)` and their lengths `(batch,)`, fractions of the
-            steps.
+            steps; of a repeated clip all its steps.
         """
+        if self.repeat_to:
+            shortest = round(self.repeat_to * self.features.sample_rate)
+            waveform, lengths = repeat_short(waveform, lengths, shortest)
         log_mel = self.standardization(self.features(waveform, lengths))
         frame_lengths, step_lengths = None, None
         if lengths is not None:
@@ -207,7 +252,11 @@ class AudioTagger(nn.Module):
             `clip_logits (batch, class)`. No sigmoid or softmax has been applied.
         """
         embeddings, step_lengths = self.embed(waveform, lengths, change)
-        return TaggerOutput(embeddings, *self.head(embeddings, step_lengths))
+        step_logits, clip_logits = self.head(embeddings, step_lengths)
+        if self.repeat_to:
+            steps = self.encoder.step_count(self.features.frame_count(waveform.shape[1]))
+            embeddings, step_logits = embeddings[:, :steps], step_logits[:, :steps]
+        return TaggerOutput(embeddings, step_logits, clip_logits)
 
 
 def check_tagger(tagger: AudioTagger, sample_rate: int) -> None:

@@ -14,7 +14,7 @@ LABELS = [list(NAMES[row > 0]) for row in PRESENT]
 
 
 def test_every_label_and_silence_are_drawn_as_often_as_the_others():
-    sampler = balanced_sampler(LABELS, seed=3)
+    sampler = balanced_sampler(LABELS, seed=3, clips=1000)
     drawn = []
     for epoch in range(40):
         sampler.set_epoch(epoch)
@@ -31,14 +31,14 @@ def test_every_label_and_silence_are_drawn_as_often_as_the_others():
 
 def test_the_draw_depends_on_seed_and_epoch_alone():
     def draw(seed, epoch):
-        sampler = balanced_sampler(LABELS, seed)
+        sampler = balanced_sampler(LABELS, seed, 1500)
         sampler.set_epoch(epoch)
         return list(sampler)
 
     assert draw(1, 2) == draw(1, 2)
     assert draw(1, 2) != draw(1, 3)
     assert draw(1, 2) != draw(2, 2)
-    assert len(draw(1, 2)) == len(PRESENT)
+    assert len(draw(1, 2)) == 1500
 
 
 def test_weights_are_those_of_the_matrix_of_labels():

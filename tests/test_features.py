@@ -1,3 +1,5 @@
+import math
+
 import librosa
 import numpy as np
 import pytest
@@ -155,3 +157,20 @@ def test_a_level_is_taken_off_where_only_the_peak_counts():
     torch.testing.assert_close(frames.mean(0), torch.zeros(64), atol=1e-4, rtol=0)
     padded = standardization(features(torch.nn.functional.pad(waveform, (0, 16000))))
     torch.testing.assert_close(padded[:, :40], loud[:, :40])
+
+
+def test_what_is_silent_beside_the_training_set_stays_so():
+    torch.manual_seed(0)
+    features, standardization = LogMel(), Standardization(64, relative_to_peak=True)
+    waveform = 0.1 * torch.randn(2, 16000)
+    standardization.fit([(features(waveform), None)])
+    again = Standardization(64, relative_to_peak=True)
+    again.load_state_dict(standardization.state_dict())
+    level = again(features(waveform)).mean()
+    for decibels, expected in ((30, 0), (60, 0), (70, -10), (80, -20)):
+        quiet = again(features(waveform * 10 ** (-decibels / 20)))
+        lost = 20 / math.log(10) * (quiet.mean() - level) * again.std.mean()
+        assert lost == pytest.approx(expected, abs=3)  # the offset in the logarithm
+    assert again(features(torch.zeros(1, 16000))).isfinite().all()
+    silence = Standardization(64, relative_to_peak=True)(torch.full((1, 5, 64), -13.8))
+    assert silence.abs().max() == 0, "before a training every clip is lifted"

@@ -66,7 +66,9 @@ def test_kept_embeddings_are_those_of_each_clip_alone(tagger, manifest):
         assert found[name]["target"] == ord(name)
 
 
-def test_a_batch_of_them_gives_the_head_what_waveforms_would(tagger, manifest):
+@pytest.mark.parametrize("repeat_to", [0.0, 2.0])
+def test_a_batch_of_them_gives_the_head_what_waveforms_would(repeat_to, tagger, manifest):
+    tagger.repeat_to = repeat_to
     found = items(manifest, keep(tagger, manifest))
     batch = collate([found["a"], found["b"]])
     with torch.no_grad():

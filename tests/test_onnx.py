@@ -38,14 +38,15 @@ def resnet():
     return tagger
 
 
-def mobile_net():
+def mobile_net(repeat_to=0.0):
     """A MobileNet with one row of its table for each stride and kind of layer."""
     rows = mobilenet.ROWS
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mobilenet, "ROWS", tuple(rows[row] for row in (0, 1, 3, 6, 10, 12)))
         encoder = MobileNet(width=0.1)
     head = PooledDNNHead(encoder.embedding_size, 3, hidden=16)
-    return AudioTagger(EfficientATLogMel(), nn.Identity(), nn.Identity(), encoder, head)
+    stations = EfficientATLogMel(), nn.Identity(), nn.Identity(), encoder, head
+    return AudioTagger(*stations, repeat_to=repeat_to)
 
 
 def vggish():
@@ -54,7 +55,12 @@ def vggish():
     return AudioTagger(VGGishLogMel(), nn.Identity(), nn.Identity(), encoder, head)
 
 
-TAGGERS = {"resnet": (resnet, False), "mobilenet": (mobile_net, True), "vggish": (vggish, True)}
+TAGGERS = {
+    "resnet": (resnet, False),
+    "mobilenet": (mobile_net, True),
+    "mobilenet, short clips repeated": (lambda: mobile_net(repeat_to=2.0), True),
+    "vggish": (vggish, True),
+}
 SETTINGS = {
     "thresholds": [0.25, 0.5, 0.75],
     "name": "a model",

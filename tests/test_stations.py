@@ -45,13 +45,12 @@ HEADS = {
 SAMPLES = (80000, 800, 43457)  # two patches of VGGish and more, less than a frame, between
 
 
-def make_tagger(front_end="dilated", encoder="resnet18", head="dnn mean"):
+def make_tagger(front_end="dilated", encoder="resnet18", head="dnn mean", repeat_to=0.0):
     torch.manual_seed(0)
     front = FRONT_ENDS[front_end]()
     encoder = ENCODERS[encoder](1 if isinstance(front, nn.Identity) else front.out_channels)
-    tagger = AudioTagger(
-        LogMel(), Standardization(64), front, encoder, HEADS[head](encoder.embedding_size)
-    )
+    head = HEADS[head](encoder.embedding_size)
+    tagger = AudioTagger(LogMel(), Standardization(64), front, encoder, head, repeat_to)
     tagger.standardization.fit([(tagger.features(0.1 * torch.randn(4, 16000)), None)])
     return tagger
 
@@ -59,6 +58,7 @@ def make_tagger(front_end="dilated", encoder="resnet18", head="dnn mean"):
 COMBINATIONS = [{"front_end": name} for name in FRONT_ENDS] + [
     {"encoder": encoder, "head": head} for encoder in ENCODERS for head in HEADS
 ]
+COMBINATIONS += [{"encoder": encoder, "repeat_to": 3.0} for encoder in ENCODERS]
 
 
 @pytest.fixture
@@ -88,6 +88,27 @@ def test_a_padded_batch_gives_what_each_clip_gives_alone(names, batch):
             torch.testing.assert_close(
                 together.embeddings[clip, :steps], alone.embeddings[0], **close
             )
+
+
+def test_a_short_clip_is_judged_as_if_it_went_on(batch):
+    tagger = make_tagger(repeat_to=3.0).eval()
+    plain = make_tagger().eval()
+    clip = batch[0][2:, :20001]
+    with torch.no_grad():
+        short = tagger(clip)
+        long = plain(clip.repeat(1, 3)[:, :48000])
+        whole = tagger(batch[0]), plain(batch[0])
+    steps = plain(clip).step_logits.shape[1]
+    torch.testing.assert_close(short.clip_logits, long.clip_logits)
+    torch.testing.assert_close(short.step_logits, long.step_logits[:, :steps])
+    torch.testing.assert_close(short.embeddings, long.embeddings[:, :steps])
+    torch.testing.assert_close(*whole, atol=0, rtol=0)
+
+
+def test_a_clip_cannot_be_repeated_for_ever():
+    for repeat_to in (-1.0, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match="repeat_to must be 0 s or more"):
+            make_tagger(repeat_to=repeat_to)
 
 
 @pytest.mark.parametrize("names", COMBINATIONS, ids=str)

@@ -85,6 +85,11 @@ class Augmentation:
         self.mixing = mixing
         self.label_smoothing = label_smoothing
 
+    @property
+    def changes_sound(self) -> bool:
+        """Whether anything but the labels is changed."""
+        return not (self.waveform is self.features is self.mixing is None)
+
     def __call__(
         self,
         waveform: Tensor,

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from aed_plugins.features.exported_spectrum import cut_frames, power_spectrum
 from aed_plugins.features.mel_bands import used_bins
 from aed_plugins.interfaces import Features
-from aed_plugins.lengths import absolute_lengths
+from aed_plugins.lengths import Count, absolute_lengths, at_least
 
 PRE_EMPHASIS = 0.97
 N_FFT = 1024
@@ -107,20 +107,20 @@ class EfficientATLogMel(Features):
         self.register_buffer("mel_bank", bank.T.contiguous(), persistent=False)  # (bin, mel)
         self.group_bins = [used_bins(bands) for bands in self.mel_bank.split(GROUP_BANDS, dim=1)]
 
-    def frame_count(self, samples: Tensor) -> Tensor:
+    def frame_count(self, samples: Count) -> Count:
         """Tell how many frames waveforms of these lengths have.
 
         Parameters
         ----------
-        samples : Tensor
-            Lengths in samples, integers of any shape.
+        samples : int or Tensor
+            A length in samples, or integers of any shape.
 
         Examples
         --------
         >>> EfficientATLogMel().frame_count(torch.tensor([1, 320, 321, 320000]))
         tensor([   1,    1,    2, 1000])
         """
-        return (samples - 1).clamp(min=0) // self.hop_samples + 1
+        return at_least(samples - 1, 0) // self.hop_samples + 1
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Compute log-mel frames; frame t is centred on t * `hop_length` seconds.

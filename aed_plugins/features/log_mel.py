@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from aed_plugins.features.exported_spectrum import cut_frames, power_spectrum
 from aed_plugins.interfaces import Features
+from aed_plugins.lengths import Count
 
 # Frames computed at a time on a CPU: what is at work then stays in the cache of one core.
 CPU_BLOCK_FRAMES = 1024
@@ -129,13 +130,13 @@ class LogMel(Features):
             )
         return bank
 
-    def frame_count(self, samples: Tensor) -> Tensor:
+    def frame_count(self, samples: Count) -> Count:
         """Tell how many frames waveforms of these lengths have.
 
         Parameters
         ----------
-        samples : Tensor
-            Lengths in samples, integers of any shape.
+        samples : int or Tensor
+            A length in samples, or integers of any shape.
 
         Examples
         --------

@@ -1,11 +1,14 @@
 """Statistics of the training set that log-mel frames are standardised with."""
 
+import math
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
 from aed_plugins.lengths import valid_mask
+
+QUIETEST = 3 * math.log(10)  # 60 dB, of magnitudes whose logarithm is natural
 
 
 class Standardization(nn.Module):
@@ -20,7 +23,9 @@ class Standardization(nn.Module):
         Number of mel bands.
     relative_to_peak : bool
         Whether the loudest value of each clip is first subtracted from it, so that its level does
-        not matter: as librosa's `power_to_db(ref=np.max)` does.
+        not matter: as librosa's `power_to_db(ref=np.max)` does. Silence is not
+        lifted: what is subtracted is at least the mean of the training clips' peaks less 60 dB
+        (of magnitudes, as `LogMel` has them).
 
     Examples
     --------
@@ -34,12 +39,15 @@ class Standardization(nn.Module):
 
     mean: Tensor
     std: Tensor
+    quietest_peak: Tensor
 
     def __init__(self, n_mels: int, relative_to_peak: bool = False) -> None:
         super().__init__()
         self.relative_to_peak = relative_to_peak
         self.register_buffer("mean", torch.zeros(n_mels))
         self.register_buffer("std", torch.ones(n_mels))
+        if relative_to_peak:
+            self.register_buffer("quietest_peak", torch.tensor(-math.inf))
 
     @torch.no_grad()
     def fit(self, batches: Iterable[tuple[Tensor, Tensor | None]]) -> None:
@@ -55,11 +63,14 @@ class Standardization(nn.Module):
         ValueError
             If there is no frame at all.
         """
-        count = 0
+        count, peaks = 0, []
+        if self.relative_to_peak:
+            self.quietest_peak.fill_(-math.inf)
         # On the CPU, because not every device has 64-bit floats.
         total = torch.zeros(len(self.mean), dtype=torch.float64)
         squares = torch.zeros_like(total)
         for log_mel, lengths in batches:
+            peaks.append(log_mel.amax(dim=(1, 2)).cpu().double())
             frames = self._levelled(log_mel).flatten(0, 1)
             if lengths is not None:
                 frames = frames[valid_mask(lengths, log_mel.shape[1]).flatten()]
@@ -69,6 +80,8 @@ class Standardization(nn.Module):
             squares += frames.square().sum(0)
         if count == 0:
             raise ValueError("standardisation needs at least one frame, got none")
+        if self.relative_to_peak:
+            self.quietest_peak.copy_(torch.cat(peaks).mean() - QUIETEST)
         mean = total / count
         variance = (squares / count - mean.square()).clamp(min=0)
         self.mean.copy_(mean)
@@ -80,7 +93,7 @@ class Standardization(nn.Module):
         return (self._levelled(log_mel) - self.mean) / self.std
 
     def _levelled(self, log_mel: Tensor) -> Tensor:
+        if not self.relative_to_peak:
+            return log_mel
         # What is behind a clip's end is silent, and never the loudest.
-        return (
-            log_mel - log_mel.amax(dim=(1, 2), keepdim=True) if self.relative_to_peak else log_mel
-        )
+        return log_mel - log_mel.amax(dim=(1, 2), keepdim=True).maximum(self.quietest_peak)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from aed_plugins.features.exported_spectrum import cut_frames, power_spectrum
 from aed_plugins.features.mel_bands import magnitude, used_bins
 from aed_plugins.interfaces import Features
+from aed_plugins.lengths import Count, at_least
 
 SAMPLE_RATE = 16000
 WINDOW_SAMPLES = 400
@@ -98,13 +99,13 @@ class VGGishLogMel(Features):
         self.group_mels = N_MELS // BAND_GROUPS
         self.group_bins = [used_bins(bands) for bands in self.mel_bank.split(self.group_mels, 1)]
 
-    def frame_count(self, samples: Tensor) -> Tensor:
+    def frame_count(self, samples: Count) -> Count:
         """Tell how many frames waveforms of these lengths have.
 
         Parameters
         ----------
-        samples : Tensor
-            Lengths in samples, integers of any shape.
+        samples : int or Tensor
+            A length in samples, or integers of any shape.
 
         Examples
         --------
@@ -113,7 +114,7 @@ class VGGishLogMel(Features):
         >>> VGGishLogMel().frame_count(torch.tensor([1, 400, 15599, 15600, 160000]))
         tensor([  1,   1,  95,  96, 998])
         """
-        return ((samples - self.window_samples) // self.hop_samples + 1).clamp(min=1)
+        return at_least((samples - self.window_samples) // self.hop_samples + 1, 1)
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Compute log-mel frames.
