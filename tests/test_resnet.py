@@ -132,3 +132,40 @@ def test_more_parts_than_the_mel_axis_has_are_refused():
         ResNet(mel_positions=0)
     with pytest.raises(ValueError, match="2 mel positions are left, fewer than mel_positions"):
         ResNet(width=0.125, mel_positions=3)(torch.zeros(1, 1, 64, 64))
+
+
+def test_a_linear_classifier_adds_up_what_it_makes_of_each_branch():
+    torch.manual_seed(0)
+    encoder = ResNet(width=0.125, mel_positions=2, branches=3).eval()
+    branches = [encoder, *encoder.others]
+    classifier = torch.nn.Linear(encoder.embedding_size, 4)
+    maps, lengths = torch.randn(2, 1, 64, 64), torch.tensor([1.0, 0.5])
+    with torch.no_grad():
+        together = classifier(encoder(maps, lengths))
+        apart = classifier.bias
+        for branch, weight in zip(branches, classifier.weight.split(128, dim=1), strict=True):
+            alone = ResNet(width=0.125, mel_positions=2).eval()
+            state = branch.state_dict()
+            alone.load_state_dict({k: v for k, v in state.items() if not k.startswith("others.")})
+            apart = apart + alone(maps, lengths) @ weight.T
+    torch.testing.assert_close(together, apart)
+
+
+def test_branches_begin_from_weights_of_their_own_and_share_their_stages():
+    encoder = ResNet(width=0.125, branches=2)
+    assert not torch.equal(encoder.conv1.weight, encoder.others[0].conv1.weight)
+    stages = encoder.stages()
+    assert len(stages) == 5
+    in_stages = [id(parameter) for stage in stages for parameter in stage.parameters()]
+    assert len(in_stages) == len(set(in_stages))
+    assert set(in_stages) == {id(parameter) for parameter in encoder.parameters()}
+    last = {id(parameter) for parameter in stages[-1].parameters()}
+    assert {
+        id(p) for branch in (encoder, encoder.others[0]) for p in branch.layer4.parameters()
+    } == last
+
+
+@pytest.mark.parametrize("settings", [{"branches": 0}, {"branches": 2, "pretrained": "x.pth"}])
+def test_branches_that_cannot_be_are_refused(settings):
+    with pytest.raises(ValueError, match="branches must be 1, or more without pretrained"):
+        ResNet(**settings)
