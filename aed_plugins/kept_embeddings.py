@@ -44,8 +44,9 @@ class FrozenEncoderBrain(TaggingBrain):
     def compute_forward(self, batch: PaddedBatch, stage: Stage) -> TaggerOutput:
         """Run the head alone."""
         embeddings, lengths = (tensor.to(self.device) for tensor in batch.embeddings)
-        if stage == Stage.TRAIN and self.augmentation is not None:
-            batch.target = self.task.soft(batch.target, self.augmentation.label_smoothing)
+        smoothing = 0.0 if self.augmentation is None else self.augmentation.label_smoothing
+        if stage == Stage.TRAIN and smoothing > 0:
+            batch.target = self.task.soft(batch.target, smoothing)
         # In evaluation processes have different numbers of batches; the wrapper would wait for all.
         head = self.modules["head"] if stage == Stage.TRAIN else self.tagger.head
         return TaggerOutput(embeddings, *head(embeddings, lengths))

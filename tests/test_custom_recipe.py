@@ -2,12 +2,16 @@
 
 import csv
 import json
+import math
+import shutil
 import sys
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 from conftest import ROOT, Recipe
+from test_mobilenet import published, random_torchvision
 
 from aed_plugins.errors import InputError
 from aed_plugins.fold_dealing import deal_folds, recordings_by_label
@@ -300,3 +304,28 @@ def test_several_labels_with_a_split_train_for_all_epochs(tmp_path, sounds):
 def test_a_user_s_mistake_gives_one_line_and_status_1(tmp_path, sounds, mistake):
     run = recipe_for(tmp_path, sounds, "--folds=9")
     assert "high has 4 clips, fewer than the 9 folds" in mistake(run)
+
+
+def test_few_clips_are_gone_through_often_and_smoothed_labels_keep_the_head_in_doubt(
+    tmp_path, sounds
+):
+    """A frozen MobileNet of random weights in the published layout."""
+    torch.save(published(random_torchvision(0.1)), tmp_path / "mn01.pt")
+    how = (
+        *("--pretrained=mn01.pt", "--encoder={width: 0.1}", "--head={hidden: 128}"),
+        *("--sample_rate=32000", "--folds=4", "--valid_folds=[]", "--number_of_epochs=3"),
+        *("--frozen_epochs=3", "--lr=0.01", "--dropout=0", "--batch_size=8"),
+    )
+    run, steps, losses = recipe_for(tmp_path, sounds), {}, {}
+    for given in ((40, 0.0), (0, 0.0), (40, 0.3)):
+        more = (f"--epoch_clips={given[0]}", f"--label_smoothing={given[1]}")
+        run(*how, *more, hparams="mobilenet_transfer", check=0)
+        (fold,) = json.loads((tmp_path / "out/results.json").read_text())["folds"]
+        losses[given] = [epoch["train_loss"] for epoch in fold["history"]]
+        (kept,) = (tmp_path / "out/fold4/save").glob("CKPT*/lr_scheduler.ckpt")
+        steps[given] = torch.load(kept)["last_epoch"]
+        shutil.rmtree(tmp_path / "out")
+    # Nine clips, four times in an epoch; or once. Three epochs, in batches of eight.
+    assert steps == {(40, 0.0): 15, (0, 0.0): 6, (40, 0.3): 15}
+    least = -0.8 * math.log(0.8) - 0.2 * math.log(0.1)  # the entropy of a smoothed label
+    assert min(losses[40, 0.3]) > least > losses[40, 0.0][-1]

@@ -23,9 +23,9 @@ class Standardization(nn.Module):
         Number of mel bands.
     relative_to_peak : bool
         Whether the loudest value of each clip is first subtracted from it, so that its level does
-        not matter: as librosa's `power_to_db(ref=np.max)` does. Silence is not
-        lifted: what is subtracted is at least the mean of the training clips' peaks less 60 dB
-        (of magnitudes, as `LogMel` has them).
+        not matter: as librosa's `power_to_db(ref=np.max)` does. Silence is not lifted: at
+        least the mean of the training clips' peaks less 60 dB (of magnitudes, which `LogMel` takes
+        the logarithm of) is subtracted.
 
     Examples
     --------
