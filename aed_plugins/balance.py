@@ -7,13 +7,11 @@ al., "AST: Audio Spectrogram Transformer" (Interspeech 2021), rather than class 
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.dataio.sampler import ReproducibleWeightedRandomSampler
-from torch.utils.data import ConcatDataset
 
 from aed_plugins.streamed_clips import StreamedClips
 from aed_plugins.tasks import Task
@@ -91,23 +89,34 @@ def balanced_sampler(
     return ReproducibleWeightedRandomSampler(weights, clips, replacement=True, seed=seed)
 
 
-def several_times(dataset: Any, clips: int) -> Any:
-    """Go through a small dataset as many times as come nearest to a number of clips.
+def times_in_epoch(clips: int, epoch_clips: int) -> int:
+    """Tell how many times an epoch goes through a dataset: once at least.
 
     Parameters
     ----------
-    dataset : Dataset
-        The clips.
     clips : int
-        How many an epoch is to have; a dataset of more is left as it is.
+        How many the dataset has.
+    epoch_clips : int
+        About how many a smaller dataset's epoch is to have.
 
     Examples
     --------
-    >>> [len(several_times(range(size), 1500)) for size in (48, 1100, 5000)]
-    [1488, 1100, 5000]
+    >>> [clips * times_in_epoch(clips, 1500) for clips in (48, 700, 1100, 5000)]
+    [1488, 1400, 1100, 5000]
     """
-    times = round(clips / max(1, len(dataset)))
-    return ConcatDataset([dataset] * times) if times > 1 else dataset
+    return max(1, round(epoch_clips / max(1, clips)))
+
+
+def check_epoch_clips(epoch_clips: int) -> None:
+    """Refuse what is not a number of clips.
+
+    Raises
+    ------
+    ValueError
+        If it is not a whole number, 0 or more.
+    """
+    if not isinstance(epoch_clips, int) or isinstance(epoch_clips, bool) or epoch_clips < 0:
+        raise ValueError(f"epoch_clips must be a whole number, 0 or more, got {epoch_clips!r}")
 
 
 def check_balance(balance: str) -> None:

@@ -14,7 +14,7 @@ from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.distributed import if_main_process
 from torch.utils.data import DataLoader
 
-from aed_plugins.balance import check_balance
+from aed_plugins.balance import check_balance, check_epoch_clips
 from aed_plugins.configurations import RUN_OPTIONS, check_same, summed_up_by
 from aed_plugins.distillation import Teacher
 from aed_plugins.errors import InputError
@@ -299,6 +299,7 @@ class CrossValidation:
             if epochs < 1:
                 raise ValueError("expected at least one epoch")
             check_balance(hparams["balance"])
+            check_epoch_clips(hparams.get("epoch_clips", 0))
             check_tagger(tagger, hparams["sample_rate"])
             frozen = hparams["fine_tuning"].for_good(epochs)
             if self.shards is not None:

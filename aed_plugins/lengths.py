@@ -82,6 +82,46 @@ def at_least(count: Count, smallest: int) -> Count:
     return torch.sym_max(count, smallest)
 
 
+def repeat_short(
+    waveform: Tensor, lengths: Tensor | None, shortest: int
+) -> tuple[Tensor, Tensor | None]:
+    """Repeat the clips of a batch that are too short.
+
+    Parameters
+    ----------
+    waveform, lengths
+        `(batch, sample)`, zeros behind each clip's end, and `(batch,)`, fractions of the samples or
+        `None`.
+    shortest : int
+        Samples that a shorter clip is to fill.
+
+    Returns
+    -------
+    tuple of Tensor and (Tensor or None)
+        `(batch, sample)`, `shortest` samples at least, zeros behind each clip's end; and lengths.
+
+    Examples
+    --------
+    >>> clips = torch.tensor([[1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 0.0, 0.0]])
+    >>> repeat_short(clips, torch.tensor([1.0, 0.5]), 3)
+    (tensor([[1., 2., 3., 4.],
+            [1., 2., 1., 0.]]), tensor([1.0000, 0.7500]))
+    """
+    samples = waveform.shape[1]
+    if not torch.compiler.is_exporting():
+        least = samples if lengths is None else int(absolute_lengths(lengths, samples).min())
+        if least >= shortest:
+            return waveform, lengths
+    total = at_least(samples, shortest)
+    positions = torch.arange(total, device=waveform.device)
+    if lengths is None:
+        return waveform[:, positions % torch.full((1,), samples, device=waveform.device)], None
+    own = absolute_lengths(lengths, samples)
+    lengths = own.clamp(min=shortest) / total
+    repeated = waveform.gather(1, positions % own.unsqueeze(1))
+    return repeated.masked_fill(~valid_mask(lengths, total), 0.0), lengths
+
+
 class FrameMask:
     """Set the frames behind each item's end to zero, whatever stride the maps have by now.
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from aed_plugins.interfaces import Encoder, Features, TaggerOutput
-from aed_plugins.lengths import absolute_lengths, at_least, valid_mask
+from aed_plugins.lengths import absolute_lengths, repeat_short, valid_mask
 from aed_plugins.windows import Steps
 
 # Changes log-mel frames (batch, frame, mel) and their lengths, as SpeechBrain's Augmenter does.
@@ -31,41 +31,6 @@ def probabilities(logits: Tensor, multi_label: bool) -> Tensor:
     tensor([0.2500, 0.2500, 0.2500, 0.2500])
     """
     return logits.sigmoid() if multi_label else logits.softmax(dim=-1)
-
-
-def repeat_short(
-    waveform: Tensor, lengths: Tensor | None, shortest: int
-) -> tuple[Tensor, Tensor | None]:
-    """Repeat the clips of a batch that are too short.
-
-    Parameters
-    ----------
-    waveform, lengths
-        As for `AudioTagger`.
-    shortest : int
-        Samples that a shorter clip is to fill.
-
-    Returns
-    -------
-    tuple of Tensor and (Tensor or None)
-        `(batch, sample)`, `shortest` samples at least, zeros behind each clip's end; and lengths.
-
-    Examples
-    --------
-    >>> clips = torch.tensor([[1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 0.0, 0.0]])
-    >>> repeat_short(clips, torch.tensor([1.0, 0.5]), 3)
-    (tensor([[1., 2., 3., 4.],
-            [1., 2., 1., 0.]]), tensor([1.0000, 0.7500]))
-    """
-    samples = waveform.shape[1]
-    total = at_least(samples, shortest)
-    positions = torch.arange(total, device=waveform.device)
-    if lengths is None:
-        return waveform[:, positions % torch.full((1,), samples, device=waveform.device)], None
-    own = absolute_lengths(lengths, samples)
-    lengths = own.clamp(min=shortest) / total
-    repeated = waveform.gather(1, positions % own.unsqueeze(1))
-    return repeated.masked_fill(~valid_mask(lengths, total), 0.0), lengths
 
 
 class AudioTagger(nn.Module):
@@ -137,6 +102,7 @@ class AudioTagger(nn.Module):
             length=hop * self.encoder.time_stride,
             first_centre=round(float(self.step_centres(1)) * rate),
             context=max(0, ahead),
+            repeat_to=round(self.repeat_to * rate),
         )
 
     def step_centres(self, steps: int) -> Tensor:

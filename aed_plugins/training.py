@@ -14,12 +14,12 @@ from speechbrain.utils.checkpoints import Checkpoint
 from speechbrain.utils.distributed import ddp_all_reduce, is_distributed_initialized
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import DataLoader, Dataset, DistributedSampler
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, DistributedSampler
 from tqdm import tqdm
 
 from aed_plugins.augmentation import Augmentation
 from aed_plugins.averaging import WeightAverage
-from aed_plugins.balance import balanced_sampler, label_counts, labels_of, several_times
+from aed_plugins.balance import balanced_sampler, label_counts, labels_of, times_in_epoch
 from aed_plugins.errors import InputError
 from aed_plugins.features import Standardization
 from aed_plugins.history import History
@@ -57,8 +57,8 @@ class TaggingBrain(Brain):
     Of the hparams it uses `seed`, `tagger`, `task` (a `Task`), `balance` (see `balance.py`),
     `fine_tuning`, `epoch_counter`, `lr_scheduler` (called with the optimizer and `total_steps`,
     stepped with it), `train_loggers` and, where they are there, `augmentation` (an `Augmentation`),
-    `weight_average` (a `WeightAverage`) and `epoch_clips` (see `several_times`). `modules` holds
-    what is trained: `{"tagger": tagger}`.
+    `weight_average` (a `WeightAverage`) and `epoch_clips` (see `times_in_epoch`; clips from shards
+    are gone through once). `modules` holds what is trained: `{"tagger": tagger}`.
 
     A batch has `id`, `waveform` (padded) and `target` (the task's). Random numbers are drawn anew
     from the seed, the epoch and the step, so that a run which was interrupted goes on exactly as it
@@ -182,21 +182,21 @@ class TaggingBrain(Brain):
     ) -> None:
         """Train on a dataset as `Brain.fit` does; the schedule is told the number of steps."""
         train_loader_kwargs = dict(train_loader_kwargs or {})
-        epoch_clips = getattr(self.hparams, "epoch_clips", 0)
+        times = times_in_epoch(len(train_set), getattr(self.hparams, "epoch_clips", 0))
         if self.hparams.balance == "class_weights":
             weights = self.task.class_weights(*label_counts(train_set, self.task))
             self._class_weights = weights.to(self.device)
         if self.hparams.balance == "sampling":
             del train_loader_kwargs["shuffle"]
-            clips = max(len(train_set), epoch_clips)
+            clips = times * len(train_set)
             sampler = balanced_sampler(labels_of(train_set), self.hparams.seed, clips)
             # SpeechBrain tells the epoch to samplers of its own alone.
             self.train_sampler = train_loader_kwargs["sampler"] = sampler
         elif isinstance(train_set, StreamedClips):
             train_loader_kwargs.pop("shuffle", None)  # it draws an order of its own
             train_set = self._streamed = train_set.part(_rank(), number_of_processes())
-        else:
-            train_set = several_times(train_set, epoch_clips)
+        elif times > 1:
+            train_set = ConcatDataset([train_set] * times)
         loader = self.make_dataloader(train_set, Stage.TRAIN, **train_loader_kwargs)
         if isinstance(self.train_sampler, DistributedSampler):
             self.train_sampler.seed = self.hparams.seed

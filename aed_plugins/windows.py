@@ -35,12 +35,15 @@ class Steps:
         The middle of step 0.
     context : int
         What a step's last frame sees beyond the samples that are its own: 0 for centred frames.
+    repeat_to : int
+        Samples that the model fills with a window that has fewer; 0 where it does not.
     """
 
     sample_rate: int
     length: int
     first_centre: int
     context: int = 0
+    repeat_to: int = 0
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def plan_windows(
         )
     rate = steps.sample_rate
     if batch_size is None:
-        batch_size = max(1, int(BATCH_SECONDS / window_length))
+        batch_size = max(1, int(BATCH_SECONDS / max(window_length, steps.repeat_to / rate)))
     if batch_size < 1:
         raise InputError(f"expected a batch size of 1 or more, got {batch_size}")
     if resolution == "step":

@@ -32,7 +32,7 @@ SHAPES = ((64, 1), (1, 10))  # clips, seconds
 
 
 def dilated_resnet() -> AudioTagger:
-    """Build the model of hparams/resnet_dilated.yaml for 10 classes."""
+    """Build the model of hparams/resnet_paper.yaml for 10 classes."""
     front_end = DilatedFrontEnd()
     encoder = ResNet(front_end.out_channels)
     head = DNNHead(encoder.embedding_size, 10, dropout=0.2)

@@ -38,7 +38,7 @@ def write_noise(path: Path, seconds: float) -> None:
 
 
 def tagger() -> "PretrainedTagger":  # noqa: F821
-    """Build the network of hparams/resnet_dilated.yaml with random weights."""
+    """Build the network of hparams/resnet_paper.yaml with random weights."""
     import torch  # noqa: PLC0415  the parent process has no need of it
 
     from aed_plugins.encoders import ResNet  # noqa: PLC0415

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 from speechbrain.dataio.dataset import DynamicItemDataset
 
-from aed_plugins.balance import balanced_sampler, check_balance, clip_weights, label_counts
+from aed_plugins.balance import (
+    balanced_sampler,
+    check_balance,
+    check_epoch_clips,
+    clip_weights,
+    label_counts,
+)
 from aed_plugins.tasks import SingleLabel
 
 PRESENT = np.zeros((1000, 3), np.float32)
@@ -58,3 +64,9 @@ def test_a_class_that_never_occurs_counts_nothing():
 def test_an_unknown_way_is_refused():
     with pytest.raises(ValueError, match="balance must be one of none, class_weights, sampling"):
         check_balance("weights")
+
+
+@pytest.mark.parametrize("clips", [-1, 1.5, None, "many", True])
+def test_what_is_not_a_number_of_clips_is_refused(clips):
+    with pytest.raises(ValueError, match="epoch_clips must be a whole number, 0 or more"):
+        check_epoch_clips(clips)

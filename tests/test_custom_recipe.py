@@ -317,8 +317,13 @@ def test_few_clips_are_gone_through_often_and_smoothed_labels_keep_the_head_in_d
         *("--frozen_epochs=3", "--lr=0.01", "--dropout=0", "--batch_size=8"),
     )
     run, steps, losses = recipe_for(tmp_path, sounds), {}, {}
-    for given in ((40, 0.0), (0, 0.0), (40, 0.3)):
-        more = (f"--epoch_clips={given[0]}", f"--label_smoothing={given[1]}")
+    for given in ((40, 0.0), (0, 0.0), (40, 0.3), (40, "sampling")):
+        epoch_clips, what = given
+        smoothed = f"--label_smoothing={what}"
+        more = (
+            f"--epoch_clips={epoch_clips}",
+            "--balance=sampling" if what == "sampling" else smoothed,
+        )
         run(*how, *more, hparams="mobilenet_transfer", check=0)
         (fold,) = json.loads((tmp_path / "out/results.json").read_text())["folds"]
         losses[given] = [epoch["train_loss"] for epoch in fold["history"]]
@@ -326,6 +331,6 @@ def test_few_clips_are_gone_through_often_and_smoothed_labels_keep_the_head_in_d
         steps[given] = torch.load(kept)["last_epoch"]
         shutil.rmtree(tmp_path / "out")
     # Nine clips, four times in an epoch; or once. Three epochs, in batches of eight.
-    assert steps == {(40, 0.0): 15, (0, 0.0): 6, (40, 0.3): 15}
+    assert steps == {(40, 0.0): 15, (0, 0.0): 6, (40, 0.3): 15, (40, "sampling"): 15}
     least = -0.8 * math.log(0.8) - 0.2 * math.log(0.1)  # the entropy of a smoothed label
     assert min(losses[40, 0.3]) > least > losses[40, 0.0][-1]

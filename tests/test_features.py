@@ -172,5 +172,10 @@ def test_what_is_silent_beside_the_training_set_stays_so():
         lost = 20 / math.log(10) * (quiet.mean() - level) * again.std.mean()
         assert lost == pytest.approx(expected, abs=3)  # the offset in the logarithm
     assert again(features(torch.zeros(1, 16000))).isfinite().all()
+    # Clips of nothing in the training set do not change that.
+    floor = standardization.quietest_peak.clone()
+    silent = torch.cat([waveform, torch.zeros(1, 16000)])
+    standardization.fit([(features(silent), None)])
+    torch.testing.assert_close(standardization.quietest_peak, floor, atol=0.05, rtol=0)
     silence = Standardization(64, relative_to_peak=True)(torch.full((1, 5, 64), -13.8))
     assert silence.abs().max() == 0, "before a training every clip is lifted"

@@ -169,3 +169,8 @@ def test_branches_begin_from_weights_of_their_own_and_share_their_stages():
 def test_branches_that_cannot_be_are_refused(settings):
     with pytest.raises(ValueError, match="branches must be 1, or more without pretrained"):
         ResNet(**settings)
+
+
+def test_released_weights_are_for_one_branch():
+    with pytest.raises(ValueError, match="torchvision's weights are for one branch"):
+        ResNet(3, branches=2).load_torchvision(random_torchvision(18).state_dict())

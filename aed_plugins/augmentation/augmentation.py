@@ -88,7 +88,7 @@ class Augmentation:
     @property
     def changes_sound(self) -> bool:
         """Whether anything but the labels is changed."""
-        return not (self.waveform is self.features is self.mixing is None)
+        return any(part is not None for part in (self.waveform, self.features, self.mixing))
 
     def __call__(
         self,

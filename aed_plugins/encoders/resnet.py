@@ -5,10 +5,11 @@ Source: He et al., "Deep Residual Learning for Image Recognition" (CVPR 2016), t
 pooling of stride 2, four stages of 64, 128, 256 and 512 channels. As in torchvision, whose module
 names are kept so that ImageNet weights load, a bottleneck strides in its 3x3 convolution.
 
-Deviations: any number of input channels; several such networks side by side, as in Dutt, Pellerin
-and Quénot, "Coupled Ensembles of Neural Networks" (Neurocomputing 2020); after the last stage the
-mel bands are averaged, all of them or in parts, and the time axis is kept, where the original
-averages both; the frames behind a clip's end are masked.
+Deviations: any number of input channels; several such networks side by side, after Dutt, Pellerin
+and Quénot, "Coupled Ensembles of Neural Networks" (Neurocomputing 2020), there with front-ends of
+their own and averaged logits or log-probabilities, here with joined embeddings; after the last
+stage the mel bands are averaged, all of them or in parts, and the time axis is kept, where the
+original averages both; the frames behind a clip's end are masked.
 """
 
 from collections.abc import Mapping
@@ -118,8 +119,8 @@ class ResNet(Encoder):
         2 averages the lower half and the upper half.
     branches : int
         How many such networks there are, over the same maps, each from weights of its own, their
-        embeddings joined. A linear classifier over them adds up what it makes of each, so that they
-        are an ensemble that is trained as one.
+        embeddings joined. A head that is one linear layer adds up what it makes of each, so that
+        they are an ensemble that is trained as one.
     pretrained : str or Path, optional
         The state dict of torchvision's ResNet of the same depth: a file, a URL or
         `hf://owner/repo/file`. Its three input channels are averaged and repeated, its classifier
@@ -243,9 +244,13 @@ class ResNet(Encoder):
 
         Raises
         ------
+        ValueError
+            If there are several branches: those that begin alike stay alike.
         InputError
             If a tensor is missing, has another shape or has no place here.
         """
+        if self.others:
+            raise ValueError("torchvision's weights are for one branch")
         state = {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}
         stem = state.get("conv1.weight")
         if stem is not None and stem.ndim == 4:

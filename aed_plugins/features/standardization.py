@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from aed_plugins.lengths import valid_mask
 
-QUIETEST = 3 * math.log(10)  # 60 dB, of magnitudes whose logarithm is natural
+BELOW_MEDIAN = 3 * math.log(10)  # 60 dB, of magnitudes whose logarithm is natural
 
 
 class Standardization(nn.Module):
@@ -24,8 +24,8 @@ class Standardization(nn.Module):
     relative_to_peak : bool
         Whether the loudest value of each clip is first subtracted from it, so that its level does
         not matter: as librosa's `power_to_db(ref=np.max)` does. Silence is not lifted: at
-        least the mean of the training clips' peaks less 60 dB (of magnitudes, which `LogMel` takes
-        the logarithm of) is subtracted.
+        least the median of the training clips' peaks less 60 dB (of magnitudes; 30 dB of powers) is
+        subtracted.
 
     Examples
     --------
@@ -70,7 +70,8 @@ class Standardization(nn.Module):
         total = torch.zeros(len(self.mean), dtype=torch.float64)
         squares = torch.zeros_like(total)
         for log_mel, lengths in batches:
-            peaks.append(log_mel.amax(dim=(1, 2)).cpu().double())
+            if self.relative_to_peak:
+                peaks.append(log_mel.amax(dim=(1, 2)).cpu())
             frames = self._levelled(log_mel).flatten(0, 1)
             if lengths is not None:
                 frames = frames[valid_mask(lengths, log_mel.shape[1]).flatten()]
@@ -81,7 +82,7 @@ class Standardization(nn.Module):
         if count == 0:
             raise ValueError("standardisation needs at least one frame, got none")
         if self.relative_to_peak:
-            self.quietest_peak.copy_(torch.cat(peaks).mean() - QUIETEST)
+            self.quietest_peak.copy_(torch.cat(peaks).median() - BELOW_MEDIAN)
         mean = total / count
         variance = (squares / count - mean.square()).clamp(min=0)
         self.mean.copy_(mean)
