@@ -169,7 +169,7 @@ def test_a_frozen_encoder_trains_with_two_processes(recipe, audioset, tmp_path):
 def test_released_imagenet_weights_may_stay_frozen(recipe, tmp_path):
     """A file of torchvision's layout with random values, and narrower than the released one."""
     torch.save(ResNet(3, width=0.0625).state_dict(), tmp_path / "resnet.pth")
-    how = ("--encoder={width: 0.0625, pretrained: resnet.pth, branches: 1}", "--frozen_epochs=2")
+    how = ("--encoder={width: 0.0625, pretrained: resnet.pth}", "--frozen_epochs=2")
     assert "the front-end would stay frozen" in error_line(recipe(*how, check=1))
     text = (ROOT / "hparams/resnet_plain.yaml").read_text()
     front_end = text[text.index("front_end: !new") : text.index("encoder: !new")]

@@ -19,7 +19,6 @@ FRONT_ENDS = {
 }
 ENCODERS = {
     "resnet18": lambda channels: ResNet(channels, width=0.125),
-    "resnet18 branches": lambda channels: ResNet(channels, width=0.0625, branches=2),
     "resnet18 fine": lambda channels: ResNet(channels, width=0.125, stem_stride=1),
     "resnet34": lambda channels: ResNet(channels, depth=34, width=0.125),
     "resnet50": lambda channels: ResNet(channels, depth=50, width=0.125),

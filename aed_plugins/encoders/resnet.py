@@ -5,16 +5,13 @@ Source: He et al., "Deep Residual Learning for Image Recognition" (CVPR 2016), t
 pooling of stride 2, four stages of 64, 128, 256 and 512 channels. As in torchvision, whose module
 names are kept so that ImageNet weights load, a bottleneck strides in its 3x3 convolution.
 
-Deviations: any number of input channels; several such networks side by side, after Dutt, Pellerin
-and Quénot, "Coupled Ensembles of Neural Networks" (Neurocomputing 2020), there with front-ends of
-their own and averaged logits or log-probabilities, here with joined embeddings; after the last
-stage the mel bands are averaged, all of them or in parts, and the time axis is kept, where the
-original averages both; the frames behind a clip's end are masked.
+Deviations: any number of input channels; after the last stage the mel bands are averaged, all of
+them or in parts, and the time axis is kept, where the original averages both; the frames behind a
+clip's end are masked.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -117,10 +114,6 @@ class ResNet(Encoder):
     mel_positions : int
         How many parts of the mel axis an embedding keeps apart: 1, the paper's, averages all bands,
         2 averages the lower half and the upper half.
-    branches : int
-        How many such networks there are, over the same maps, each from weights of its own, their
-        embeddings joined. A head that is one linear layer adds up what it makes of each, so that
-        they are an ensemble that is trained as one.
     pretrained : str or Path, optional
         The state dict of torchvision's ResNet of the same depth: a file, a URL or
         `hf://owner/repo/file`. Its three input channels are averaged and repeated, its classifier
@@ -132,9 +125,8 @@ class ResNet(Encoder):
     Raises
     ------
     ValueError
-        If `depth` or `stem_stride` is not one of those, `mel_positions` is below 1 or more than are
-        left of the bands, or `branches` is below 1, or above with `pretrained`: branches that begin
-        alike stay alike.
+        If `depth` or `stem_stride` is not one of those, or `mel_positions` is below 1 or more than
+        are left of the bands.
     InputError
         If the file of weights is missing, unreadable, another one or of another architecture.
 
@@ -154,8 +146,6 @@ class ResNet(Encoder):
         width: float = 1.0,
         stem_stride: int = 2,
         mel_positions: int = 1,
-        branches: int = 1,
-        *,
         pretrained: str | Path | None = None,
         sha256: str | None = None,
     ) -> None:
@@ -166,8 +156,6 @@ class ResNet(Encoder):
             raise ValueError(f"stem_stride must be 1 or 2, got {stem_stride}")
         if mel_positions < 1:
             raise ValueError(f"mel_positions must be at least 1, got {mel_positions}")
-        if branches < 1 or (branches > 1 and pretrained is not None):
-            raise ValueError(f"branches must be 1, or more without pretrained, got {branches}")
         block = Bottleneck if depth == 50 else BasicBlock
         blocks = BLOCKS_PER_STAGE[depth]
         sizes = [max(1, round(width * channels)) for channels in STAGE_CHANNELS]
@@ -182,13 +170,9 @@ class ResNet(Encoder):
         for count, stride in zip(blocks, (1, 2, 2, 2), strict=True):
             self.kernels += block.kernels(stride) + block.kernels(1) * (count - 1)
         self.mel_positions = mel_positions
-        self.embedding_size = sizes[3] * block.expansion * mel_positions * branches
+        self.embedding_size = sizes[3] * block.expansion * mel_positions
         self.time_stride = stem_stride * 16
         _initialise(self)
-        self.others = nn.ModuleList(
-            ResNet(in_channels, depth, width, stem_stride, mel_positions)
-            for _ in range(branches - 1)
-        )
         if pretrained is not None:
             state = read_state_dict(fetch(pretrained, sha256))
             self.load_torchvision(state, source=str(pretrained))
@@ -209,7 +193,6 @@ class ResNet(Encoder):
             `(batch, step, embedding_size)`; one step per `time_stride` frames, the last one
             begun counting as one.
         """
-        inputs = maps
         mask = FrameMask(lengths, maps.shape[2])
         maps = mask(torch.relu(self.bn1(self.conv1(mask(maps)))))
         maps = mask(self.maxpool(maps))
@@ -219,15 +202,12 @@ class ResNet(Encoder):
         if maps.shape[3] < self.mel_positions:
             raise ValueError(f"{maps.shape[3]} mel positions are left, fewer than mel_positions")
         parts = [part.mean(dim=3) for part in maps.tensor_split(self.mel_positions, dim=3)]
-        own = torch.cat(parts, dim=1).transpose(1, 2)  # (batch, step, part * channel)
-        return torch.cat([own, *(other(inputs, lengths) for other in self.others)], dim=2)
+        return torch.cat(parts, dim=1).transpose(1, 2)  # (batch, step, part * channel)
 
     def stages(self) -> list[nn.Module]:
-        """Give the stem and the four stages, each with those of the other branches."""
+        """Give the stem and the four stages."""
         stem = nn.ModuleList([self.conv1, self.bn1])
-        own: list[nn.Module] = [stem, self.layer1, self.layer2, self.layer3, self.layer4]
-        others = [cast(ResNet, other).stages() for other in self.others]
-        return [nn.ModuleList(stages) for stages in zip(own, *others, strict=True)]
+        return [stem, self.layer1, self.layer2, self.layer3, self.layer4]
 
     def load_torchvision(self, state: Mapping[str, Tensor], source: str = "state dict") -> None:
         """Take over the weights of torchvision's ResNet of the same depth.
@@ -244,13 +224,9 @@ class ResNet(Encoder):
 
         Raises
         ------
-        ValueError
-            If there are several branches: those that begin alike stay alike.
         InputError
             If a tensor is missing, has another shape or has no place here.
         """
-        if self.others:
-            raise ValueError("torchvision's weights are for one branch")
         state = {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}
         stem = state.get("conv1.weight")
         if stem is not None and stem.ndim == 4:

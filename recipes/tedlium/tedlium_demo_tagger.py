@@ -47,7 +47,7 @@ def train_demo_tagger(train: Talks, dev: Talks, folder: Path, device: str) -> Pa
         "output_folder": str(folder / "run"),
         "sample_rate": SAMPLE_RATE,
         "number_of_epochs": EPOCHS,
-        "encoder": {"width": WIDTH, "branches": 1},
+        "encoder": {"width": WIDTH},
     }
     options = replace(RunOptions(), device=device, noprogressbar=True)
     experiment = Experiment[Any](HPARAMS, None, overrides, options)
