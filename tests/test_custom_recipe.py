@@ -332,5 +332,9 @@ def test_few_clips_are_gone_through_often_and_smoothed_labels_keep_the_head_in_d
         shutil.rmtree(tmp_path / "out")
     # Nine clips, four times in an epoch; or once. Three epochs, in batches of eight.
     assert steps == {(40, 0.0): 15, (0, 0.0): 6, (40, 0.3): 15, (40, "sampling"): 15}
+    kept = [folder for found in tmp_path.rglob("embeddings") for folder in found.iterdir()]
+    assert len(kept) == 1
+    run(*how, "--tagger={repeat_to: 0}", hparams="mobilenet_transfer", check=0)
+    assert len(list(kept[0].parent.iterdir())) == 2, "those of clips that are not repeated"
     least = -0.8 * math.log(0.8) - 0.2 * math.log(0.1)  # the entropy of a smoothed label
     assert min(losses[40, 0.3]) > least > losses[40, 0.0][-1]
