@@ -64,7 +64,7 @@ class Standardization(nn.Module):
             If there is no frame at all.
         """
         count, peaks = 0, []
-        if self.relative_to_peak:
+        if self.relative_to_peak:  # as long as the peaks are not known, every clip is lifted
             self.quietest_peak.fill_(-math.inf)
         # On the CPU, because not every device has 64-bit floats.
         total = torch.zeros(len(self.mean), dtype=torch.float64)
