@@ -44,7 +44,7 @@ class PretrainedTagger(Pretrained):
     Parameters
     ----------
     modules : mapping
-        `tagger`, an `AudioTagger`; nothing for a model in ONNX Runtime.
+        `tagger`, an `AudioTagger` or `Ensemble`; nothing for a model in ONNX Runtime.
     hparams : mapping
         `labels`, `multi_label`, `sample_rate`; may have `thresholds` (`Thresholds` or `(class,)`),
         `timeline` (see `TimelineSettings.to_dict`) and `name`.
@@ -127,7 +127,7 @@ class PretrainedTagger(Pretrained):
     @classmethod
     def from_hparams(
         cls,
-        source: str | Path,
+        source: str | Path | Sequence[str | Path],
         *,
         trust_remote_code: bool = False,
         revision: str | None = None,
@@ -141,10 +141,11 @@ class PretrainedTagger(Pretrained):
 
         Parameters
         ----------
-        source : str or Path
+        source : str or Path, or a sequence of them
             A published folder or a finished training run; a Hub id, `owner/name`; one of
             EfficientAT's released taggers of AudioSet's 527 classes, `mn01` to `mn40`, or its file
-            of weights; or a `.onnx` file of `aed export`.
+            of weights; or a `.onnx` file of `aed export`. Several make an `Ensemble`, whose
+            probabilities are the means of theirs; so are its thresholds, where each has some.
         trust_remote_code : bool
             Whether the YAML may name any Python object. It can then do anything on this machine.
         revision : str, optional
@@ -157,7 +158,8 @@ class PretrainedTagger(Pretrained):
         Raises
         ------
         InputError
-            If there is no such model, or it is damaged, incomplete or not safe to load.
+            If there is no such model, or it is damaged, incomplete or not safe to load; or several
+            do not tell the same classes apart, or do not hear alike.
         """
         modules, hparams, onnx = read_source(
             source, trust_remote_code=trust_remote_code, revision=revision
@@ -377,7 +379,7 @@ class PretrainedTagger(Pretrained):
     def _embedding_size(self) -> int:
         if self.onnx is not None:
             return self.onnx.embedding_size
-        return self.mods["tagger"].encoder.embedding_size
+        return self.mods["tagger"].embedding_size
 
     def _blocks(self, path: str | Path) -> Blocks:
         blocks = map(as_in_training, read_blocks(path, self.sample_rate))

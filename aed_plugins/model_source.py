@@ -1,20 +1,38 @@
 """Where a tagger comes from: a model folder, a run, the Hub, released weights, an ONNX file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from aed_plugins.class_choice import audioset_labels
+from aed_plugins.ensemble import Ensemble
+from aed_plugins.errors import InputError
 from aed_plugins.model_folder import load_model
 from aed_plugins.released import TIMELINE, is_released, load_released
+from aed_plugins.tagger import AudioTagger
+from aed_plugins.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from aed_plugins.onnx_tagger import OnnxTagger
 
+# What several models must have in common.
+ALIKE = {
+    "labels": "the same labels in the same order",
+    "multi_label": "one label per clip or several",
+    "sample_rate": "the same sample rate",
+}
+
 
 def read_source(
-    source: str | Path, *, trust_remote_code: bool = False, revision: str | None = None
+    source: str | Path | Sequence[str | Path],
+    *,
+    trust_remote_code: bool = False,
+    revision: str | None = None,
 ) -> "tuple[dict[str, Any], dict[str, Any], OnnxTagger | None]":
-    """Load a model from wherever it is.
+    """Load a model, or several as one, from wherever they are.
 
     Parameters
     ----------
@@ -29,8 +47,11 @@ def read_source(
     Raises
     ------
     InputError
-        If there is no such model, or it is damaged, incomplete or not safe to load.
+        If there is no such model, or it is damaged, incomplete or not safe to load; or several do
+        not fit one another.
     """
+    if not isinstance(source, str | Path):
+        return _joined([str(each) for each in source], trust_remote_code, revision)
     text = str(source)
     if text.endswith(".onnx"):
         from aed_plugins.onnx_tagger import OnnxTagger  # noqa: PLC0415  an optional package
@@ -65,3 +86,41 @@ def read_source(
         "name": model.name,
     }
     return {"tagger": model.tagger}, hparams, None
+
+
+def _joined(
+    sources: Sequence[str], trusted: bool, revision: str | None
+) -> tuple[dict[str, Any], dict[str, Any], None]:
+    """Load several models as one."""
+    taggers: list[AudioTagger] = []
+    models: list[dict[str, Any]] = []
+    for source in sources:
+        modules, hparams, onnx = read_source(source, trust_remote_code=trusted, revision=revision)
+        if onnx is not None:
+            raise InputError(f"{source}: a .onnx file cannot be joined with other models")
+        models.append(hparams)
+        for key, what in ALIKE.items():
+            if hparams[key] != models[0][key]:
+                raise InputError(f"{source}: expected {what} as {sources[0]}, got another")
+        taggers.append(modules["tagger"])
+    if not sources:
+        raise InputError("expected a model at least")
+    try:
+        ensemble = Ensemble(taggers, models[0]["multi_label"])
+    except ValueError as error:
+        raise InputError(f"{' and '.join(sources)}: {error}") from error
+    timeline = models[0]["timeline"]
+    joined = {
+        **models[0],
+        "thresholds": _mean_thresholds(models),
+        "timeline": timeline if all(model["timeline"] == timeline for model in models) else None,
+        "name": " + ".join(model["name"] for model in models),
+    }
+    return {"tagger": ensemble}, joined, None
+
+
+def _mean_thresholds(models: Sequence[dict[str, Any]]) -> npt.NDArray[np.float64] | None:
+    """Average the thresholds of several models, where all have some."""
+    found = [model.get("thresholds") for model in models]
+    values = [kept.values for kept in found if isinstance(kept, Thresholds)]
+    return np.mean(values, axis=0) if len(values) == len(models) else None

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from aed_plugins.ensemble import Ensemble
 from aed_plugins.errors import InputError
 from aed_plugins.files import written_beside
 from aed_plugins.interfaces import Probabilities
@@ -28,13 +29,13 @@ class TaggerWithProbabilities(nn.Module):
 
     Parameters
     ----------
-    tagger : AudioTagger
+    tagger : AudioTagger or Ensemble
         Gives logits.
     multi_label : bool
         Whether several labels may hold at once.
     """
 
-    def __init__(self, tagger: AudioTagger, multi_label: bool) -> None:
+    def __init__(self, tagger: AudioTagger | Ensemble, multi_label: bool) -> None:
         super().__init__()
         self.tagger = tagger
         self.multi_label = multi_label
@@ -50,7 +51,7 @@ class TaggerWithProbabilities(nn.Module):
 
 
 def export_onnx(
-    tagger: AudioTagger,
+    tagger: AudioTagger | Ensemble,
     path: str | Path,
     *,
     labels: Sequence[str],
@@ -68,7 +69,7 @@ def export_onnx(
 
     Parameters
     ----------
-    tagger : AudioTagger
+    tagger : AudioTagger or Ensemble
         Is left as it is.
     path : str or Path
         The file to write.
@@ -105,7 +106,7 @@ def export_onnx(
     metadata |= {key: text for key, text in (("name", name), ("licence", licence)) if text}
     model = TaggerWithProbabilities(copy.deepcopy(tagger), multi_label)
     model = model.cpu().float().eval()
-    _check_sizes(model, tagger.features.sample_rate, len(labels), limits)
+    _check_sizes(model, tagger.steps.sample_rate, len(labels), limits)
     with written_beside(path) as temporary:
         program = _graph(model, 4 * tagger.steps.length + 5, path)
         program.model.metadata_props.update(metadata)

@@ -92,6 +92,11 @@ class AudioTagger(nn.Module):
         return self.features.hop_length * self.encoder.time_stride
 
     @property
+    def embedding_size(self) -> int:
+        """Size of an embedding."""
+        return self.encoder.embedding_size
+
+    @property
     def steps(self) -> Steps:
         """Where the steps lie, in samples."""
         rate, hop = self.features.sample_rate, self.features.hop_samples

@@ -12,6 +12,9 @@ For example
 
 The reference is the YAML, named as the file. A variant is the same but for what is said of it: the
 name, then another YAML, options, or both. What stands behind -- is for all; a variant's own win.
+With --members=N, as in "mean of 4: --members=4", a variant is the mean of the probabilities of N
+trainings with seeds of their own: 1 to N for seed 1, N + 1 to 2 N for seed 2, and so on. Those that
+are there already are taken, so keep --output.
 
 A run is a variant on a test fold with a seed. Interrupt them at any moment, even with kill -9; the
 same command goes on. Give it in several terminals, and they share the work. A run that fails is
@@ -98,7 +101,7 @@ def main(arguments: list[str]) -> None:
     output = given.output or Path("results/ablation", Path(given.hparams).stem)
     rows = given.rows or output / "ablation.csv"
     ablation = Ablation(variants, given.folds, seeds, output, rows)
-    known, total = sum(map(len, ablation.finished().values())), len(ablation.runs)
+    known, total = sum(map(len, ablation.finished().values())), len(ablation.compared)
     if known:
         print(f"{known} of {total} runs are in {rows}", flush=True)
     worker = Worker(ablation, given.jobs, functools.partial(print, flush=True))
@@ -109,7 +112,9 @@ def main(arguments: list[str]) -> None:
         print("look at:", *(output / name for name in FILES), rows, sep="\n  ")
     if worker.failed:
         failed, why = next(iter(worker.failed.items()))
-        raise InputError(f"{len(worker.failed)} of {total} runs failed; the first: {failed}: {why}")
+        raise InputError(
+            f"{len(worker.failed)} of {len(ablation.runs)} runs failed; the first: {failed}: {why}"
+        )
 
 
 if __name__ == "__main__":

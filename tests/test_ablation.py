@@ -45,7 +45,8 @@ head: !new:torch.nn.Linear
     out_features: 2
 output_folder: !ref results/<dataset>/<seed>
 """
-# Of ten clips 10 * lr + seed are right, the first ones. 0.9 fails; 0.3 waits while there is `hold`.
+# Of ten clips 10 * lr + seed are right, the first ones, more certainly so than others are wrong.
+# 0.9 fails; 0.3 waits while there is `hold`.
 STAND_IN = """
 import json, os, sys, time
 from pathlib import Path
@@ -73,8 +74,9 @@ try:
     folder = output / f"fold{fold}"
     folder.mkdir(exist_ok=True)
     right = round(10 * lr) + seed
-    lines = ["clip,fold,class,predicted"]
-    lines += [f"{n}-{fold}.wav,{fold},a,{'ab'[n >= right]}" for n in reversed(range(10))]
+    lines = ["clip,fold,class,predicted,b,a"]
+    said = ("a,0.3,0.7", "b,0.6,0.4")
+    lines += [f"{n}-{fold}.wav,{fold},a,{said[n >= right]}" for n in reversed(range(10))]
     (folder / "predictions.csv").write_text("\\n".join(lines) + "\\n")
     result = dict(
         test_fold=fold, valid_folds=[], train_folds=[n for n in range(1, 11) if n != fold],
@@ -416,6 +418,10 @@ def test_a_variant_wins_over_the_options_of_all(folder):
         (["a:"], {}, "variant a is the same as model"),
         (["a: --lr=1", "b: --lr=1.0"], {"options": ["--lr=1.0"]}, "is the same as"),
         (["a: --head.out_features=2"], {}, "variant a is the same as model"),
+        (["a: --members=1"], {}, "variant a: --members=1: expected a number of trainings, 2 or"),
+        (["a: --members=x"], {}, "variant a: --members=x: expected a number of trainings, 2 or"),
+        (["a: --members=2", "b: --members=2"], {}, "variant b is the same as a"),
+        (["a: --members=2"], {"seeds": "0,1"}, "--seeds: with --members=2 they begin at 1, got 0"),
         (["a: --seed=2"], {}, "variant a: --seed=2: the ablation chooses that; give --seeds"),
         (["a: --lr=1"], {"options": ["--test_folds=[1]"]}, "chooses that; give --folds"),
         (["a: --lr=1"], {"options": ["--output_folder=x"]}, "chooses that; give --output"),
@@ -473,6 +479,54 @@ def test_every_variant_is_run_on_the_same_folds_and_seeds(folder, capsys):
     page = (folder / "out/ablation.md").read_text()
     assert page in said
     assert "# Ablation of model: 12 of 12 runs\n\n**PARTIAL DATA: " in page
+
+
+def test_a_variant_may_be_the_mean_of_several_trainings(folder, capsys):
+    ablate("fast: --lr=0.2", "two: --members=2", "fast two: --lr=0.2 --members=2", seeds=2)
+    # Seeds 1 to 4 of both, each once: of 10 clips 2, 3, 4, 5 are right, and 3, 4, 5, 6 of fast.
+    assert len(starts(folder)) == len(set(starts(folder))) == 2 * 2 * 4
+    rows = {key: row for key, row in read_rows(folder / "rows.csv").items() if row.variant == "two"}
+    # What one of the two was right in outweighs the other.
+    assert {(row.fold, row.seed): row.accuracy for row in rows.values()} == {
+        (fold, seed): {1: 0.3, 2: 0.5}[seed] for fold in (1, 2) for seed in (1, 2)
+    }
+    assert {row.seconds for row in rows.values()} == {2.0}
+    for name, difference in {"fast": "+10.0", "two": "+15.0", "fast two": "+25.0"}.items():
+        assert table(folder)[name]["difference"] == difference
+        assert table(folder)[name]["runs"] == "4"
+    assert table(folder)["two"]["time"] == "2.00"
+    assert table(folder)["model"]["accuracy (%)"] == "25.0"
+    capsys.readouterr()
+    ablate("fast: --lr=0.2", "two: --members=2", "fast two: --lr=0.2 --members=2", seeds=2)
+    assert len(starts(folder)) == 16
+    assert "16 of 16 runs are in rows.csv" in capsys.readouterr().out
+
+
+def test_a_mean_needs_what_its_trainings_predicted(folder, capsys):
+    ablate("fast: --lr=0.2", seeds=2)
+    shutil.rmtree(folder / "out")
+    with pytest.raises(InputError, match=r"two, fold 1, seed 1: .*predictions.csv is gone: remove"):
+        ablate("two: --members=2")
+    lines = (folder / "rows.csv").read_text().splitlines(keepends=True)
+    (folder / "rows.csv").write_text("".join(line for line in lines if ",2,2," not in line))
+    with pytest.raises(InputError, match="2 of 6 runs failed"):
+        ablate("two: --members=2")
+
+
+def test_a_mean_of_trainings_on_other_clips_is_refused(folder):
+    ablate("fast: --lr=0.2", seeds=2, folds=[1])
+    path = folder / "rows.csv"
+    path.write_text(path.read_text().replace(",1,2,partial,10,2 3", ",1,2,partial,10,3"))
+    with pytest.raises(InputError, match="two, fold 1, seed 1: its trainings are of different"):
+        ablate("two: --members=2", folds=[1])
+
+
+def test_a_mean_waits_for_trainings_that_failed(folder):
+    with pytest.raises(InputError, match="4 of 8 runs failed; the first: two, fold 1, seed 1"):
+        ablate("two: --members=2 --lr=0.9")
+    (folder / "mended").touch()
+    ablate("two: --members=2 --lr=0.9")
+    assert table(folder)["two"]["runs"] == "2"
 
 
 def test_what_is_in_the_rows_is_not_run_again_on_a_fresh_clone_either(folder, capsys):

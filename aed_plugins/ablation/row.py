@@ -2,8 +2,8 @@
 
 import csv
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from aed_plugins.results import FoldResult
 from aed_plugins.search.runs import RunFailed
 
 DIGITS = 12  # of a digest
+PREDICTIONS = "predictions.csv"
 
 
 class Key(NamedTuple):
@@ -160,8 +161,8 @@ def row_of(folder: Path, variant: str, key: Key, threads: int) -> Row:
     train_folds = tuple(fold for fold in result.train_folds if isinstance(fold, int))
     if len(train_folds) < len(result.train_folds):
         raise InputError(f"{path}: an ablation takes folds with numbers, got {result.train_folds}")
-    right = dict(sorted(_right(path.with_name("predictions.csv"))))
-    digest = hashlib.sha256("\n".join(right).encode()).hexdigest()[:DIGITS]
+    right = dict(sorted(_right(path.with_name(PREDICTIONS))))
+    digest = _digest(right)
     marks = list(right.values())
     return Row(
         variant=variant,
@@ -176,6 +177,70 @@ def row_of(folder: Path, variant: str, key: Key, threads: int) -> Row:
         clips_digest=digest,
         right=to_hex(marks),
     )
+
+
+def mean_row(members: Mapping[Path, Row], variant: str, key: Key) -> Row:
+    """Average the probabilities of several runs on one fold.
+
+    Parameters
+    ----------
+    members : mapping of Path to Row
+        The runs by their output folders.
+    variant : str
+        Name of the variant.
+    key : Key
+        Which run the mean is.
+
+    Returns
+    -------
+    Row
+        Its seconds are the sum of theirs; `device` is empty and `threads` 0 where these differ.
+
+    Raises
+    ------
+    RunFailed
+        If what a run predicted is gone, or they tested other clips or trained on other folds.
+    """
+    rows = list(members.values())
+    if len({(row.clips_digest, row.data, row.train_folds) for row in rows}) > 1:
+        raise RunFailed("its trainings are of different clips: remove the older ones' rows")
+    sums: dict[str, npt.NDArray[np.float64]] = {}
+    classes: dict[str, str] = {}
+    for folder in members:
+        path = folder / f"fold{key.fold}" / PREDICTIONS
+        if not path.is_file():
+            raise RunFailed(f"{path} is gone: remove the row of that training to run it again")
+        for name, label, values in _predictions(path):
+            classes[name] = label
+            sums[name] = sums.get(name, 0) + np.array(list(values.values()))
+            labels = list(values)
+    marks = [classes[name] == labels[sums[name].argmax()] for name in sorted(sums)]
+    if _digest(sorted(sums)) != rows[0].clips_digest:
+        raise RunFailed("what its trainings predicted is not of the clips in their rows")
+    device, threads = {row.device for row in rows}, {row.threads for row in rows}
+    return replace(
+        rows[0],
+        variant=variant,
+        **key._asdict(),
+        accuracy=float(np.mean(marks)),
+        seconds=round(sum(row.seconds for row in rows), 1),
+        threads=threads.pop() if len(threads) == 1 else 0,
+        device=device.pop() if len(device) == 1 else "",
+        right=to_hex(marks),
+    )
+
+
+def _predictions(path: Path) -> Iterator[tuple[str, str, dict[str, float]]]:
+    """Give each clip's name, class and probabilities by class."""
+    with path.open(newline="", encoding="utf-8") as file:
+        for cells in csv.DictReader(file):
+            name = next(iter(cells.values()))
+            labels = list(cells)[list(cells).index("predicted") + 1 :]
+            yield name, cells["class"], {label: float(cells[label]) for label in labels}
+
+
+def _digest(names: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:DIGITS]
 
 
 def _right(path: Path) -> Iterator[tuple[str, bool]]:

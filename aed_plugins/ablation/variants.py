@@ -21,6 +21,8 @@ from aed_plugins.search.space import from_yaml, overrides
 
 # What the ablation gives the recipe itself, and the option of its own that decides it.
 CHOSEN = {"test_folds": "--folds", "seed": "--seeds", "output_folder": "--output"}
+# A variant's own option: so many trainings of it are averaged.
+MEMBERS = "--members="
 # Options of a recipe that say where it reads, not what.
 PLACES = {"data_folder", "prepared_folder", "test_folds"}
 
@@ -38,11 +40,34 @@ class Variant:
     configuration : str
         The first 12 hexadecimal digits of a SHA-256 of all that its figures depend on, but for
         fold, seed and data.
+    members : int
+        How many trainings with seeds of their own are averaged to one; 1 for none.
+    member : Variant, optional
+        What these are trainings of; None for the variant itself.
     """
 
     name: str
     commands: Commands
     configuration: str
+    members: int = 1
+    member: "Variant | None" = None
+
+    def member_seeds(self, seed: int) -> range:
+        """Give the seeds of the trainings that are averaged: no two seeds share one.
+
+        Parameters
+        ----------
+        seed : int
+            Of the average; 1 or more.
+
+        Raises
+        ------
+        InputError
+            If it is 0.
+        """
+        if seed < 1:
+            raise InputError(f"--seeds: with {MEMBERS}{self.members} they begin at 1, got {seed}")
+        return range((seed - 1) * self.members + 1, seed * self.members + 1)
 
 
 def read_variants(
@@ -56,7 +81,7 @@ def read_variants(
         Paths of the program and of the reference's hyperparameter file.
     texts : sequence of str
         A variant each: `NAME: [OTHER.yaml] [--key=value ...]`; a key such as `head.dropout` is a
-        place inside a value of the file.
+        place inside a value of the file. With `--members=N` it is the mean of N trainings.
     options : sequence of str
         The recipe's for all variants; a variant's own win.
 
@@ -84,8 +109,10 @@ def read_variants(
     for text in texts:
         name, given = _split(text)
         with named(f"variant {name}"):
+            members, given = _members(given)
             commands = _commands(common, given)
-            found.append(Variant(name, commands, _digest(configuration(commands, own))))
+            single = Variant(name, commands, _digest(configuration(commands, own)))
+            found.append(single if members == 1 else _ensemble(single, members, found))
     _check_different(found)
     return found
 
@@ -184,6 +211,23 @@ def _split(text: str) -> tuple[str, list[str]]:
         return name, shlex.split(rest)
     except ValueError as error:
         raise InputError(f"variant {name}: {error} in {rest.strip()}") from error
+
+
+def _members(given: Sequence[str]) -> tuple[int, list[str]]:
+    """Take the number of trainings that are averaged out of a variant's words."""
+    texts = [word.removeprefix(MEMBERS) for word in given if word.startswith(MEMBERS)]
+    if not texts:
+        return 1, list(given)
+    if not texts[-1].isdecimal() or int(texts[-1]) < 2:
+        raise InputError(f"{MEMBERS}{texts[-1]}: expected a number of trainings, 2 or more")
+    return int(texts[-1]), [word for word in given if not word.startswith(MEMBERS)]
+
+
+def _ensemble(single: Variant, members: int, others: Sequence[Variant]) -> Variant:
+    """Average trainings of a variant: of one that is compared itself, where it is the same."""
+    same = (it for it in others if it.configuration == single.configuration)
+    digest = _digest({"member": single.configuration, "members": str(members)})
+    return Variant(single.name, single.commands, digest, members, next(same, single))
 
 
 def _commands(common: Commands, given: Sequence[str]) -> Commands:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from aed_plugins.ablation.report import write_report
-from aed_plugins.ablation.row import Key, Row, row_of
+from aed_plugins.ablation.row import Key, Row, mean_row, row_of
 from aed_plugins.ablation.rows import append_row, read_rows
 from aed_plugins.ablation.variants import Variant
 from aed_plugins.search.runs import RunFailed, file_name, run, try_lock
@@ -46,8 +46,8 @@ class Ablation:
     rows: Path
 
     @property
-    def runs(self) -> "list[Run]":
-        """All runs, in the order in which they are begun: at any moment all have about the same."""
+    def compared(self) -> "list[Run]":
+        """The runs that are compared."""
         return [
             Run(variant, fold, seed)
             for seed in self.seeds
@@ -55,11 +55,23 @@ class Ablation:
             for variant in self.variants
         ]
 
+    @property
+    def runs(self) -> "list[Run]":
+        """All runs, in the order in which they are begun: at any moment all have about the same.
+
+        The members of an average stand before it.
+        """
+        found: dict[Key, Run] = {}
+        for each in self.compared:
+            for needed in (*each.members, each):
+                found.setdefault(needed.key, needed)
+        return list(found.values())
+
     def finished(self) -> dict[str, list[Row]]:
         """Give the finished runs of each variant by its name."""
         known = read_rows(self.rows)
         found: dict[str, list[Row]] = {variant.name: [] for variant in self.variants}
-        for each in self.runs:
+        for each in self.compared:
             if each.key in known:
                 found[each.variant.name].append(known[each.key])
         return found
@@ -80,6 +92,14 @@ class Run(NamedTuple):
     def key(self) -> Key:
         """Which row it gives."""
         return Key(self.variant.configuration, self.fold, self.seed)
+
+    @property
+    def members(self) -> "list[Run]":
+        """The trainings whose mean it is; none where it is a training itself."""
+        member = self.variant.member
+        if member is None:
+            return []
+        return [Run(member, self.fold, seed) for seed in self.variant.member_seeds(self.seed)]
 
     def folder(self, output: Path) -> Path:
         """Where it runs: the same name for the same configuration alone."""
@@ -161,6 +181,8 @@ class Worker:
         for each in self._runs:
             if each.key in known or each in self._running or each in self.failed:
                 continue
+            if any(member.key not in known for member in each.members):
+                continue  # their turn comes first
             lock = try_lock(each.folder(self.ablation.output))
             if lock is None:
                 elsewhere += 1
@@ -182,14 +204,7 @@ class Worker:
         note = folder / FAILURE
         note.unlink(missing_ok=True)
         try:
-            run(
-                each.command(folder),
-                folder,
-                lock.fileno(),
-                self._follow,
-                {"OMP_NUM_THREADS": str(self._threads)},
-            )
-            row = row_of(folder, each.variant.name, each.key, self._threads)
+            row = self._mean(each) if each.members else self._trained(each, folder, lock)
         except Stopped:
             return
         except RunFailed as error:
@@ -202,7 +217,24 @@ class Worker:
             append_row(self.ablation.rows, row)
             accuracy = f"{100 * row.accuracy:.1f} % in {row.seconds:.0f} s"
             self.say(f"{self._number(each)}: {each}: {accuracy}")
-            write_report(self.ablation.output, self.ablation.finished(), len(self._runs))
+            write_report(
+                self.ablation.output, self.ablation.finished(), len(self.ablation.compared)
+            )
+
+    def _trained(self, each: Run, folder: Path, lock: IO[str]) -> Row:
+        run(
+            each.command(folder),
+            folder,
+            lock.fileno(),
+            self._follow,
+            {"OMP_NUM_THREADS": str(self._threads)},
+        )
+        return row_of(folder, each.variant.name, each.key, self._threads)
+
+    def _mean(self, each: Run) -> Row:
+        known, output = read_rows(self.ablation.rows), self.ablation.output
+        members = {member.folder(output): known[member.key] for member in each.members}
+        return mean_row(members, each.variant.name, each.key)
 
     def _follow(self) -> None:
         if self._end.is_set():

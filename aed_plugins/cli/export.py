@@ -1,6 +1,6 @@
 """Write a model as one ONNX file, from the waveform to probabilities.
 
-    aed export MODEL model.onnx
+    aed export MODEL [MODEL ...] model.onnx
 
 The file is checked against PyTorch before it is left there. Labels, thresholds and the sample rate
 are in its metadata; batch and length are free. --model takes the file wherever it takes a model.
@@ -16,7 +16,12 @@ from aed_plugins.errors import InputError
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Describe the command's options."""
-    parser.add_argument("model", metavar="MODEL", help="as --model of the other commands")
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        nargs="+",
+        help="as --model of the other commands; of several the mean is exported",
+    )
     parser.add_argument("file", metavar="FILE.onnx", type=Path, help="the file to write")
     parser.add_argument("--trust-remote-code", action="store_true", help="as for --model")
 

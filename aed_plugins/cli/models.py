@@ -10,7 +10,7 @@ from aed_plugins.cli.outputs import quiet
 from aed_plugins.errors import InputError, named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from aed_plugins.inference import PretrainedTagger
     from aed_plugins.streaming import TimelineSettings
@@ -42,8 +42,10 @@ def add_model(parser: ArgumentParser, required: bool = True, classes: bool = Tru
     group.add_argument(
         "--model",
         required=required,
+        action="append",
         help="a published folder, a training run or a Hub id (owner/name[@revision]); mn01 to mn40,"
-        " EfficientAT's taggers of 527 classes, downloaded once, or their file; a .onnx file",
+        " EfficientAT's taggers of 527 classes, downloaded once, or their file; a .onnx file; given"
+        " several times, the mean of the models' probabilities",
     )
     if classes:
         group.add_argument(
@@ -67,7 +69,9 @@ def load(given: Namespace) -> "PretrainedTagger":
 
     device = _device(given)
     tagger = PretrainedTagger.from_hparams(
-        given.model, trust_remote_code=given.trust_remote_code, run_opts={"device": device}
+        given.model if len(given.model) > 1 else given.model[0],
+        trust_remote_code=given.trust_remote_code,
+        run_opts={"device": device},
     )
     if not quiet(given):
         tagger.progress = _seconds
@@ -81,7 +85,7 @@ def _device(given: Namespace) -> str:
     import torch  # noqa: PLC0415  not for --help
 
     device = "cuda:0" if given.device == "cuda" else given.device
-    if str(given.model).endswith(".onnx") and device != "cpu":
+    if given.model[0].endswith(".onnx") and device != "cpu":
         raise InputError(f"--device: a .onnx file runs on the cpu, got {given.device}")
     try:
         torch.zeros(1, device=device)
@@ -169,11 +173,11 @@ def run_of(given: Namespace, tagger: "PretrainedTagger", **more: Any) -> dict[st
     return {"command": given.command, "model": digest_of(given.model, tagger), **classes, **more}
 
 
-def digest_of(model: str, tagger: "PretrainedTagger") -> str:
+def digest_of(models: "Sequence[str]", tagger: "PretrainedTagger") -> str:
     """Name a model by its weights, so that results of others are not taken for its own."""
     digest = hashlib.sha256()
     if tagger.onnx is not None:
-        digest.update(Path(model).read_bytes())
+        digest.update(Path(models[0]).read_bytes())
     for name, tensor in tagger.mods.state_dict().items():
         digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
     return f"{tagger.name} {digest.hexdigest()[:12]}"
