@@ -521,6 +521,14 @@ def test_a_mean_of_trainings_on_other_clips_is_refused(folder):
         ablate("two: --members=2", folds=[1])
 
 
+def test_a_mean_of_predictions_that_are_not_the_rows_is_refused(folder):
+    ablate("fast: --lr=0.2", seeds=2, folds=[1])
+    (path,) = folder.glob("out/model-*/seed2-fold1/fold1/predictions.csv")
+    path.write_text(path.read_text().replace("7-1.wav", "other.wav"))
+    with pytest.raises(InputError, match="predicted is not of the clips in their rows"):
+        ablate("two: --members=2", folds=[1])
+
+
 def test_a_mean_waits_for_trainings_that_failed(folder):
     with pytest.raises(InputError, match="4 of 8 runs failed; the first: two, fold 1, seed 1"):
         ablate("two: --members=2 --lr=0.9")
