@@ -525,7 +525,7 @@ def test_a_mean_of_predictions_that_are_not_the_rows_is_refused(folder):
     ablate("fast: --lr=0.2", seeds=2, folds=[1])
     (path,) = folder.glob("out/model-*/seed2-fold1/fold1/predictions.csv")
     path.write_text(path.read_text().replace("7-1.wav", "other.wav"))
-    with pytest.raises(InputError, match="predicted is not of the clips in their rows"):
+    with pytest.raises(InputError, match=r"seed2-fold1/fold1/predictions.csv is not of the clips"):
         ablate("two: --members=2", folds=[1])
 
 

@@ -19,8 +19,6 @@ from aed_plugins.inference import PretrainedTagger
 from aed_plugins.tagger import AudioTagger
 
 RATE = 8000
-# Another network that hears alike.
-DEEPER = TEXT.replace("width: 0.02", "{width: 0.02, depth: 34}")
 
 
 def tagger(seed, hop=0.023, classes=3, rnn=False):

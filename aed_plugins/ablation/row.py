@@ -204,19 +204,17 @@ def mean_row(members: Mapping[Path, Row], variant: str, key: Key) -> Row:
     rows = list(members.values())
     if len({(row.clips_digest, row.data, row.train_folds) for row in rows}) > 1:
         raise RunFailed("its trainings are of different clips: remove the older ones' rows")
-    sums: dict[str, npt.NDArray[np.float64]] = {}
-    classes: dict[str, str] = {}
+    every = []
     for folder in members:
         path = folder / f"fold{key.fold}" / PREDICTIONS
         if not path.is_file():
             raise RunFailed(f"{path} is gone: remove the row of that training to run it again")
-        for name, label, values in _predictions(path):
-            classes[name] = label
-            sums[name] = sums.get(name, 0) + np.array(list(values.values()))
-            labels = list(values)
-    marks = [classes[name] == labels[sums[name].argmax()] for name in sorted(sums)]
-    if _digest(sorted(sums)) != rows[0].clips_digest:
-        raise RunFailed("what its trainings predicted is not of the clips in their rows")
+        names, classes, said = zip(*sorted(_predictions(path)), strict=True)
+        if _digest(names) != rows[0].clips_digest:
+            raise RunFailed(f"{path} is not of the clips in that training's row")
+        every.append([list(probabilities.values()) for probabilities in said])
+    labels = np.array(list(said[0]))
+    marks = labels[np.sum(every, axis=0).argmax(axis=1)] == classes
     device, threads = {row.device for row in rows}, {row.threads for row in rows}
     return replace(
         rows[0],
