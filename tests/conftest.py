@@ -1,5 +1,6 @@
 """What several tests use: a tiny demonstration corpus and a way to run the recipe."""
 
+import importlib.util
 import logging
 import os
 import runpy
@@ -124,3 +125,28 @@ def recipe(tmp_path, corpus):
 @pytest.fixture
 def audioset(tmp_path, audioset_corpus):
     return Recipe(tmp_path, AUDIOSET_RECIPE, (f"--data_folder={audioset_corpus}",))
+
+
+def run_benchmark(name, options, folder):
+    """Run a benchmark in a folder; give what it printed."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / f"benchmarks/{name}.py"), *options],
+        cwd=folder,
+        env=os.environ | ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def load_benchmark(name, monkeypatch):
+    """Import a benchmark as a module for one test."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"benchmarks/{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, name, module)
+    spec.loader.exec_module(module)
+    return module

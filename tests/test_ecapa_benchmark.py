@@ -1,31 +1,20 @@
 """That SpeechBrain's recipe is trained as benchmarks/ecapa.py says; its figures are no matter."""
 
 import argparse
-import importlib.util
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 import torch
-from conftest import ENVIRONMENT, ROOT
+from conftest import load_benchmark, run_benchmark
 
 from aed_plugins.errors import InputError
 from aed_plugins.results import FoldResult
-
-PROGRAM = ROOT / "benchmarks/ecapa.py"
 
 
 @pytest.fixture
 def ecapa(monkeypatch):
     monkeypatch.setenv("SB_GLOBAL_SEED", "1986")  # a training sets it: put it back afterwards
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    spec = importlib.util.spec_from_file_location("ecapa", PROGRAM)
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "ecapa", module)
-    spec.loader.exec_module(module)
-    return module
+    return load_benchmark("ecapa", monkeypatch)
 
 
 @pytest.fixture
@@ -56,20 +45,11 @@ def training(ecapa, count=40, augmentation="none"):
 def test_as_many_clips_as_our_run_saw_are_trained_on_and_both_are_printed(tmp_path, corpus, ours):
     options = [f"--data_folder={corpus}", "--prepared_folder=prepared", "--test_fold=3"]
     options += [f"--ours={ours}", "--epochs=same", "--channels=8", "--output=out.json"]
-    done = subprocess.run(
-        [sys.executable, str(PROGRAM), *options],
-        cwd=tmp_path,
-        env=os.environ | ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    printed = run_benchmark("ecapa", options, tmp_path)
     written = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     assert written["ours"]["clips"] == written["ECAPA-TDNN"]["clips"] == 2 * 20
     assert written["ours"]["clips_per_second"] == 10
-    assert "70.0%" in done.stdout
+    assert "70.0%" in printed
     assert not list(tmp_path.glob("out.checkpoints"))
 
 

@@ -1,51 +1,31 @@
 """That benchmarks/mfcc_forest.py summarises clips as it says; its figures are no matter."""
 
-import importlib.util
 import json
-import os
-import subprocess
-import sys
 
 import librosa
 import numpy as np
 import pytest
 import torch
-from conftest import ENVIRONMENT, ROOT
+from conftest import load_benchmark, run_benchmark
 
 from aed_plugins.errors import InputError
-
-PROGRAM = ROOT / "benchmarks/mfcc_forest.py"
 
 
 @pytest.fixture
 def mfcc_forest(monkeypatch):
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    spec = importlib.util.spec_from_file_location("mfcc_forest", PROGRAM)
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "mfcc_forest", module)
-    spec.loader.exec_module(module)
-    return module
+    return load_benchmark("mfcc_forest", monkeypatch)
 
 
 def test_every_fold_and_seed_is_tested(tmp_path, corpus):
     options = [f"--data_folder={corpus}", "--prepared_folder=prepared", "--output=out.json"]
     options += ["--test_folds", "3", "--seeds", "1", "2", "--trees=20"]
-    done = subprocess.run(
-        [sys.executable, str(PROGRAM), *options],
-        cwd=tmp_path,
-        env=os.environ | ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "DEMONSTRATION" in done.stdout
+    printed = run_benchmark("mfcc_forest", options, tmp_path)
+    assert "DEMONSTRATION" in printed
     written = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     runs = written["runs"]
     assert [(run["fold"], run["seed"]) for run in runs] == [(3, 1), (3, 2)]
     assert written["accuracy"] == pytest.approx(np.mean([run["accuracy"] for run in runs]))
-    assert f"mean: accuracy {written['accuracy']:.1%}" in done.stdout
+    assert f"mean: accuracy {written['accuracy']:.1%}" in printed
 
 
 def test_the_numbers_of_a_coefficient_are_those_of_the_paper(mfcc_forest):
