@@ -55,10 +55,10 @@ output = Path(given["output_folder"])
 output.mkdir(parents=True, exist_ok=True)
 with (output / "starts.txt").open("a") as file:
     file.write(" ".join(sys.argv[2:]) + "\\n")
-with (output / "running").open("x") as file:  # fails where another process runs here
-    file.write(str(os.getpid()))
 lr = float(given.get("lr", 0.1))
 try:
+    with (output / "running").open("x") as file:  # fails where another process runs here
+        file.write(str(os.getpid()))
     for epoch in range(1, int(given.get("epochs", 0)) + 1):
         with (output / "train_log.txt").open("a") as file:
             file.write(f"epoch: {epoch} - train loss: 1 - valid loss: 2, valid accuracy: {lr}\\n")
@@ -109,6 +109,13 @@ def starts(folder):
     """The command of every run that was started, by its folder."""
     found = sorted(folder.glob("out/trial-*/**/starts.txt"))
     return {path.parent: path.read_text().splitlines() for path in found}
+
+
+def held(folder):
+    """The marks of the stand-ins that wait for `hold` to go; each holds its process number."""
+    folders = [path for path, lines in starts(folder).items() if "--lr=0.3" in lines[-1]]
+    marks = [path / "running" for path in folders]
+    return [path for path in marks if path.exists() and path.read_text()]
 
 
 class Forked:
@@ -241,24 +248,24 @@ def test_a_crash_is_told_by_its_last_line(folder):
 def test_a_search_that_was_killed_goes_on(folder, recipe_dies_too):
     (folder / "hold").touch()
     killed = Forked(folder, 1, "--grid", "lr=0.1,0.3,0.5")
-    killed.wait_for(lambda: len(starts(folder)) == 2)
+    killed.wait_for(lambda: held(folder))
     killed.process.kill()
     killed.end(-signal.SIGKILL)
-    (held,) = folder.glob("out/trial-*/running")
+    (mark,) = held(folder)
     if recipe_dies_too:
-        os.kill(int(held.read_text()), signal.SIGKILL)
-        held.unlink()
+        os.kill(int(mark.read_text()), signal.SIGKILL)
+        mark.unlink()
     again = Forked(folder, 2, "--grid", "lr=0.1,0.3,0.5")
     if not recipe_dies_too:
         again.wait_for(lambda: "waiting for other workers" in again.said.read_text())
         assert len(starts(folder)) == 3
-        assert len(starts(folder)[held.parent]) == 1, "two recipes in one folder"
+        assert len(starts(folder)[mark.parent]) == 1, "two recipes in one folder"
     (folder / "hold").unlink()
     again.end(0)
     assert [row["lr"] for row in leaderboard(folder)] == ["0.5", "0.3", "0.1"]
     assert {row["state"] for row in leaderboard(folder)} == {"complete"}
     # Only the trial that was interrupted was started twice, in the same folder.
-    expected = {path: 2 if path == held.parent else 1 for path in starts(folder)}
+    expected = {path: 2 if path == mark.parent else 1 for path in starts(folder)}
     assert {path: len(lines) for path, lines in starts(folder).items()} == expected
 
 
@@ -266,7 +273,7 @@ def test_a_search_that_was_killed_goes_on(folder, recipe_dies_too):
 def test_an_interrupted_search_stops_its_run_politely(folder, number):
     (folder / "hold").touch()
     search_there = Forked(folder, 1, "--grid", "lr=0.1,0.3")
-    search_there.wait_for(lambda: list(folder.glob("out/trial-*/running")))
+    search_there.wait_for(lambda: held(folder))
     os.kill(search_there.process.pid, number)
     search_there.end(130)
     assert len(list(folder.glob("out/trial-*/polite.txt"))) == 1
@@ -289,7 +296,7 @@ def test_the_program_says_how_to_go_on_even_from_a_shell_s_background(folder):
     ]
     ignoring = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
     process = subprocess.Popen([*ignoring, *command], stderr=subprocess.PIPE, text=True)
-    while process.poll() is None and not list(folder.glob("out/trial-*/running")):
+    while process.poll() is None and not held(folder):
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
