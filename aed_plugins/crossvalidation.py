@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.distributed import if_main_process
 from torch.utils.data import DataLoader
 
-from aed_plugins.balance import check_balance, check_epoch_clips
+from aed_plugins.brain_choice import make_brain
 from aed_plugins.configurations import RUN_OPTIONS, check_same, summed_up_by
 from aed_plugins.distillation import Teacher
 from aed_plugins.errors import InputError
@@ -27,7 +26,6 @@ from aed_plugins.manifest import Manifest, clips_of_folds, fingerprint
 from aed_plugins.processes import number_of_processes, on_main
 from aed_plugins.results import FoldResult, about, write_predictions, write_results
 from aed_plugins.streamed_clips import StreamedClips
-from aed_plugins.tagger import AudioTagger, check_tagger
 from aed_plugins.tasks import Task, task_of
 from aed_plugins.training import TaggingBrain
 from aed_plugins.webdataset_shards import ShardIndex
@@ -291,31 +289,15 @@ class CrossValidation:
             settings["pretrained"] = None  # the checkpoint has all weights
         with self.experiment.named_mistakes():
             hparams = self.experiment.build(**settings) | {"task": self.task}
-            tagger, loader, epochs = (
-                hparams["tagger"],
-                hparams["loader"],
-                hparams["epoch_counter"].limit,
-            )
-            if epochs < 1:
-                raise ValueError("expected at least one epoch")
-            check_balance(hparams["balance"])
-            check_epoch_clips(hparams.get("epoch_clips", 0))
-            check_tagger(tagger, hparams["sample_rate"])
-            frozen = hparams["fine_tuning"].for_good(epochs)
-            if self.shards is not None:
-                _check_streamed(hparams["balance"], frozen)
-            if frozen and self.initial_model is None:
-                _check_not_random(tree, tagger)
-            make = FrozenEncoderBrain if frozen else TaggingBrain
-            brain = make(
-                modules={"head": tagger.head} if frozen else hparams["modules"],
-                opt_class=hparams["opt_class"],
-                hparams=hparams,
-                run_opts=self.experiment.run_options,
-                checkpointer=hparams["checkpointer"],
+            loader = hparams["loader"]
+            brain = make_brain(
+                hparams,
+                self.experiment.run_options,
+                streamed=self.shards is not None,
+                pretrained=tree["encoder"].get("pretrained") is not None,
+                started=self.initial_model is not None,
             )
             np.random.SeedSequence(hparams["seed"])
-            hparams["opt_class"]([torch.nn.Parameter(torch.zeros(1))])
             DataLoader(self._train_set(plan, hparams["seed"], loader), **loader)
             return brain, loader
 
@@ -363,29 +345,3 @@ def _decides_embeddings(key: str) -> bool:
         "front_end",
         "encoder",
     }
-
-
-def _check_not_random(tree: Mapping[str, Any], tagger: AudioTagger) -> None:
-    random = []
-    if tree["encoder"].get("pretrained") is None:
-        random.append("the encoder")
-    if any(True for _ in tagger.front_end.parameters()):
-        random.append("the front-end")
-    if random:
-        raise ValueError(
-            f"{' and '.join(random)} would stay frozen with random weights: give pretrained ones,"
-            " --initial_model or --frozen_epochs=0"
-        )
-
-
-def _check_streamed(balance: str, frozen: bool) -> None:
-    if balance == "sampling":
-        raise ValueError(
-            "balance=sampling draws clips one by one, but shards are read in their order: give"
-            " --balance=class_weights, or leave out --webdataset"
-        )
-    if frozen:
-        raise ValueError(
-            "an encoder frozen for good trains on embeddings that were kept, not on shards: give"
-            " fewer --frozen_epochs, or leave out --webdataset"
-        )

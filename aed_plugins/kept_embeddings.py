@@ -198,7 +198,7 @@ def _key(tagger: AudioTagger, settings: str) -> str:
 def _embed(
     tagger: AudioTagger, clips: Manifest, loader: dict[str, Any], bar: tqdm
 ) -> dict[str, np.ndarray]:
-    was_training, device = tagger.training, next(tagger.parameters()).device
+    was_training, device = tagger.training, next(iter(tagger.state_dict().values())).device
     tagger.eval()
     embeddings = {}
     for batch in DataLoader(waveforms(clips), collate_fn=collate, **loader):

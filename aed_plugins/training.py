@@ -308,11 +308,15 @@ class TaggingBrain(Brain):
             torch.distributed.all_gather_object(parts, self._parts)
         return joined(part for process in parts for part in process)
 
+    def learning_rate(self) -> float:
+        """Give that of the first group of parameters, the head's."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
     def _end_epoch(self, epoch: int | None, valid: dict[str, float]) -> None:
         """Write the epoch's row into history, checkpoint and logs."""
         train = {
             "loss": self._train_loss,
-            "learning_rate": float(self.optimizer.param_groups[0]["lr"]),
+            "learning_rate": self.learning_rate(),
             "seconds": time.monotonic() - self._epoch_started,
         }
         # SpeechBrain ends the epoch only after this, and would count on when it resumes.

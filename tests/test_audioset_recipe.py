@@ -20,6 +20,7 @@ SMALLER = {
     "vggish_rnn": SMALL_VGG,
     "vgg_dnn": ("--encoder={width: 0.03125}",),
     "mobilenet_transfer": SMALL_MOBILENET,
+    "mfcc_forest": ("--encoder={}", "--head={trees: 20}", "--number_of_epochs=1"),
 }
 FILES = sorted({path.stem for path in (ROOT / "hparams").glob("*.yaml")} - {"tedlium"})
 
@@ -38,7 +39,7 @@ def predictions(folder):
 def test_every_hyperparameter_file_runs_under_both_recipes(request, hparams, dataset):
     run = request.getfixturevalue(dataset)
     done = run(*SMALLER.get(hparams, ()), hparams=hparams, check=0)
-    assert "epoch 2/2" in done.stdout
+    assert ("epoch 1/1" if hparams == "mfcc_forest" else "epoch 2/2") in done.stdout
     assert results(run.folder)["data"]["state"] == "demonstration"
 
 

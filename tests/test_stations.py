@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from aed_plugins.encoders import VGG, MobileNet, ResNet, VGGish
+from aed_plugins.encoders import VGG, MFCCStatistics, MobileNet, ResNet, VGGish
 from aed_plugins.features import LogMel, Standardization
 from aed_plugins.frontends import DilatedFrontEnd, PlainFrontEnd
 from aed_plugins.heads import DNNHead, PooledDNNHead, RNNHead
@@ -59,6 +59,10 @@ COMBINATIONS = [{"front_end": name} for name in FRONT_ENDS] + [
     {"encoder": encoder, "head": head} for encoder in ENCODERS for head in HEADS
 ]
 COMBINATIONS += [{"encoder": encoder, "repeat_to": 3.0} for encoder in ENCODERS]
+ENCODERS["mfcc statistics"] = lambda _: MFCCStatistics(n_mels=64)  # of one channel alone
+STATISTICS = {"front_end": "none", "encoder": "mfcc statistics"}
+COMBINATIONS += [STATISTICS | {"head": head} for head in HEADS]
+COMBINATIONS += [STATISTICS | {"repeat_to": 3.0}]
 
 
 @pytest.fixture

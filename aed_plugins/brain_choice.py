@@ -1,0 +1,91 @@
+"""Which brain trains what a hyperparameter file describes; a mistake in it is named here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from speechbrain.utils.run_opts import RunOptions
+
+from aed_plugins.balance import check_balance, check_epoch_clips
+from aed_plugins.fitted_head import FittedHeadBrain
+from aed_plugins.kept_embeddings import FrozenEncoderBrain
+from aed_plugins.tagger import AudioTagger, check_tagger
+from aed_plugins.training import TaggingBrain
+
+
+def make_brain(
+    hparams: Mapping[str, Any],
+    run_options: RunOptions,
+    *,
+    streamed: bool,
+    pretrained: bool,
+    started: bool,
+) -> TaggingBrain:
+    """Make the brain that fits an encoder that is trained, one that is frozen, or a fitted head.
+
+    Parameters
+    ----------
+    hparams : mapping
+        What the file describes, built, and `task`.
+    run_options : RunOptions
+        SpeechBrain's own.
+    streamed : bool
+        Whether the training clips are streamed from shards.
+    pretrained : bool
+        Whether the file names weights of the encoder.
+    started : bool
+        Whether the training starts from the weights of another one.
+
+    Raises
+    ------
+    ValueError
+        If a value cannot be used, alone or with the others.
+    """
+    tagger, epochs = hparams["tagger"], hparams["epoch_counter"].limit
+    if epochs < 1:
+        raise ValueError("expected at least one epoch")
+    check_balance(hparams["balance"])
+    check_epoch_clips(hparams.get("epoch_clips", 0))
+    check_tagger(tagger, hparams["sample_rate"])
+    fitted = hasattr(tagger.head, "fit")
+    frozen = fitted or hparams["fine_tuning"].for_good(epochs)
+    if streamed:
+        _check_streamed(hparams["balance"], frozen)
+    if frozen and not started:
+        _check_not_random(tagger, pretrained)
+    if not fitted:  # it is made only later, when a mistake in it could no longer be named
+        hparams["opt_class"]([torch.nn.Parameter(torch.zeros(1))])
+    kind = FittedHeadBrain if fitted else FrozenEncoderBrain if frozen else TaggingBrain
+    return kind(
+        modules={"head": tagger.head} if frozen else hparams["modules"],
+        opt_class=hparams.get("opt_class"),
+        hparams=hparams,
+        run_opts=run_options,
+        checkpointer=hparams["checkpointer"],
+    )
+
+
+def _check_not_random(tagger: AudioTagger, pretrained: bool) -> None:
+    random = []
+    if not pretrained and any(True for _ in tagger.encoder.parameters()):
+        random.append("the encoder")
+    if any(True for _ in tagger.front_end.parameters()):
+        random.append("the front-end")
+    if random:
+        raise ValueError(
+            f"{' and '.join(random)} would stay frozen with random weights: give pretrained ones,"
+            " --initial_model or --frozen_epochs=0"
+        )
+
+
+def _check_streamed(balance: str, frozen: bool) -> None:
+    if balance == "sampling":
+        raise ValueError(
+            "balance=sampling draws clips one by one, but shards are read in their order: give"
+            " --balance=class_weights, or leave out --webdataset"
+        )
+    if frozen:
+        raise ValueError(
+            "an encoder frozen for good trains on embeddings that were kept, not on shards: give"
+            " fewer --frozen_epochs, or leave out --webdataset"
+        )

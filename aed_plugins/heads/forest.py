@@ -1,0 +1,176 @@
+"""A random forest as a head: fitted at once, then run by PyTorch as any other.
+
+Source: Breiman, "Random Forests" (Machine Learning, 2001). scikit-learn grows the trees; here they
+become tensors, so that the model is saved, moved and exported as a network is.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.ensemble import RandomForestRegressor
+from torch import Tensor, nn
+
+from aed_plugins.interfaces import HeadOutput
+from aed_plugins.lengths import valid_mask
+
+SMALLEST_PROBABILITY = 1e-6
+
+
+class ForestHead(nn.Module):
+    """Trees that ask for one number of a step at a time; the mean of what they have learnt there.
+
+    A clip's probabilities are the means of those of its steps. Before `fit` all are alike.
+
+    Parameters
+    ----------
+    embedding_size : int
+        Size of an embedding: the encoder's `embedding_size`.
+    num_classes : int
+        Number of labels.
+    trees : int
+        How many.
+    depth : int
+        Questions on the way to a leaf, at most; each tree has room for `2 ** depth` leaves.
+    share : float
+        How many of the steps a tree is grown from, drawn with replacement.
+    multi_label : bool
+        Whether a clip may have several labels.
+
+    Raises
+    ------
+    ValueError
+        If a number is not above 0, or `share` above 1.
+
+    Examples
+    --------
+    >>> head = ForestHead(embedding_size=2, num_classes=2, trees=50, depth=1)
+    >>> steps, targets = np.array([[0.0, 5.0], [1.0, 5.0]] * 10), np.eye(2)[[0, 1] * 10]
+    >>> head.fit(steps, targets, weights=np.ones(20), seed=1)
+    >>> step_logits, clip_logits = head(torch.tensor([[[0.2, 5.0], [0.9, 5.0], [0.9, 5.0]]]))
+    >>> step_logits.argmax(2), clip_logits.argmax(1)
+    (tensor([[0, 1, 1]]), tensor([1]))
+    """
+
+    feature: Tensor
+    threshold: Tensor
+    leaf: Tensor
+
+    def __init__(
+        self,
+        embedding_size: int,
+        num_classes: int,
+        trees: int = 300,
+        depth: int = 8,
+        share: float = 0.3,
+        multi_label: bool = False,
+    ) -> None:
+        super().__init__()
+        sizes = {"embedding_size": embedding_size, "num_classes": num_classes}
+        for name, number in (sizes | {"trees": trees, "depth": depth}).items():
+            if number < 1:
+                raise ValueError(f"{name} must be at least 1, got {number}")
+        if not 0 < share <= 1:
+            raise ValueError(f"share must be above 0 and at most 1, got {share}")
+        self.depth = depth
+        self.share = share
+        self.multi_label = multi_label
+        # Node n of a tree has the children 2n + 1 and 2n + 2.
+        self.register_buffer("feature", torch.zeros(trees, 2**depth - 1, dtype=torch.int64))
+        self.register_buffer("threshold", torch.zeros(trees, 2**depth - 1))
+        unknown = 0.5 if multi_label else 1 / num_classes
+        self.register_buffer("leaf", torch.full((trees, 2**depth, num_classes), unknown))
+
+    def fit(self, steps: np.ndarray, targets: np.ndarray, weights: np.ndarray, seed: int) -> None:
+        """Grow the trees.
+
+        Parameters
+        ----------
+        steps : ndarray
+            `(step, embedding)`.
+        targets : ndarray
+            `(step, class)`, from 0 to 1.
+        weights : ndarray
+            `(step,)`, how much each step counts; their scale does not matter.
+        seed : int
+            Of what is drawn.
+        """
+        # On targets of 0 and 1 the variance that regression lowers is Gini's impurity.
+        forest = RandomForestRegressor(
+            n_estimators=len(self.feature),
+            max_depth=self.depth,
+            max_features="sqrt",
+            max_samples=max(1, round(self.share * len(steps))),
+            random_state=seed,
+            n_jobs=-1,
+        )
+        forest.fit(steps.astype(np.float32), targets, sample_weight=weights / weights.mean())
+        for number, grown in enumerate(forest.estimators_):
+            self._plant(number, grown.tree_)
+
+    def _plant(self, number: int, tree: Any) -> None:
+        """Turn scikit-learn's tree into one of equal depth everywhere."""
+        feature, threshold, leaf = (
+            np.zeros_like(part[number].cpu().numpy())
+            for part in (self.feature, self.threshold, self.leaf)
+        )
+        inner = len(feature)
+        places = {0: 0}  # in the full tree: scikit-learn's node
+        for place in range(2 * inner + 1):
+            node = places[place]
+            left, right = tree.children_left[node], tree.children_right[node]
+            if place >= inner:
+                leaf[place - inner] = tree.value[node].reshape(-1)
+            elif left < 0:  # a leaf higher up: what is below it is all the same
+                places[2 * place + 1] = places[2 * place + 2] = node
+            else:
+                feature[place] = tree.feature[node]
+                threshold[place] = _not_above(tree.threshold[node])
+                places[2 * place + 1], places[2 * place + 2] = left, right
+        for kept, values in zip(
+            (self.feature, self.threshold, self.leaf), (feature, threshold, leaf), strict=True
+        ):
+            kept[number] = torch.from_numpy(values)
+
+    def forward(self, embeddings: Tensor, lengths: Tensor | None = None) -> HeadOutput:
+        """Classify every step, then the clip.
+
+        Parameters
+        ----------
+        embeddings : Tensor
+            `(batch, step, embedding)`.
+        lengths : Tensor, optional
+            `(batch,)`, fractions of the steps.
+
+        Returns
+        -------
+        HeadOutput
+            `step_logits (batch, step, class)` and `clip_logits (batch, class)`.
+        """
+        trees, inner = self.feature.shape
+        steps = embeddings.float().flatten(0, 1)  # (batch * step, embedding)
+        tree = torch.arange(trees, device=steps.device)
+        place = torch.zeros_like(tree).expand(steps.shape[0], -1)  # (batch * step, tree)
+        for _ in range(self.depth):
+            node = inner * tree + place
+            asked = steps.gather(1, self.feature.flatten()[node])
+            place = 2 * place + 1 + (asked > self.threshold.flatten()[node]).long()
+        leaves = self.leaf.flatten(0, 1)[(inner + 1) * tree + place - inner]
+        shares = leaves.mean(1).unflatten(0, embeddings.shape[:2])  # (batch, step, class)
+        if lengths is None:
+            clip = shares.mean(1)
+        else:
+            mask = valid_mask(lengths, embeddings.shape[1]).unsqueeze(2)
+            clip = shares.masked_fill(~mask, 0.0).sum(1) / mask.sum(1)
+        return HeadOutput(self._logits(shares), self._logits(clip))
+
+    def _logits(self, shares: Tensor) -> Tensor:
+        if self.multi_label:
+            return shares.logit(eps=SMALLEST_PROBABILITY)
+        return shares.clamp(min=SMALLEST_PROBABILITY).log()
+
+
+def _not_above(threshold: float) -> np.float32:
+    """Round to the next float32 below, so that what was above a threshold stays so."""
+    rounded = np.float32(threshold)
+    return rounded if rounded <= threshold else np.nextafter(rounded, np.float32(-np.inf))

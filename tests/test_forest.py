@@ -1,0 +1,190 @@
+"""Statistics of MFCCs and a forest on them: against numpy, SciPy, librosa and scikit-learn."""
+
+import json
+
+import librosa
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+from sklearn.ensemble import RandomForestRegressor
+from test_urbansound_recipe import TORCHRUN, error_line
+
+from aed_plugins.encoders import MFCCStatistics
+from aed_plugins.features import LogMel
+from aed_plugins.heads import ForestHead
+from aed_plugins.inference import PretrainedTagger
+
+SMALL = ("--encoder={}", "--head={trees: 20}", "--number_of_epochs=1")
+
+
+def statistics_of(frames):
+    """The eleven statistics of MFCCs (frame, coefficient), by other people's code."""
+    parts = [np.min, np.max, np.median, np.mean, np.var, scipy.stats.skew, scipy.stats.kurtosis]
+    found = [part(frames, axis=0) for part in parts]
+    for order in (1, 2):
+        changes = np.diff(frames, order, axis=0)
+        found += [changes.mean(0), changes.var(0)]
+    return np.concatenate(found)
+
+
+@pytest.mark.parametrize("length", [20, 17, 9])
+def test_each_step_has_the_statistics_of_its_window(length):
+    encoder = MFCCStatistics(n_mels=8, coefficients=5, window_frames=7, time_stride=4)
+    maps = torch.randn(1, 1, 20, 8, generator=torch.Generator().manual_seed(length))
+    found = encoder(maps, torch.tensor([length / 20])).numpy()[0]
+    mfcc = scipy.fft.dct(maps[0, 0].numpy(), norm="ortho")[:length, :5]
+    steps = int(encoder.step_count(length))
+    windows = [mfcc[max(0, 4 * step - 3) : 4 * step + 4] for step in range(steps)]
+    expected = [statistics_of(window) for window in windows]
+    np.testing.assert_allclose(found[:steps], expected, rtol=1e-4, atol=1e-4)
+    assert (found[steps:] == 0).all()
+
+
+def test_the_numbers_of_a_coefficient_are_those_of_the_paper():
+    encoder = MFCCStatistics(n_mels=1, coefficients=1, window_frames=7, time_stride=8)
+    found = encoder(torch.tensor([1.0, 3.0, 3.0, 9.0]).reshape(1, 1, 4, 1))
+    # First differences 2, 0, 6; second -2, 6. Moments about the mean 4: 9, 24, 177.
+    skewness, kurtosis = 24 / 9**1.5, 177 / 81 - 3
+    expected = [1, 9, 3, 4, 9, skewness, kurtosis, 8 / 3, 56 / 9, 2, 16]
+    assert found.flatten().tolist() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_frames_that_are_alike_have_finite_numbers(frames):
+    encoder = MFCCStatistics()
+    found = encoder(torch.full((1, 1, frames, 40), 0.1)).reshape(11, 25)
+    torch.testing.assert_close(found[4:], torch.zeros(7, 25))
+
+
+def test_mfccs_are_those_of_librosa():
+    features, encoder = LogMel(16000, 0.023, 0.0115, 40, power=2.0), MFCCStatistics()
+    noise = torch.randn(16000, generator=torch.Generator().manual_seed(0))
+    found = (features(noise[None]) @ encoder.dct)[0].numpy()
+    spectrum = {"n_fft": 512, "win_length": 368, "hop_length": 184, "n_mels": 40}
+    options = spectrum | {"htk": True, "norm": None, "center": True, "pad_mode": "constant"}
+    power = librosa.feature.melspectrogram(y=noise.numpy(), sr=16000, **options)
+    expected = librosa.feature.mfcc(S=np.log(power + 1e-5), n_mfcc=25)
+    np.testing.assert_allclose(found, expected.T, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"coefficients": 41}, "expected 1 to 40 coefficients, got 41"),
+        ({"coefficients": 0}, "expected 1 to 40 coefficients, got 0"),
+        ({"window_frames": 10}, "window_frames must be odd, got 10"),
+    ],
+)
+def test_impossible_statistics_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        MFCCStatistics(**settings)
+
+
+def fitted(multi_label=False, depth=4, seed=1):
+    """A forest, scikit-learn's of the same seed, and steps, many of them on a threshold."""
+    rng = np.random.default_rng(0)
+    steps = rng.integers(0, 12, (400, 6)).astype(np.float32) / 7
+    targets = np.eye(3)[(steps.sum(1) * 2).astype(int) % 3]
+    if multi_label:
+        targets = np.maximum(targets, np.roll(targets, 1, axis=0))
+    weights = rng.uniform(1, 3, 400)
+    head = ForestHead(6, 3, trees=25, depth=depth, share=0.5, multi_label=multi_label)
+    head.fit(steps, targets, weights=weights, seed=seed)
+    how = {"max_depth": depth, "max_features": "sqrt", "max_samples": 200, "random_state": seed}
+    theirs = RandomForestRegressor(25, **how).fit(steps, targets, weights / weights.mean())
+    values = np.unique(np.concatenate([tree.tree_.threshold for tree in theirs.estimators_]))
+    on_thresholds = rng.choice(np.concatenate([values, np.nextafter(values, 9)]), (300, 6))
+    return head, theirs, np.concatenate([steps, on_thresholds.astype(np.float32)])
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+@pytest.mark.parametrize("depth", [1, 4, 12])
+def test_a_forest_says_what_scikit_learn_says(multi_label, depth):
+    head, theirs, steps = fitted(multi_label, depth)
+    logits, _ = head(torch.from_numpy(steps)[None])
+    found = logits.sigmoid() if multi_label else logits.softmax(-1)
+    expected = theirs.predict(steps)
+    np.testing.assert_allclose(found[0].numpy(), expected, atol=2e-6)
+    assert np.ptp(expected, axis=0).min() > 0.05
+
+
+def test_a_clip_is_the_mean_of_its_own_steps():
+    head, _, steps = fitted()
+    batch = torch.from_numpy(steps[:12]).reshape(2, 6, 6)
+    step_logits, clip_logits = head(batch, torch.tensor([1.0, 0.5]))
+    shares = step_logits.softmax(-1)
+    expected = torch.stack([shares[0].mean(0), shares[1, :3].mean(0)])
+    torch.testing.assert_close(clip_logits.softmax(-1), expected)
+    torch.testing.assert_close(head(batch).clip_logits[0], clip_logits[0])
+
+
+def test_a_forest_is_kept_and_drawn_anew_from_its_seed():
+    head, _, steps = fitted()
+    again = ForestHead(6, 3, trees=25, depth=4)
+    before = again(torch.from_numpy(steps)[None]).clip_logits.softmax(-1)
+    torch.testing.assert_close(before, torch.full((1, 3), 1 / 3))
+    again.load_state_dict(head.state_dict())
+    batch = torch.from_numpy(steps)[None]
+    torch.testing.assert_close(again(batch), head(batch), atol=0, rtol=0)
+    torch.testing.assert_close(fitted()[0](batch), head(batch), atol=0, rtol=0)
+    assert (fitted(seed=2)[0].feature != head.feature).any()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"trees": 0}, "trees must be at least 1, got 0"),
+        ({"depth": 0}, "depth must be at least 1, got 0"),
+        ({"share": 0.0}, "share must be above 0 and at most 1, got 0.0"),
+        ({"share": 1.5}, "share must be above 0 and at most 1, got 1.5"),
+    ],
+)
+def test_impossible_forests_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        ForestHead(6, 3, **settings)
+
+
+def test_a_forest_is_fitted_used_and_not_fitted_again(recipe):
+    done = recipe(*SMALL, "--test_folds=[3]", "--valid_folds=[2]", hparams="mfcc_forest", check=0)
+    assert "no parameters" not in done.stdout + done.stderr
+    (fold,) = json.loads((recipe.folder / "out/results.json").read_text())["folds"]
+    (epoch,) = fold["history"]
+    assert epoch["train_loss"] < np.log(10) / 2  # what it was fitted to it knows
+    assert epoch["valid_accuracy"] > 0.1
+    tagger = PretrainedTagger.from_hparams(recipe.folder / "out/fold3")
+    assert tagger.mods["tagger"].head.feature.any()
+    again = recipe(*SMALL, "--test_folds=[3]", "--valid_folds=[2]", hparams="mfcc_forest", check=0)
+    assert "epoch 1/1" in done.stdout
+    assert "epoch 1/1" not in again.stdout
+
+
+def test_a_forest_takes_one_process_and_one_epoch(recipe):
+    two = recipe(*SMALL[:2], hparams="mfcc_forest", check=1)
+    assert error_line(two) == (
+        "error: a head that is fitted at once takes one epoch: give --number_of_epochs=1"
+    )
+    several = recipe(*SMALL, "--device=cpu", hparams="mfcc_forest", launcher=TORCHRUN, check=1)
+    assert error_line(several) == (
+        "error: a head that is fitted at once takes one process: leave out torchrun"
+    )
+
+
+def test_a_forest_of_several_labels_is_fitted_and_exported(audioset):
+    audioset(*SMALL, "--balance=none", hparams="mfcc_forest", check=0)
+    (fold,) = json.loads((audioset.folder / "out/results.json").read_text())["folds"]
+    assert fold["history"][0]["train_loss"] < 0.5 * np.log(2)
+    path = audioset.folder / "forest.onnx"
+    aed = ["-m", "aed_plugins.cli", "export", str(audioset.folder / "out"), str(path)]
+    audioset.python(*aed, check=0)
+    torch_model = PretrainedTagger.from_hparams(audioset.folder / "out")
+    onnx_model = PretrainedTagger.from_hparams(path)
+    generator = np.random.default_rng(0)
+    differences = []
+    for seconds in (0.05, 1.0, 7.3):
+        sound = torch.from_numpy(0.1 * generator.standard_normal((1, round(16000 * seconds))))
+        both = [model.tag_batch(sound.float()) for model in (torch_model, onnx_model)]
+        differences.append(float((both[0] - both[1]).abs().max()))
+    # A number beside a threshold may fall on its other side: a tree of twenty, here.
+    assert sorted(differences)[1] < 1e-4
+    assert max(differences) < 0.05
