@@ -67,14 +67,15 @@ def draw_training_curves(
     for number, (name, rows) in enumerate(histories.items()):
         colour = f"C{number % 10}"
         epochs = [row["epoch"] for row in rows]
-        losses.plot(epochs, [row["train_loss"] for row in rows], color=colour, label=name)
+        losses.plot(epochs, [row["train_loss"] for row in rows], ".-", color=colour, label=name)
         if rows and "valid_loss" in rows[0]:
-            losses.plot(epochs, [row["valid_loss"] for row in rows], "--", color=colour)
+            losses.plot(epochs, [row["valid_loss"] for row in rows], ".--", color=colour)
             percents = [100 * row[f"valid_{figure}"] for row in rows]
-            shares.plot(epochs, percents, "--", color=colour, label=name)
+            shares.plot(epochs, percents, ".--", color=colour, label=name, clip_on=False)
     for axes in (losses, shares):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    losses.set(xlabel="epoch", ylabel="loss", ylim=(0, None))
+        axes.set_xlim(left=0)
+    losses.set(xlabel="epoch", ylabel="loss", ylim=(0, 1.05 * losses.get_ylim()[1]))
     losses.set_title("training (line) and validation (dashed)", fontsize="medium")
     losses.legend(fontsize="small")
     shares.set(xlabel="epoch", ylabel=f"validation {figure} in %", ylim=(0, 100))
