@@ -8,6 +8,7 @@ from speechbrain.utils.run_opts import RunOptions
 
 from aed_plugins.balance import check_balance, check_epoch_clips
 from aed_plugins.fitted_head import FittedHeadBrain
+from aed_plugins.interfaces import FittedHead
 from aed_plugins.kept_embeddings import FrozenEncoderBrain
 from aed_plugins.tagger import AudioTagger, check_tagger
 from aed_plugins.training import TaggingBrain
@@ -47,7 +48,7 @@ def make_brain(
     check_balance(hparams["balance"])
     check_epoch_clips(hparams.get("epoch_clips", 0))
     check_tagger(tagger, hparams["sample_rate"])
-    fitted = hasattr(tagger.head, "fit")
+    fitted = isinstance(tagger.head, FittedHead)
     frozen = fitted or hparams["fine_tuning"].for_good(epochs)
     if streamed:
         _check_streamed(hparams["balance"], frozen)

@@ -13,13 +13,14 @@ from torch.utils.data import DataLoader
 
 from aed_plugins.balance import clip_weights, labels_of
 from aed_plugins.errors import InputError
+from aed_plugins.interfaces import FittedHead
 from aed_plugins.kept_embeddings import FrozenEncoderBrain
 from aed_plugins.lengths import absolute_lengths
 from aed_plugins.processes import number_of_processes, on_main
 
 
 class FittedHeadBrain(FrozenEncoderBrain):
-    """Fits a head, such as `ForestHead`, to all kept embeddings; that is its only epoch.
+    """Fits a `FittedHead` to all kept embeddings; that is its only epoch.
 
     A clip counts as much as another, however many steps it has. If `balance` is not none, it counts
     as `clip_weights` says.
@@ -71,7 +72,9 @@ class FittedHeadBrain(FrozenEncoderBrain):
                 counts.append(count)
             targets.append(self.task.soft(batch.target).numpy())
         shares = weights[: len(counts)] / counts
-        self.tagger.head.fit(  # type: ignore[operator]
+        head = self.tagger.head
+        assert isinstance(head, FittedHead)
+        head.fit(
             np.concatenate(steps),
             np.concatenate(targets).repeat(counts, axis=0),
             weights=shares.repeat(counts),

@@ -2,9 +2,13 @@
 
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 from torch import Tensor, nn
 
 from aed_plugins.lengths import Count
+
+Floats = npt.NDArray[np.floating]
 
 
 class Kernel(NamedTuple):
@@ -123,6 +127,26 @@ class HeadOutput(NamedTuple):
 
     step_logits: Tensor
     clip_logits: Tensor
+
+
+class FittedHead(nn.Module):
+    """A head that is fitted to all steps at once, where others are trained batch by batch."""
+
+    def fit(self, steps: Floats, targets: Floats, weights: Floats, seed: int) -> None:
+        """Learn from steps.
+
+        Parameters
+        ----------
+        steps : ndarray
+            `(step, embedding)`.
+        targets : ndarray
+            `(step, class)`, from 0 to 1.
+        weights : ndarray
+            `(step,)`, how much each step counts; their scale does not matter.
+        seed : int
+            Of what is drawn.
+        """
+        raise NotImplementedError
 
 
 class TaggerOutput(NamedTuple):

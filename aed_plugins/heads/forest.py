@@ -8,16 +8,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.ensemble import RandomForestRegressor
-from torch import Tensor, nn
+from torch import Tensor
 
-from aed_plugins.interfaces import HeadOutput
+from aed_plugins.interfaces import FittedHead, Floats, HeadOutput
 from aed_plugins.lengths import valid_mask
 
 SMALLEST_PROBABILITY = 1e-6
 
 
-class ForestHead(nn.Module):
+class ForestHead(FittedHead):
     """Trees that ask for one number of a step at a time; the mean of what they have learnt there.
 
     A clip's probabilities are the means of those of its steps. Before `fit` all are alike.
@@ -81,20 +80,10 @@ class ForestHead(nn.Module):
         unknown = 0.5 if multi_label else 1 / num_classes
         self.register_buffer("leaf", torch.full((trees, 2**depth, num_classes), unknown))
 
-    def fit(self, steps: np.ndarray, targets: np.ndarray, weights: np.ndarray, seed: int) -> None:
-        """Grow the trees.
+    def fit(self, steps: Floats, targets: Floats, weights: Floats, seed: int) -> None:
+        """Grow the trees: see `FittedHead`."""
+        from sklearn.ensemble import RandomForestRegressor  # noqa: PLC0415  imports for a second
 
-        Parameters
-        ----------
-        steps : ndarray
-            `(step, embedding)`.
-        targets : ndarray
-            `(step, class)`, from 0 to 1.
-        weights : ndarray
-            `(step,)`, how much each step counts; their scale does not matter.
-        seed : int
-            Of what is drawn.
-        """
         # On targets of 0 and 1 the variance that regression lowers is Gini's impurity.
         forest = RandomForestRegressor(
             n_estimators=len(self.feature),
@@ -110,11 +99,9 @@ class ForestHead(nn.Module):
 
     def _plant(self, number: int, tree: Any) -> None:
         """Turn scikit-learn's tree into one of equal depth everywhere."""
-        feature, threshold, leaf = (
-            np.zeros_like(part[number].cpu().numpy())
-            for part in (self.feature, self.threshold, self.leaf)
-        )
-        inner = len(feature)
+        inner = self.feature.shape[1]
+        feature, threshold = np.zeros(inner, np.int64), np.zeros(inner, np.float32)
+        leaf = np.zeros(self.leaf.shape[1:], np.float32)
         places = {0: 0}  # in the full tree: scikit-learn's node
         for place in range(2 * inner + 1):
             node = places[place]
@@ -127,10 +114,9 @@ class ForestHead(nn.Module):
                 feature[place] = tree.feature[node]
                 threshold[place] = _not_above(tree.threshold[node])
                 places[2 * place + 1], places[2 * place + 2] = left, right
-        for kept, values in zip(
-            (self.feature, self.threshold, self.leaf), (feature, threshold, leaf), strict=True
-        ):
-            kept[number] = torch.from_numpy(values)
+        self.feature[number] = torch.from_numpy(feature)
+        self.threshold[number] = torch.from_numpy(threshold)
+        self.leaf[number] = torch.from_numpy(leaf)
 
     def forward(self, embeddings: Tensor, lengths: Tensor | None = None) -> HeadOutput:
         """Classify every step, then the clip.
