@@ -8,12 +8,21 @@ import pytest
 import scipy.stats
 import torch
 from sklearn.ensemble import RandomForestRegressor
+from speechbrain.utils.epoch_loop import EpochCounter
 from test_urbansound_recipe import TORCHRUN, error_line
+from torch import nn
 
+from aed_plugins.checkpoints import AtomicCheckpointer
 from aed_plugins.encoders import MFCCStatistics
 from aed_plugins.features import LogMel
+from aed_plugins.fine_tuning import FineTuning
+from aed_plugins.fitted_head import FittedHeadBrain
 from aed_plugins.heads import ForestHead
 from aed_plugins.inference import PretrainedTagger
+from aed_plugins.interfaces import FittedHead, HeadOutput
+from aed_plugins.kept_embeddings import embeddings_of_folds
+from aed_plugins.tagger import AudioTagger
+from aed_plugins.tasks import SingleLabel
 
 SMALL = ("--encoder={}", "--head={trees: 20}", "--number_of_epochs=1")
 
@@ -143,6 +152,44 @@ def test_a_forest_is_kept_and_drawn_anew_from_its_seed():
 def test_impossible_forests_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         ForestHead(6, 3, **settings)
+
+
+class Recorder(FittedHead):
+    """Keeps what it was fitted to."""
+
+    def fit(self, steps, targets, weights, seed):
+        self.got = {"steps": steps, "targets": targets, "weights": weights, "seed": seed}
+
+    def forward(self, embeddings, lengths=None):
+        logits = torch.zeros(*embeddings.shape[:2], 2)
+        return HeadOutput(logits, logits.mean(1))
+
+
+@pytest.mark.parametrize("balance", ["none", "class_weights", "sampling"])
+def test_a_head_is_fitted_to_the_steps_of_each_clip_with_the_clip_s_weight(balance, tmp_path):
+    np.save(tmp_path / "kept.npy", np.arange(6, dtype=np.float32)[:, None])
+    places = {"a": (0, 1), "b": (1, 3), "c": (4, 2)}  # the first step and how many
+    kept = {name: (str(tmp_path / "kept.npy"), *place) for name, place in places.items()}
+    labels = {"a": ["x"], "b": ["x"], "c": ["y"]}
+    manifest = {name: {"labels": labels[name], "fold": 1} for name in places}
+    task = SingleLabel(["x", "y"])
+    encoder = MFCCStatistics()
+    tagger = AudioTagger(LogMel(n_mels=40), nn.Identity(), nn.Identity(), encoder, Recorder())
+    hparams = {"tagger": tagger, "task": task, "balance": balance, "seed": 7, "train_loggers": []}
+    hparams |= {"epoch_counter": EpochCounter(1), "fine_tuning": FineTuning(frozen_epochs=1)}
+    checkpointer = AtomicCheckpointer(tmp_path / "save", {"tagger": tagger})
+    brain = FittedHeadBrain({"head": tagger.head}, None, hparams, None, checkpointer)
+    dataset = embeddings_of_folds(manifest, kept, task.target, [1])
+    brain.fit(hparams["epoch_counter"], dataset, train_loader_kwargs={"batch_size": 2})
+    got = tagger.head.got
+    assert got["seed"] == 7
+    assert got["steps"].flatten().tolist() == [0, 1, 2, 3, 4, 5]
+    assert got["targets"].argmax(1).tolist() == [0, 0, 0, 0, 1, 1]
+    clips = [1, 1, 1] if balance == "none" else [1 / 2, 1 / 2, 1]
+    expected = np.repeat(np.array(clips) / (1, 3, 2), (1, 3, 2))
+    assert got["weights"].tolist() == pytest.approx(expected.tolist())
+    assert brain.history.rows[0]["train_loss"] == pytest.approx(np.log(2))
+    assert brain.trained_epochs() == 1
 
 
 def test_a_forest_is_fitted_used_and_not_fitted_again(recipe):
