@@ -90,6 +90,12 @@ def test_impossible_statistics_are_refused(settings, message):
         MFCCStatistics(**settings)
 
 
+@pytest.mark.parametrize("shape", [(1, 16, 20, 40), (1, 1, 20, 64)])
+def test_what_is_no_bare_spectrogram_is_refused(shape):
+    with pytest.raises(ValueError, match="expected one channel of 40 mel bands and no front-end"):
+        MFCCStatistics(n_mels=40)(torch.zeros(shape))
+
+
 def fitted(multi_label=False, depth=4, seed=1):
     """A forest, scikit-learn's of the same seed, and steps, many of them on a threshold."""
     rng = np.random.default_rng(0)

@@ -91,7 +91,17 @@ class MFCCStatistics(Encoder):
         -------
         Tensor
             `(batch, step, embedding_size)`, float32; one step per `time_stride` frames begun.
+
+        Raises
+        ------
+        ValueError
+            If the maps are not those of a bare spectrogram.
         """
+        if maps.shape[1] != 1 or maps.shape[3] != len(self.dct):
+            raise ValueError(
+                f"expected one channel of {len(self.dct)} mel bands and no front-end, got"
+                f" {maps.shape[1]} channels of {maps.shape[3]}"
+            )
         with torch.autocast(device_type=maps.device.type, enabled=False):
             mfcc = maps.float().squeeze(1) @ self.dct  # (batch, frame, coefficient)
             valid = torch.ones_like(mfcc[..., :1])
