@@ -7,7 +7,7 @@ SpeechBrain's classification recipes and its `EncoderClassifier` call
 from torch import Tensor, nn
 
 from aed_plugins.interfaces import Encoder
-from aed_plugins.lengths import absolute_lengths, valid_mask
+from aed_plugins.lengths import absolute_lengths, valid_mask, valid_mean
 
 
 class EmbeddingModel(nn.Module):
@@ -61,5 +61,4 @@ class EmbeddingModel(nn.Module):
         maps = self.front_end(feats.unsqueeze(1))  # (batch, channel, frame, mel)
         embeddings = self.encoder(maps, lengths)
         steps = self.encoder.step_count(absolute_lengths(lengths, frames))
-        valid = valid_mask(steps / embeddings.shape[1], embeddings.shape[1]).unsqueeze(2)
-        return embeddings.masked_fill(~valid, 0.0).sum(dim=1, keepdim=True) / steps[:, None, None]
+        return valid_mean(embeddings, steps / embeddings.shape[1]).unsqueeze(1)

@@ -62,6 +62,32 @@ def valid_mask(lengths: Tensor, size: int) -> Tensor:
     return positions < absolute_lengths(lengths, size).unsqueeze(1)
 
 
+def valid_mean(values: Tensor, lengths: Tensor | None) -> Tensor:
+    """Average each item over its own positions.
+
+    Parameters
+    ----------
+    values : Tensor
+        `(batch, position, number)`.
+    lengths : Tensor, optional
+        `(batch,)`, fractions in (0, 1].
+
+    Returns
+    -------
+    Tensor
+        `(batch, number)`.
+
+    Examples
+    --------
+    >>> valid_mean(torch.tensor([[[1.0], [3.0], [99.0], [99.0]]]), torch.tensor([0.5]))
+    tensor([[2.]])
+    """
+    if lengths is None:
+        return values.mean(dim=1)
+    mask = valid_mask(lengths, values.shape[1]).unsqueeze(2)
+    return values.masked_fill(~mask, 0.0).sum(dim=1) / mask.sum(dim=1)
+
+
 def at_least(count: Count, smallest: int) -> Count:
     """Raise what is too small.
 

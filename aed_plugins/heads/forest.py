@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from aed_plugins.interfaces import FittedHead, Floats, HeadOutput
-from aed_plugins.lengths import valid_mask
+from aed_plugins.lengths import valid_mean
 
 SMALLEST_PROBABILITY = 1e-6
 
@@ -143,11 +143,7 @@ class ForestHead(FittedHead):
             place = 2 * place + 1 + (asked > self.threshold.flatten()[node]).long()
         leaves = self.leaf.flatten(0, 1)[(inner + 1) * tree + place - inner]
         shares = leaves.mean(1).unflatten(0, embeddings.shape[:2])  # (batch, step, class)
-        if lengths is None:
-            clip = shares.mean(1)
-        else:
-            mask = valid_mask(lengths, embeddings.shape[1]).unsqueeze(2)
-            clip = shares.masked_fill(~mask, 0.0).sum(1) / mask.sum(1)
+        clip = valid_mean(shares, lengths)
         return HeadOutput(self._logits(shares), self._logits(clip))
 
     def _logits(self, shares: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from aed_plugins.class_choice import audioset_labels
 from aed_plugins.errors import InputError
 from aed_plugins.interfaces import HeadOutput
-from aed_plugins.lengths import valid_mask
+from aed_plugins.lengths import valid_mean
 from aed_plugins.weights import fetch, load_exactly, read_state_dict
 
 # Own names of the published layers.
@@ -120,11 +120,7 @@ class PooledDNNHead(nn.Module):
         HeadOutput
             `step_logits (batch, step, class)` and `clip_logits (batch, class)`.
         """
-        if lengths is None:
-            clip = embeddings.mean(dim=1)
-        else:
-            mask = valid_mask(lengths, embeddings.shape[1]).unsqueeze(2)
-            clip = embeddings.masked_fill(~mask, 0.0).sum(dim=1) / mask.sum(dim=1)
+        clip = valid_mean(embeddings, lengths)
         return HeadOutput(self._classify(embeddings), self._classify(clip))
 
     def _classify(self, embeddings: Tensor) -> Tensor:
