@@ -49,6 +49,8 @@ def make_brain(
     check_epoch_clips(hparams.get("epoch_clips", 0))
     check_tagger(tagger, hparams["sample_rate"])
     fitted = isinstance(tagger.head, FittedHead)
+    if fitted and epochs != 1:
+        raise ValueError(f"a head that is fitted at once takes one epoch, got {epochs}")
     frozen = fitted or hparams["fine_tuning"].for_good(epochs)
     if streamed:
         _check_streamed(hparams["balance"], frozen)

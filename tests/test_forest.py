@@ -9,11 +9,12 @@ import scipy.stats
 import torch
 from sklearn.ensemble import RandomForestRegressor
 from speechbrain.utils.epoch_loop import EpochCounter
-from test_urbansound_recipe import TORCHRUN, error_line
 from torch import nn
 
+from aed_plugins import fitted_head
 from aed_plugins.checkpoints import AtomicCheckpointer
 from aed_plugins.encoders import MFCCStatistics
+from aed_plugins.errors import InputError
 from aed_plugins.features import LogMel
 from aed_plugins.fine_tuning import FineTuning
 from aed_plugins.fitted_head import FittedHeadBrain
@@ -212,15 +213,12 @@ def test_a_forest_is_fitted_used_and_not_fitted_again(recipe):
     assert "epoch 1/1" not in again.stdout
 
 
-def test_a_forest_takes_one_process_and_one_epoch(recipe):
-    two = recipe(*SMALL[:2], hparams="mfcc_forest", check=1)
-    assert error_line(two) == (
-        "error: a head that is fitted at once takes one epoch: give --number_of_epochs=1"
-    )
-    several = recipe(*SMALL, "--device=cpu", hparams="mfcc_forest", launcher=TORCHRUN, check=1)
-    assert error_line(several) == (
-        "error: a head that is fitted at once takes one process: leave out torchrun"
-    )
+def test_a_forest_takes_one_process_and_one_epoch(recipe, mistake, monkeypatch):
+    line = mistake(recipe, *SMALL[:2], hparams="mfcc_forest")
+    assert line.endswith("mfcc_forest.yaml: a head that is fitted at once takes one epoch, got 2")
+    monkeypatch.setattr(fitted_head, "number_of_processes", lambda: 2)
+    with pytest.raises(InputError, match="fitted at once takes one process: leave out torchrun"):
+        fitted_head._check_alone()
 
 
 def test_a_forest_of_several_labels_is_fitted_and_exported(audioset):

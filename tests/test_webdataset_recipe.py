@@ -10,7 +10,7 @@ import time
 import pytest
 from conftest import ENVIRONMENT, ROOT
 
-from aed_plugins import crossvalidation
+from aed_plugins import brain_choice
 from aed_plugins.audioset_demo import build_audioset_demonstration
 
 pytest.importorskip("webdataset")
@@ -125,4 +125,4 @@ def test_what_shards_cannot_do_is_refused_in_one_line(folder):
     assert "give --balance=class_weights, or leave out --webdataset" in error
     assert "Traceback" not in refused.stderr
     with pytest.raises(ValueError, match="give fewer --frozen_epochs"):
-        crossvalidation._check_streamed("none", frozen=True)
+        brain_choice._check_streamed("none", frozen=True)
