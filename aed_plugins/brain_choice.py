@@ -51,6 +51,11 @@ def make_brain(
     fitted = isinstance(tagger.head, FittedHead)
     if fitted and epochs != 1:
         raise ValueError(f"a head that is fitted at once takes one epoch, got {epochs}")
+    if fitted and started and not any(True for _ in tagger.parameters()):
+        raise ValueError(
+            "nothing here can start from another model: the head is fitted at once, and the encoder"
+            " has no weights: leave out --initial_model"
+        )
     frozen = fitted or hparams["fine_tuning"].for_good(epochs)
     if streamed:
         _check_streamed(hparams["balance"], frozen)

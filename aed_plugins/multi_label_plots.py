@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from aed_plugins.files import written_beside
+from aed_plugins.plots import save_picture
 
 MOST_CLASSES = 30
 FIGURES = {"AP": "AP", "f1": "F1"}
@@ -49,5 +49,4 @@ def draw_per_class(per_class: Sequence[Mapping[str, Any]], title: str, path: Pat
         title = f"{title}\nthe {len(rows)} of {len(per_class)} classes with most clips"
     axes.set_title(title)
     figure.legend(loc="outside lower center", ncols=len(FIGURES), fontsize="small")
-    with written_beside(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+    save_picture(figure, path)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from aed_plugins.files import written_beside
@@ -43,7 +44,7 @@ def draw_confusion_matrix(
             colour = "white" if shares[row, column] > 0.6 else "black"
             axes.text(column, row, str(count), ha="center", va="center", color=colour)
     figure.colorbar(image, ax=axes, label="share of the right label's clips", shrink=0.8)
-    _save(figure, path)
+    save_picture(figure, path)
 
 
 def draw_training_curves(
@@ -89,9 +90,28 @@ def draw_training_curves(
             transform=shares.transAxes,
         )
     picture.suptitle(title)
-    _save(picture, path)
+    save_picture(picture, path)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_picture(figure: Figure, path: Path) -> None:
+    """Write a picture; a name with dollar signs in it is no formula.
+
+    Parameters
+    ----------
+    figure : Figure
+        What is drawn.
+    path : Path
+        The PNG file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> figure = Figure()
+    >>> title = figure.suptitle("$5 { or $10")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_picture(figure, Path(folder, "prices.png"))
+    """
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
     with written_beside(path) as temporary:
         figure.savefig(temporary, dpi=120)

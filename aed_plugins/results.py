@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from aed_plugins.errors import InputError
 from aed_plugins.files import write_json, written_beside
 from aed_plugins.metrics import Predictions
 from aed_plugins.tasks import Task
@@ -68,8 +69,20 @@ class FoldResult:
 
     @classmethod
     def read(cls, path: Path) -> "FoldResult":
-        """Read what `write` wrote."""
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
+        """Read what `write` wrote.
+
+        Raises
+        ------
+        InputError
+            If the file holds something else.
+        """
+        try:
+            result = cls(**json.loads(path.read_text(encoding="utf-8")))
+            if not isinstance(result.figures, dict):
+                raise TypeError(result.figures)
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{path}: expected a fold's result, got something else") from error
+        return result
 
 
 def write_predictions(path: Path, predictions: Predictions, task: Task, fold: int | str) -> None:

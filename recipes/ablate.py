@@ -23,6 +23,8 @@ told, and the others go on; the same command tries it again.
 Each finished run is a row of --rows, which can be committed: what is in it is not run again, on
 another machine either. A row belongs to a variant by what the hyperparameters and the recipe's
 options say, not by its name. Rows of other variants, folds and seeds stay, and are left out here.
+Where the data lie is not among that: runs on other data need --rows of their own, and are refused
+where they are known to be of another state or trained on more folds.
 
 --output has ablation.md, the table with differences, confidence intervals and tests, and a picture,
 ablation.png. Both are written anew after each run.

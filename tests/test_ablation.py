@@ -73,7 +73,7 @@ try:
         sys.exit("a warning\\nerror: a learning rate of 0.9 is too high")
     folder = output / f"fold{fold}"
     folder.mkdir(exist_ok=True)
-    right = round(10 * lr) + seed
+    right = min(10, round(10 * lr) + seed)
     lines = ["clip,fold,class,predicted,b,a"]
     said = ("a,0.3,0.7", "b,0.6,0.4")
     lines += [f"{n}-{fold}.wav,{fold},a,{said[n >= right]}" for n in reversed(range(10))]
@@ -353,6 +353,11 @@ GOOD = "v,000000000000,1,1,complete,4,2 3,0.5,10.0,1,cpu,000000000001,c0"
         (f"{COLUMNS}\n{GOOD.replace('000001', '1')}\n", "clips_digest: expected 12 hexadecimal"),
         (f"{COLUMNS}\n{GOOD.replace('2 3', '')}\n", "row 2: expected clips, folds to train on"),
         (b"\xff\xfe", "expected a CSV file in UTF-8"),
+        (f'{COLUMNS}\n"{"x" * 200_000}', "expected a CSV file in UTF-8: field larger than"),
+        (
+            f"{COLUMNS}\n{GOOD}\n{GOOD.replace(',1,1,', ',2,1,').replace('complete', 'partial')}\n",
+            "v is there on complete data, .*, but on fold 2 with seed 1 on partial data",
+        ),
     ],
 )
 def test_a_damaged_file_is_told_with_its_row(tmp_path, text, message):
@@ -391,10 +396,10 @@ def test_a_configuration_is_what_can_change_a_figure(folder):
 
 
 def test_a_variant_wins_over_the_options_of_all(folder):
-    options = ["--lr=0.5", "--head={in_features: 7, bias: False}", "--mixup=0", "--debug"]
+    options = ["--lr=0.5", "--head={in_features: 7, bias: False}", "--mixup=0", "--noprogressbar"]
     _, variant = read_variants("recipe.py", "model.yaml", ["v: --lr=1 --head.bias=True"], options)
     assert variant.commands.options == (
-        *("--mixup=0", "--debug", '--head={"in_features": 7, "bias": true}', "--lr=1"),
+        *("--mixup=0", "--noprogressbar", '--head={"in_features": 7, "bias": true}', "--lr=1"),
     )
 
 
@@ -425,6 +430,13 @@ def test_a_variant_wins_over_the_options_of_all(folder):
         (["a: --seed=2"], {}, "variant a: --seed=2: the ablation chooses that; give --seeds"),
         (["a: --lr=1"], {"options": ["--test_folds=[1]"]}, "chooses that; give --folds"),
         (["a: --lr=1"], {"options": ["--output_folder=x"]}, "chooses that; give --output"),
+        (
+            ["a: --lr=1"],
+            {"options": ["--debug"]},
+            "--debug: an ablation takes whole runs; leave",
+        ),
+        (["a: --lr=1 --test_only"], {}, "variant a: --test_only: an ablation takes whole runs"),
+        (["a: --lr=1"], {"more": ["--rows=."]}, ".: expected a CSV file of finished runs, got a"),
         (["a: --lr=1"], {"options": ["--zzz=x"]}, "--zzz is neither an option of this recipe"),
         (["a: --lr=1"], {"seeds": 0}, "--seeds: expected a positive number, got 0"),
         (["a: --lr=1"], {"seeds": "x"}, "--seeds: expected how many, or a list such as 7,8, got x"),
@@ -516,7 +528,7 @@ def test_a_mean_needs_what_its_trainings_predicted(folder, capsys):
 def test_a_mean_of_trainings_on_other_clips_is_refused(folder):
     ablate("fast: --lr=0.2", seeds=2, folds=[1])
     path = folder / "rows.csv"
-    path.write_text(path.read_text().replace(",1,2,partial,10,2 3", ",1,2,partial,10,3"))
+    path.write_text(path.read_text().replace(",1,2,partial,10,2 3", ",1,2,partial,10,1 3"))
     with pytest.raises(InputError, match="two, fold 1, seed 1: its trainings are of different"):
         ablate("two: --members=2", folds=[1])
 
@@ -601,6 +613,53 @@ def test_a_run_without_results_failed(folder):
     (folder / "recipe.py").write_text(STAND_IN.replace('"result.json"', '"else.json"'))
     with pytest.raises(InputError, match=r"ended well but left no out/.*/fold1/result\.json"):
         ablate("higher: --lr=0.3")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("json.dumps(result)", "json.dumps(result)[:-9]"), "result.json: expected a fold's"),
+        (("json.dumps(result)", "json.dumps([result])"), "result.json: expected a fold's"),
+        (("reversed(range(10))", "range(9)"), "result.json says .* of 10 clips, predictions.csv"),
+        (("n >= right", "n > right"), "result.json says 0.200000 of 10 clips, .* 0.300000 of 10"),
+        (('"\\n".join(lines)', '""'), "result.json says .* of 10 clips, .* 0.000000 of 0"),
+        (("{n}-{fold}.wav,{fold}", "{n}-{fold}.wav"), "predictions.csv: expected a row per clip"),
+        (('folder / "predictions.csv"', 'folder / "p.csv"'), "predictions.csv: expected a row per"),
+    ],
+)
+def test_results_that_contradict_one_another_are_those_of_a_failed_run(folder, change, message):
+    assert change[0] in STAND_IN
+    (folder / "recipe.py").write_text(STAND_IN.replace(*change))
+    with pytest.raises(InputError, match=message) as error:
+        ablate("higher: --lr=0.3")
+    assert "\n" not in str(error.value)
+    assert "4 of 4 runs failed" in str(error.value)  # each was tried
+
+
+def test_a_class_may_be_called_as_a_column_is(folder):
+    odd = STAND_IN.replace("predicted,b,a", "predicted,fold,class")
+    odd = odd.replace('("a,0.3,0.7", "b,', '("class,0.3,0.7", "fold,')
+    odd = odd.replace("{fold},a,{said", "{fold},class,{said")
+    (folder / "recipe.py").write_text(odd)
+    ablate("higher: --lr=0.3", "two: --members=2", folds=[1])
+    rows = read_rows(folder / "rows.csv").values()
+    assert sorted(row.accuracy for row in rows) == [0.2, 0.3, 0.3, 0.4]
+
+
+def test_a_name_with_dollar_signs_is_no_formula(folder):
+    ablate("from $5 { to $10: --lr=0.3")
+    assert "from $5 { to $10" in (folder / "out/ablation.md").read_text()
+    assert (folder / "out/ablation.png").stat().st_size > 0
+
+
+def test_runs_on_other_data_are_not_averaged(folder):
+    ablate("higher: --lr=0.3")
+    (folder / "recipe.py").write_text(STAND_IN.replace('"partial"', '"complete"'))
+    before = (folder / "rows.csv").read_text()
+    message = "is there on partial data, trained on 9 folds, but on fold 3 with seed 1 on complete"
+    with pytest.raises(InputError, match=message):
+        ablate("higher: --lr=0.3", folds=(1, 2, 3))
+    assert (folder / "rows.csv").read_text() == before
 
 
 def test_several_labels_per_clip_are_refused(folder):

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from aed_plugins.ablation.summary import Summary
-from aed_plugins.files import written_beside
+from aed_plugins.plots import save_picture
 
 NAME_WIDTH = 36  # letters in a line
 
@@ -47,8 +47,7 @@ def draw_differences(found: Sequence[Summary], data: str, path: Path) -> None:
     axes.tick_params(axis="y", length=0)
     title = _title(reference) + (f" ({data} data)" if data else "")
     figure.suptitle(textwrap.fill(title, 90), fontsize="medium")
-    with written_beside(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+    save_picture(figure, path)
 
 
 def _draw_variant(axes: Axes, place: int, variant: Summary) -> None:

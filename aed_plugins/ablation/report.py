@@ -117,14 +117,14 @@ def _notes(found: Sequence[Summary], rows: Collection[Row]) -> list[str]:
     notes.append(
         f"Difference: to {name} on the same folds with the same seeds, in points. Interval and p:"
         " corrected resampled t-test (Nadeau and Bengio, 2003), as training clips are shared, over"
-        " the folds, each the mean over its seeds; where there is one fold, over its seeds. p"
-        " (Holm): corrected for the number of variants."
+        " the folds (taken for equally large), each the mean over its seeds; where there is one,"
+        " over its seeds. p (Holm): corrected for the number of variants."
     )
     notes.append(
         "Right only here, right only in reference: clips of all folds that only one of the two was"
         f" right in{counts}. p (McNemar): mid-p test (Fagerland, Lydersen and Laake, 2013). It"
         " takes clips for independent, which those of one recording are not: it is too small there."
-        " It says nothing about another training."
+        " It says nothing about another training, and is not corrected for the number of variants."
     )
     if len(folds) == 1:
         notes.append("With one test fold, all of this is said of that fold alone.")

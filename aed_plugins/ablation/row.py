@@ -2,7 +2,7 @@
 
 import csv
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from aed_plugins.results import FoldResult
 from aed_plugins.search.runs import RunFailed
 
 DIGITS = 12  # of a digest
+TOLERANCE = 1e-6  # of a share that was written in two ways
 PREDICTIONS = "predictions.csv"
 
 
@@ -146,14 +147,17 @@ def row_of(folder: Path, variant: str, key: Key, threads: int) -> Row:
     Raises
     ------
     RunFailed
-        If it left no results.
+        If it left no results, or they contradict one another.
     InputError
         If its clips do not have one label each, or its folds no numbers.
     """
     path = folder / f"fold{key.fold}" / "result.json"
     if not path.is_file():
         raise RunFailed(f"the run ended well but left no {path}")
-    result = FoldResult.read(path)
+    try:
+        result = FoldResult.read(path)
+    except InputError as error:
+        raise RunFailed(str(error)) from error
     if "accuracy" not in result.figures:
         raise InputError(
             f"{path}: an ablation compares accuracies, but these clips have several labels each"
@@ -161,20 +165,25 @@ def row_of(folder: Path, variant: str, key: Key, threads: int) -> Row:
     train_folds = tuple(fold for fold in result.train_folds if isinstance(fold, int))
     if len(train_folds) < len(result.train_folds):
         raise InputError(f"{path}: an ablation takes folds with numbers, got {result.train_folds}")
-    right = dict(sorted(_right(path.with_name(PREDICTIONS))))
-    digest = _digest(right)
-    marks = list(right.values())
+    said = _predictions(path.with_name(PREDICTIONS))
+    marks = [clip.label == clip.predicted for clip in said]
+    share = sum(marks) / max(1, len(marks))
+    if len(marks) != result.clips or abs(share - result.figures["accuracy"]) > TOLERANCE:
+        raise RunFailed(
+            f"{path} says {result.figures['accuracy']:.6f} of {result.clips} clips, {PREDICTIONS}"
+            f" beside it {share:.6f} of {len(marks)}"
+        )
     return Row(
         variant=variant,
         **key._asdict(),
         data=result.data_state,
         clips=len(marks),
         train_folds=train_folds,
-        accuracy=float(np.mean(marks)),
+        accuracy=share,
         seconds=round(result.seconds, 1),
         threads=threads,
         device=result.device,
-        clips_digest=digest,
+        clips_digest=_digest(said),
         right=to_hex(marks),
     )
 
@@ -209,12 +218,15 @@ def mean_row(members: Mapping[Path, Row], variant: str, key: Key) -> Row:
         path = folder / f"fold{key.fold}" / PREDICTIONS
         if not path.is_file():
             raise RunFailed(f"{path} is gone: remove the row of that training to run it again")
-        names, classes, said = zip(*sorted(_predictions(path)), strict=True)
-        if _digest(names) != rows[0].clips_digest:
+        said = _predictions(path)
+        if _digest(said) != rows[0].clips_digest:
             raise RunFailed(f"{path} is not of the clips in that training's row")
-        every.append([list(probabilities.values()) for probabilities in said])
-    labels = np.array(list(said[0]))
-    marks = labels[np.sum(every, axis=0).argmax(axis=1)] == classes
+        every.append([list(clip.probabilities.values()) for clip in said])
+    best = np.sum(every, axis=0).argmax(axis=1)
+    marks = [
+        list(clip.probabilities)[place] == clip.label
+        for clip, place in zip(said, best, strict=True)
+    ]
     device, threads = {row.device for row in rows}, {row.threads for row in rows}
     return replace(
         rows[0],
@@ -228,21 +240,42 @@ def mean_row(members: Mapping[Path, Row], variant: str, key: Key) -> Row:
     )
 
 
-def _predictions(path: Path) -> Iterator[tuple[str, str, dict[str, float]]]:
-    """Give each clip's name, class and probabilities by class."""
-    with path.open(newline="", encoding="utf-8") as file:
-        for cells in csv.DictReader(file):
-            name = next(iter(cells.values()))
-            labels = list(cells)[list(cells).index("predicted") + 1 :]
-            yield name, cells["class"], {label: float(cells[label]) for label in labels}
+class Prediction(NamedTuple):
+    """A row of `predictions.csv`.
+
+    Attributes
+    ----------
+    name, label, predicted : str
+        Of the clip, its class and the class that it was taken for.
+    probabilities : dict of str to float
+        By class.
+    """
+
+    name: str
+    label: str
+    predicted: str
+    probabilities: dict[str, float]
 
 
-def _digest(names: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:DIGITS]
+def _predictions(path: Path) -> list[Prediction]:
+    """Read what was predicted, sorted by the clips' names; a class may be called as a column is."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.reader(file)
+            labels = next(reader, [])[4:]
+            said = [
+                Prediction(name, label, predicted, _numbers(labels, shares))
+                for name, _, label, predicted, *shares in reader
+            ]
+    except (OSError, ValueError) as error:
+        raise RunFailed(f"{path}: expected a row per clip: {error}") from error
+    return sorted(said, key=lambda clip: clip.name)
 
 
-def _right(path: Path) -> Iterator[tuple[str, bool]]:
-    """Give each clip's name and whether it was right."""
-    with path.open(newline="", encoding="utf-8") as file:
-        for cells in csv.DictReader(file):
-            yield next(iter(cells.values())), cells["class"] == cells["predicted"]
+def _numbers(labels: Iterable[str], texts: Iterable[str]) -> dict[str, float]:
+    return dict(zip(labels, map(float, texts), strict=True))
+
+
+def _digest(said: Iterable[Prediction]) -> str:
+    names = "\n".join(clip.name for clip in said)
+    return hashlib.sha256(names.encode()).hexdigest()[:DIGITS]

@@ -6,7 +6,7 @@ import fcntl
 import io
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,11 @@ def read_rows(path: Path) -> dict[Key, Row]:
     Raises
     ------
     InputError
-        If it is damaged; the message names the row.
+        If it is damaged; the message names the row. If runs of one configuration are of several
+        states of the data, or were trained on more folds than others: they cannot be averaged.
     """
+    if path.is_dir():
+        raise InputError(f"{path}: expected a CSV file of finished runs, got a folder")
     if not path.is_file():
         return {}
     names = [field.name for field in fields(Row)]
@@ -46,8 +49,9 @@ def read_rows(path: Path) -> dict[Key, Row]:
                 with _in_row(path, reader.line_num):
                     row = _parsed(cells, names)
                 rows.setdefault(row.key, row)
-    except UnicodeDecodeError as error:
+    except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: expected a CSV file in UTF-8: {error}") from error
+    _check_alike(path, rows.values())
     return rows
 
 
@@ -64,12 +68,15 @@ def append_row(path: Path, row: Row) -> None:
     Raises
     ------
     InputError
-        If the file is damaged.
+        If the file is damaged, or the run is of other data than those of its configuration that are
+        there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path.parent):
-        if row.key in read_rows(path):
+        known = read_rows(path)
+        if row.key in known:
             return
+        _check_alike(path, [*known.values(), row])
         there = path.read_text(encoding="utf-8") if path.is_file() else ""
         written = io.StringIO()
         writer = csv.writer(written, lineterminator="\n")
@@ -80,6 +87,18 @@ def append_row(path: Path, row: Row) -> None:
         writer.writerow(_cell(value) for value in astuple(row))
         with written_beside(path) as temporary:
             temporary.write_text(there + written.getvalue(), encoding="utf-8", newline="")
+
+
+def _check_alike(path: Path, rows: Iterable[Row]) -> None:
+    kinds: dict[str, str] = {}
+    for row in rows:
+        kind = f"{row.data} data, trained on {len(row.train_folds)} folds"
+        first = kinds.setdefault(row.configuration, kind)
+        if kind != first:
+            raise InputError(
+                f"{path}: {row.variant} is there on {first}, but on fold {row.fold} with seed"
+                f" {row.seed} on {kind}; their mean would mean nothing: give another --rows"
+            )
 
 
 @contextlib.contextmanager

@@ -98,7 +98,8 @@ def compare_runs(pairs: Sequence[Pair]) -> Difference:
 
     Runs of one fold with several seeds have training and test clips in common, so that more seeds
     do not make more of them: with several folds, the mean over the seeds of a fold is one value.
-    With one fold, each seed is a value, and what is found is found of that fold.
+    With one fold, each seed is a value, and what is found is found of that fold. Folds are taken
+    for equally large.
 
     Parameters
     ----------

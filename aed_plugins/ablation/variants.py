@@ -21,6 +21,8 @@ from aed_plugins.search.space import from_yaml, overrides
 
 # What the ablation gives the recipe itself, and the option of its own that decides it.
 CHOSEN = {"test_folds": "--folds", "seed": "--seeds", "output_folder": "--output"}
+# Options with which a recipe leaves no new results where they are looked for.
+WITHOUT_RESULTS = {"debug", "test_only"}
 # A variant's own option: so many trainings of it are averaged.
 MEMBERS = "--members="
 # Options of a recipe that say where it reads, not what.
@@ -248,6 +250,8 @@ def _check_options(options: Sequence[str]) -> None:
         key = option.partition("=")[0].removeprefix("--")
         if key in CHOSEN:
             raise InputError(f"{option}: the ablation chooses that; give {CHOSEN[key]}")
+        if key in WITHOUT_RESULTS:
+            raise InputError(f"{option}: an ablation takes whole runs; leave it out")
 
 
 def _check_different(variants: Sequence[Variant]) -> None:

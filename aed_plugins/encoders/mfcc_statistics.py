@@ -48,7 +48,8 @@ class MFCCStatistics(Encoder):
     Raises
     ------
     ValueError
-        If there are more coefficients than bands, fewer than 1, or `window_frames` is not odd.
+        If a number is not whole and above 0, there are more coefficients than bands, or
+        `window_frames` is not odd.
 
     Examples
     --------
@@ -67,9 +68,13 @@ class MFCCStatistics(Encoder):
         time_stride: int = 64,
     ) -> None:
         super().__init__()
-        if not 1 <= coefficients <= n_mels:
-            raise ValueError(f"expected 1 to {n_mels} coefficients, got {coefficients}")
-        if window_frames < 1 or window_frames % 2 == 0:
+        numbers = {"coefficients": coefficients, "window_frames": window_frames}
+        for name, number in (numbers | {"time_stride": time_stride}).items():
+            if not isinstance(number, int) or number < 1:
+                raise ValueError(f"{name} must be a whole number above 0, got {number}")
+        if coefficients > n_mels:
+            raise ValueError(f"expected at most {n_mels} coefficients, got {coefficients}")
+        if window_frames % 2 == 0:
             raise ValueError(f"window_frames must be odd, got {window_frames}")
         self.register_buffer("dct", create_dct(coefficients, n_mels, "ortho"), persistent=False)
         self.kernels = [Kernel(window_frames, time_stride)]

@@ -1,9 +1,11 @@
 """A random forest as a head: fitted at once, then run by PyTorch as any other.
 
-Source: Breiman, "Random Forests" (Machine Learning, 2001). scikit-learn grows the trees; here they
+Source: Breiman, "Random Forests" (Machine Learning, 2001). scikit-learn grows each tree; here they
 become tensors, so that the model is saved, moved and exported as a network is.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,12 +16,14 @@ from aed_plugins.interfaces import FittedHead, Floats, HeadOutput
 from aed_plugins.lengths import valid_mean
 
 SMALLEST_PROBABILITY = 1e-6
+DEEPEST = 16
 
 
 class ForestHead(FittedHead):
     """Trees that ask for one number of a step at a time; the mean of what they have learnt there.
 
-    A clip's probabilities are the means of those of its steps. Before `fit` all are alike.
+    A clip's probabilities are the means of those of its steps. Before `fit` all are alike. A tree
+    is grown from steps drawn with replacement, each as likely as it weighs.
 
     Parameters
     ----------
@@ -30,16 +34,16 @@ class ForestHead(FittedHead):
     trees : int
         How many.
     depth : int
-        Questions on the way to a leaf, at most; each tree has room for `2 ** depth` leaves.
+        Questions on the way to a leaf, 1 to 16: each tree has room for `2 ** depth` leaves.
     share : float
-        How many of the steps a tree is grown from, drawn with replacement.
+        How many steps a tree is grown from, per step there is: above 0 and at most 1.
     multi_label : bool
         Whether a clip may have several labels.
 
     Raises
     ------
     ValueError
-        If a number is not above 0, or `share` above 1.
+        If a number is not among these.
 
     Examples
     --------
@@ -71,6 +75,11 @@ class ForestHead(FittedHead):
                 raise ValueError(f"{name} must be at least 1, got {number}")
         if not 0 < share <= 1:
             raise ValueError(f"share must be above 0 and at most 1, got {share}")
+        if depth > DEEPEST:
+            raise ValueError(
+                f"depth must be at most {DEEPEST}, as a tree takes 2 ** depth leaves, got {depth}"
+            )
+        self.embedding_size = embedding_size
         self.depth = depth
         self.share = share
         self.multi_label = multi_label
@@ -82,20 +91,27 @@ class ForestHead(FittedHead):
 
     def fit(self, steps: Floats, targets: Floats, weights: Floats, seed: int) -> None:
         """Grow the trees: see `FittedHead`."""
-        from sklearn.ensemble import RandomForestRegressor  # noqa: PLC0415  imports for a second
+        self._check_size(steps.shape[1])
+        grow = partial(self._grown, steps.astype(np.float32), targets, weights / weights.sum())
+        sources = np.random.SeedSequence(seed).spawn(len(self.feature))
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            grown = list(pool.map(grow, sources))
+        for number, tree in enumerate(grown):
+            self._plant(number, tree)
 
+    def _grown(
+        self, steps: Floats, targets: Floats, shares: Floats, source: np.random.SeedSequence
+    ) -> Any:
+        """Grow a tree from some of the steps."""
+        from sklearn.tree import DecisionTreeRegressor  # noqa: PLC0415  imports for a second
+
+        generator = np.random.default_rng(source)
+        drawn = generator.choice(len(steps), max(1, round(self.share * len(steps))), p=shares)
         # On targets of 0 and 1 the variance that regression lowers is Gini's impurity.
-        forest = RandomForestRegressor(
-            n_estimators=len(self.feature),
-            max_depth=self.depth,
-            max_features="sqrt",
-            max_samples=max(1, round(self.share * len(steps))),
-            random_state=seed,
-            n_jobs=-1,
+        tree = DecisionTreeRegressor(
+            max_depth=self.depth, max_features="sqrt", random_state=int(generator.integers(2**31))
         )
-        forest.fit(steps.astype(np.float32), targets, sample_weight=weights / weights.mean())
-        for number, grown in enumerate(forest.estimators_):
-            self._plant(number, grown.tree_)
+        return tree.fit(steps[drawn], targets[drawn]).tree_
 
     def _plant(self, number: int, tree: Any) -> None:
         """Turn scikit-learn's tree into one of equal depth everywhere."""
@@ -132,7 +148,13 @@ class ForestHead(FittedHead):
         -------
         HeadOutput
             `step_logits (batch, step, class)` and `clip_logits (batch, class)`.
+
+        Raises
+        ------
+        ValueError
+            If the embeddings are of another size.
         """
+        self._check_size(embeddings.shape[2])
         trees, inner = self.feature.shape
         steps = embeddings.float().flatten(0, 1)  # (batch * step, embedding)
         tree = torch.arange(trees, device=steps.device)
@@ -145,6 +167,10 @@ class ForestHead(FittedHead):
         shares = leaves.mean(1).unflatten(0, embeddings.shape[:2])  # (batch, step, class)
         clip = valid_mean(shares, lengths)
         return HeadOutput(self._logits(shares), self._logits(clip))
+
+    def _check_size(self, size: int) -> None:
+        if size != self.embedding_size:
+            raise ValueError(f"expected embeddings of {self.embedding_size} numbers, got {size}")
 
     def _logits(self, shares: Tensor) -> Tensor:
         if self.multi_label:
