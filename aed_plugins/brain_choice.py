@@ -11,6 +11,7 @@ from aed_plugins.fitted_head import FittedHeadBrain
 from aed_plugins.interfaces import FittedHead
 from aed_plugins.kept_embeddings import FrozenEncoderBrain
 from aed_plugins.tagger import AudioTagger, check_tagger
+from aed_plugins.tasks import MultiLabel
 from aed_plugins.training import TaggingBrain
 
 
@@ -48,6 +49,7 @@ def make_brain(
     check_balance(hparams["balance"])
     check_epoch_clips(hparams.get("epoch_clips", 0))
     check_tagger(tagger, hparams["sample_rate"])
+    _check_certain(hparams)
     fitted = isinstance(tagger.head, FittedHead)
     if fitted and epochs != 1:
         raise ValueError(f"a head that is fitted at once takes one epoch, got {epochs}")
@@ -62,7 +64,8 @@ def make_brain(
     if frozen and not started:
         _check_not_random(tagger, pretrained)
     if not fitted:  # it is made only later, when a mistake in it could no longer be named
-        hparams["opt_class"]([torch.nn.Parameter(torch.zeros(1))])
+        optimizer = hparams["opt_class"]([torch.nn.Parameter(torch.zeros(1))])
+        hparams["lr_scheduler"](optimizer, total_steps=1)
     kind = FittedHeadBrain if fitted else FrozenEncoderBrain if frozen else TaggingBrain
     return kind(
         modules={"head": tagger.head} if frozen else hparams["modules"],
@@ -83,6 +86,17 @@ def _check_not_random(tagger: AudioTagger, pretrained: bool) -> None:
         raise ValueError(
             f"{' and '.join(random)} would stay frozen with random weights: give pretrained ones,"
             " --initial_model or --frozen_epochs=0"
+        )
+
+
+def _check_certain(hparams: Mapping[str, Any]) -> None:
+    augmentation = hparams.get("augmentation")
+    smoothing = 0.0 if augmentation is None else augmentation.label_smoothing
+    several = isinstance(hparams["task"], MultiLabel)
+    if several and smoothing > 0 and hparams["balance"] == "class_weights":
+        raise ValueError(
+            f"balance=class_weights would multiply what label_smoothing={smoothing:g} adds to"
+            " labels that a clip does not have: give --label_smoothing=0 or --balance=sampling"
         )
 
 

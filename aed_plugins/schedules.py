@@ -36,7 +36,12 @@ def warmup_cosine(optimizer: Optimizer, total_steps: int, warmup: float = 0.2) -
     total_steps : int
         Steps of the whole training.
     warmup : float
-        The share of the steps in which it rises.
+        The share of the steps in which it rises, from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
 
     Examples
     --------
@@ -51,6 +56,8 @@ def warmup_cosine(optimizer: Optimizer, total_steps: int, warmup: float = 0.2) -
     >>> rates
     [4.0, 8.0, 8.0, 6.83, 4.0, 1.17]
     """
+    if not 0 <= warmup <= 1:
+        raise ValueError(f"warmup must be from 0 to 1, got {warmup}")
     rising = round(warmup * total_steps)
 
     def factor(step: int) -> float:

@@ -1,5 +1,6 @@
 """Training and evaluation of a tagger with SpeechBrain's loop."""
 
+import itertools
 import logging
 import random
 import time
@@ -201,6 +202,11 @@ class TaggingBrain(Brain):
         if isinstance(self.train_sampler, DistributedSampler):
             self.train_sampler.seed = self.hparams.seed
         self._steps_per_epoch = len(loader) // self.grad_accumulation_factor
+        if self._steps_per_epoch == 0:
+            raise InputError(
+                f"--grad_accumulation_factor={self.grad_accumulation_factor}: no step would be"
+                f" taken, as an epoch has {len(loader)} batches"
+            )
         self._validates = valid_set is not None
         super().fit(
             epoch_counter,
@@ -247,6 +253,21 @@ class TaggingBrain(Brain):
         torch.manual_seed(seed)
         self.hparams.fine_tuning.hold(self.tagger)
         return super().fit_batch(batch)
+
+    def optimizers_step(self) -> None:
+        """Take a step as `Brain` does, the norm of all gradients clipped to `max_grad_norm`.
+
+        SpeechBrain clips those of the first group of parameters alone, which is the head.
+        """
+        self.scaler.unscale_(self.optimizer)
+        groups = [group["params"] for group in self.optimizer.param_groups]
+        torch.nn.utils.clip_grad_norm_(itertools.chain(*groups), self.max_grad_norm)
+        if not self.scaler.is_enabled() and self.skip_nonfinite_grads:
+            self.check_gradients()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer_step += 1
 
     def check_loss_isfinite(self, loss: Tensor) -> None:
         """Stop with one line when the training diverges."""

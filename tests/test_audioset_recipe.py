@@ -227,6 +227,15 @@ def test_a_model_trained_on_one_dataset_starts_the_other(recipe, audioset, tmp_p
         (["--classes=[/m/00000]"], "/m/00000"),
         (["--negatives=maybe"], "--negatives: expected keep or drop, got 'maybe'"),
         (["--threshold_metric=f3"], "f1"),
+        (
+            ["--balance=class_weights", "--label_smoothing=0.1"],
+            "labels that a clip does not have: give --label_smoothing=0 or --balance=sampling",
+        ),
+        (
+            ["--lr_scheduler={warmup: 1.5}"],
+            "resnet_dilated.yaml: warmup must be from 0 to 1, got 1.5",
+        ),
+        (["--grad_accumulation_factor=999"], "=999: no step would be taken, as an epoch has"),
         (["--balance=often"], "balance must be one of none, class_weights, sampling"),
         (
             ["--frozen_epochs=2"],

@@ -162,6 +162,15 @@ def test_between_class_mixing_leaves_out_padding_when_it_measures_levels():
     pytest.fail("no seed mixed the two")
 
 
+def test_a_clip_that_is_its_own_partner_is_no_louder():
+    for clips_of_a_batch in (1, 3):
+        waveform = torch.randn(clips_of_a_batch, 100)
+        mixture = BetweenClassMixing().draw(waveform, torch.ones(clips_of_a_batch))
+        own = mixture.partners == torch.arange(clips_of_a_batch)
+        assert torch.allclose(mixture(waveform)[own], waveform[own])
+        assert own.any() or clips_of_a_batch > 1
+
+
 def test_silence_can_be_mixed():
     mixture = BetweenClassMixing().draw(torch.zeros(4, 100), torch.ones(4))
     assert torch.isfinite(mixture(torch.zeros(4, 100))).all()

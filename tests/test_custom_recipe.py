@@ -114,6 +114,10 @@ def test_several_labels_in_any_row_make_the_task_multi_label(tmp_path):
         (["file,label,fold", "a.wav,dog,a/b"], "line 2: expected a fold's number or name"),
         (["file,label,fold", "a.wav,dog,all"], "line 2: expected a fold's number or name"),
         (["file,label,group", "a.wav,dog,"], "line 2: expected a recording, found none"),
+        (
+            ["file,label,fold,recording", "a.wav,dog,1,r", "b.wav,cat,2,s", "c.wav,dog,2,r"],
+            "line 4: recording r is in 2 here, but in 1 in .*line 2: clips of one recording belong",
+        ),
     ],
 )
 def test_a_malformed_table_is_named_by_line(tmp_path, rows, message):

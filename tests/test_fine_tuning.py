@@ -1,13 +1,18 @@
 import pytest
 import torch
+from speechbrain.utils.epoch_loop import EpochCounter
 from torch import nn
 
+from aed_plugins.checkpoints import AtomicCheckpointer
 from aed_plugins.encoders import ResNet
 from aed_plugins.features import LogMel
 from aed_plugins.fine_tuning import FineTuning
 from aed_plugins.frontends import DilatedFrontEnd
 from aed_plugins.heads import DNNHead
+from aed_plugins.schedules import constant
 from aed_plugins.tagger import AudioTagger
+from aed_plugins.tasks import SingleLabel
+from aed_plugins.training import TaggingBrain
 
 STAGES = ["front_end", "stem", "layer1", "layer2", "layer3", "layer4"]
 
@@ -141,3 +146,29 @@ def test_an_encoder_without_a_stage_to_unfreeze_is_frozen_for_good():
     assert FineTuning(stages=0).for_good(epochs=99)
     assert FineTuning(frozen_epochs=5).for_good(epochs=5)
     assert not FineTuning(frozen_epochs=4).for_good(epochs=5)
+
+
+@pytest.mark.parametrize("decay_vectors", [True, False])
+def test_gradients_of_all_stages_are_clipped_together(tagger, tmp_path, decay_vectors):
+    """SpeechBrain clips the first group of parameters alone, which is the head."""
+    hparams = {"tagger": tagger, "task": SingleLabel(["x", "y", "z"]), "lr_scheduler": constant}
+    hparams |= {"epoch_counter": EpochCounter(1), "fine_tuning": FineTuning()}
+    brain = TaggingBrain(
+        {"tagger": tagger},
+        lambda groups: torch.optim.SGD(groups, lr=1.0),
+        hparams,
+        {"max_grad_norm": 2.0, "remove_vector_weight_decay": not decay_vectors},
+        AtomicCheckpointer(tmp_path, {"tagger": tagger}),
+    )
+    brain.init_optimizers()
+    assert len(brain.optimizer.param_groups) > 5
+    parameters = list(tagger.parameters())
+    before = [parameter.detach().clone() for parameter in parameters]
+    for parameter in parameters:
+        parameter.grad = torch.full_like(parameter, 10.0)
+    brain.optimizers_step()
+    moved = [old - new.detach() for old, new in zip(before, parameters, strict=True)]
+    assert torch.cat([part.flatten() for part in moved]).norm().item() == pytest.approx(2.0, 1e-4)
+    assert all((part > 0).all() for part in moved)
+    assert all(parameter.grad is None for parameter in parameters)
+    assert brain.optimizer_step == 1

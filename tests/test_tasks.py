@@ -24,6 +24,14 @@ def test_class_weights_make_each_class_count_the_same():
     assert MultiLabel(["a"]).class_weights(np.array([1.0]), 10**6).tolist() == [100]
 
 
+def test_classes_that_every_clip_has_or_none_are_weighed_as_if_nothing_were_known():
+    assert MultiLabel(["a", "b"]).class_weights(np.array([50.0, 0.0]), 50).tolist() == [
+        pytest.approx(1 / 50),  # of 50 positives, as of one negative
+        50,
+    ]
+    assert SingleLabel(["a", "b"]).class_weights(np.array([50.0, 0.0]), 50).tolist() == [0.5, 1]
+
+
 def test_the_loss_with_weights_is_the_weighted_one():
     logits, targets = torch.tensor([[1.0, -2.0]]), torch.tensor([[1.0, 0.0]])
     weights = torch.tensor([3.0, 5.0])

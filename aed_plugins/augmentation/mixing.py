@@ -159,6 +159,8 @@ class BetweenClassMixing(Mixing):
         samples = valid_mask(lengths, waveform.shape[1]).sum(dim=1)
         level = (waveform.square().sum(dim=1) / samples).sqrt().clamp(min=QUIETEST)
         weight = 1 / (1 + level / level[partners] * (1 - shares) / shares)
+        # A clip that is its own partner stays as it is: the power of a sum is that of two sounds.
+        weight[partners == torch.arange(len(partners), device=partners.device)] = 1.0
         power = (weight.square() + (1 - weight).square()).sqrt()
         return Mixture(partners, weight / power, (1 - weight) / power, shares)
 

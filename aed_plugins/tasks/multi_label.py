@@ -76,9 +76,9 @@ class MultiLabel(Task):
         return targets * (1 - smoothing) + smoothing / 2
 
     def class_weights(self, counts: npt.NDArray[np.float64], clips: int) -> Tensor:
-        """Weigh each class's positives by its negatives per positive, up to 100."""
-        counts = np.maximum(counts, 1)
-        return torch.from_numpy(np.clip((clips - counts) / counts, 0, LARGEST_WEIGHT)).float()
+        """Weigh each class's positives by its negatives, at least one, per positive, up to 100."""
+        negatives = np.maximum(clips - counts, 1) / np.maximum(counts, 1)
+        return torch.from_numpy(np.minimum(negatives, LARGEST_WEIGHT)).float()
 
     def loss(self, logits: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
         """Give the binary cross-entropy; `targets` are `(batch, class)`, from 0 to 1."""

@@ -53,8 +53,9 @@ class SingleLabel(Task):
         return known.float() * (1 - smoothing) + smoothing / len(self.labels)
 
     def class_weights(self, counts: npt.NDArray[np.float64], clips: int) -> Tensor:
-        """Weigh each class by clips / (classes * clips of the class)."""
-        return torch.from_numpy(clips / (len(counts) * np.maximum(counts, 1))).float()
+        """Weigh each class by clips / (classes * clips of the class), one without clips by 1."""
+        weights = clips / (len(counts) * np.maximum(counts, 1))
+        return torch.from_numpy(np.where(counts > 0, weights, 1.0)).float()
 
     def loss(self, logits: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
         """Give the cross-entropy; `targets` are indices `(batch,)` or soft `(batch, class)`."""

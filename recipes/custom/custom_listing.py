@@ -136,6 +136,7 @@ def _read_folder(folder: Path) -> dict[str, Clip]:
 def _read_csv(path: Path) -> dict[str, Clip]:
     clips: dict[str, Clip] = {}
     rows: dict[str, str] = {}
+    recordings: dict[str, Clip] = {}
     for where, fields in read_rows(path, NEEDED, {"group": "recording"}):
         if not clips:
             _check_columns(path, [str(column) for column in fields if column is not None])
@@ -146,10 +147,21 @@ def _read_csv(path: Path) -> dict[str, Clip]:
         if same in rows:
             raise InputError(f"{where}: {fields['file']} is listed already in {rows[same]}")
         rows[same] = where
+        if clip.recording is not None:
+            _check_together(clip, recordings.setdefault(clip.recording, clip))
         clips[fields["file"].strip()] = clip
     if not clips:
         raise InputError(f"{path}: expected a row for each clip, found none")
     return clips
+
+
+def _check_together(clip: Clip, other: Clip) -> None:
+    """See that two clips of one recording are in one fold: figures would flatter otherwise."""
+    if clip.fold != other.fold:
+        raise InputError(
+            f"{clip.row}: recording {clip.recording} is in {clip.fold} here, but in {other.fold} in"
+            f" {other.row}: clips of one recording belong into one fold"
+        )
 
 
 def _check_columns(path: Path, columns: Sequence[str]) -> None:
