@@ -269,6 +269,12 @@ class TaggingBrain(Brain):
         self.optimizer.zero_grad(set_to_none=True)
         self.optimizer_step += 1
 
+    def _should_save_intra_epoch_ckpt(self, last_ckpt_time: float, steps_since_ckpt: int) -> bool:
+        """Wait until gradients have added up to a step: no checkpoint holds them."""
+        if self.step % self.grad_accumulation_factor:
+            return False
+        return bool(super()._should_save_intra_epoch_ckpt(last_ckpt_time, steps_since_ckpt))
+
     def check_loss_isfinite(self, loss: Tensor) -> None:
         """Stop with one line when the training diverges."""
         try:

@@ -121,7 +121,15 @@ def kill_after_a_checkpoint(recipe, overrides, seconds, fold="fold3"):
     process.wait()
 
 
-@pytest.mark.parametrize("how", [(), ("--ckpt_interval_steps=1",), ("--valid_folds=[]",)])
+@pytest.mark.parametrize(
+    "how",
+    [
+        (),
+        ("--ckpt_interval_steps=1",),
+        ("--ckpt_interval_steps=1", "--grad_accumulation_factor=2"),
+        ("--valid_folds=[]",),
+    ],
+)
 def test_a_killed_run_goes_on_and_ends_with_the_same_figures(recipe, tmp_path, how):
     overrides = ("--number_of_epochs=8", "--batch_size=4", *how)
     recipe(*overrides, check=0)
