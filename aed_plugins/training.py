@@ -93,6 +93,7 @@ class TaggingBrain(Brain):
         self._validates = False
         self._streamed: StreamedClips | None = None
         self._steps_per_epoch = 0
+        self._stepped = False
         self._epoch_started = 0.0
 
     def best_first(self, checkpoint: Checkpoint) -> tuple[float, float, float]:
@@ -264,8 +265,10 @@ class TaggingBrain(Brain):
         torch.nn.utils.clip_grad_norm_(itertools.chain(*groups), self.max_grad_norm)
         if not self.scaler.is_enabled() and self.skip_nonfinite_grads:
             self.check_gradients()
+        scale = self.scaler.get_scale()
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        self._stepped = self.scaler.get_scale() >= scale  # it falls where fp16 overflowed
         self.optimizer.zero_grad(set_to_none=True)
         self.optimizer_step += 1
 
@@ -287,7 +290,7 @@ class TaggingBrain(Brain):
         self, batch: PaddedBatch, outputs: TaggerOutput, loss: Tensor, should_step: bool
     ) -> None:
         """Move learning rate and averaged weights on with every step of the optimizer."""
-        if should_step:
+        if should_step and self._stepped:
             self.lr_scheduler.step()
             if self.average is not None:
                 self.average.step()

@@ -148,19 +148,26 @@ def test_an_encoder_without_a_stage_to_unfreeze_is_frozen_for_good():
     assert not FineTuning(frozen_epochs=4).for_good(epochs=5)
 
 
-@pytest.mark.parametrize("decay_vectors", [True, False])
-def test_gradients_of_all_stages_are_clipped_together(tagger, tmp_path, decay_vectors):
-    """SpeechBrain clips the first group of parameters alone, which is the head."""
+def brain_of(tagger, folder, **options):
     hparams = {"tagger": tagger, "task": SingleLabel(["x", "y", "z"]), "lr_scheduler": constant}
     hparams |= {"epoch_counter": EpochCounter(1), "fine_tuning": FineTuning()}
     brain = TaggingBrain(
         {"tagger": tagger},
         lambda groups: torch.optim.SGD(groups, lr=1.0),
         hparams,
-        {"max_grad_norm": 2.0, "remove_vector_weight_decay": not decay_vectors},
-        AtomicCheckpointer(tmp_path, {"tagger": tagger}),
+        options,
+        AtomicCheckpointer(folder, {"tagger": tagger}),
     )
     brain.init_optimizers()
+    return brain
+
+
+@pytest.mark.parametrize("decay_vectors", [True, False])
+def test_gradients_of_all_stages_are_clipped_together(tagger, tmp_path, decay_vectors):
+    """SpeechBrain clips the first group of parameters alone, which is the head."""
+    brain = brain_of(
+        tagger, tmp_path, max_grad_norm=2.0, remove_vector_weight_decay=not decay_vectors
+    )
     assert len(brain.optimizer.param_groups) > 5
     parameters = list(tagger.parameters())
     before = [parameter.detach().clone() for parameter in parameters]
@@ -172,3 +179,16 @@ def test_gradients_of_all_stages_are_clipped_together(tagger, tmp_path, decay_ve
     assert all((part > 0).all() for part in moved)
     assert all(parameter.grad is None for parameter in parameters)
     assert brain.optimizer_step == 1
+
+
+@pytest.mark.parametrize(("gradient", "steps"), [(1.0, 1), (float("inf"), 0)])
+def test_a_step_that_overflowed_moves_no_schedule(tagger, tmp_path, gradient, steps):
+    brain = brain_of(tagger, tmp_path)
+    brain.scaler = torch.amp.GradScaler("cpu")
+    brain.scaler.scale(torch.tensor(1.0))  # it makes its scale with the first loss
+    for parameter in tagger.parameters():
+        parameter.grad = torch.full_like(parameter, gradient)
+    before = brain.lr_scheduler.last_epoch
+    brain.optimizers_step()
+    brain.on_fit_batch_end(None, None, None, should_step=True)
+    assert brain.lr_scheduler.last_epoch - before == steps
