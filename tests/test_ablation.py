@@ -625,6 +625,7 @@ def test_a_run_without_results_failed(folder):
         (('"\\n".join(lines)', '""'), "result.json says .* of 10 clips, .* 0.000000 of 0"),
         (("{n}-{fold}.wav,{fold}", "{n}-{fold}.wav"), "predictions.csv: expected a row per clip"),
         (('folder / "predictions.csv"', 'folder / "p.csv"'), "predictions.csv: expected a row per"),
+        (('"\\n".join(lines)', '"x" * 200_000'), "predictions.csv: expected a row per clip: field"),
     ],
 )
 def test_results_that_contradict_one_another_are_those_of_a_failed_run(folder, change, message):

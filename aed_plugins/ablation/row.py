@@ -267,7 +267,7 @@ def _predictions(path: Path) -> list[Prediction]:
                 Prediction(name, label, predicted, _numbers(labels, shares))
                 for name, _, label, predicted, *shares in reader
             ]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise RunFailed(f"{path}: expected a row per clip: {error}") from error
     return sorted(said, key=lambda clip: clip.name)
 
