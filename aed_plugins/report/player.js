@@ -80,18 +80,21 @@ class Player {
     this.play();
   }
 
-  /** Follow the sound on every drawn frame; `timeupdate` does it where the page is not seen. */
+  /**
+   * Follow the sound on every drawn frame, and to where it was paused; `timeupdate` does it where
+   * the page is not seen.
+   */
   tick() {
     cancelAnimationFrame(this.frame);
-    if (this.playing && !this.audio.seeking) {
+    if (this.audio.ended) {
+      this.position = this.duration;
+    } else if (!this.audio.seeking) {
       this.position = Math.min(Math.max(this.audio.currentTime - this.delay, 0), this.duration);
       if (this.end !== null && this.position >= this.end) {
         const end = this.end;
         this.pause();
         this.seek(end);
       }
-    } else if (this.audio.ended) {
-      this.position = this.duration;
     }
     this.changed();
     if (this.playing) this.frame = requestAnimationFrame(() => this.tick());
