@@ -1,12 +1,8 @@
-"""An ablation as a user starts it; most with a stand-in for a recipe that does what one leaves.
-
-The statistics are checked against published values, scipy and sums done by hand.
-"""
+"""An ablation as a user starts it; most with a stand-in for a recipe that does what one leaves."""
 
 import csv
 import importlib.util
 import json
-import math
 import multiprocessing
 import os
 import shutil
@@ -14,18 +10,11 @@ import signal
 import sys
 import time
 
-import numpy as np
 import pytest
-import scipy.stats
 from conftest import RECIPE, ROOT, TINY
-from hypothesis import given
-from hypothesis import strategies as st
 
 from aed_plugins.ablation import worker
-from aed_plugins.ablation.comparison import corrected_t_test, holm, mcnemar
-from aed_plugins.ablation.row import Key, Row, from_hex, to_hex
-from aed_plugins.ablation.rows import append_row, read_rows
-from aed_plugins.ablation.summary import summaries
+from aed_plugins.ablation.rows import read_rows
 from aed_plugins.ablation.variants import read_variants
 from aed_plugins.errors import InputError
 from aed_plugins.experiment import run
@@ -92,10 +81,6 @@ except KeyboardInterrupt:
 finally:
     (output / "running").unlink()
 """
-COLUMNS = (
-    "variant,configuration,fold,seed,data,clips,train_folds,accuracy,seconds,threads,device,"
-    "clips_digest,right"
-)
 
 
 def load_program():
@@ -168,204 +153,6 @@ class Forked:
         self.process.join(60)
         assert self.process.exitcode == status, self.said.read_text()
         return self.said.read_text()
-
-
-def row(fold=1, seed=1, right=(1, 1, 0, 0), variant="v", configuration="0" * 12, **others):
-    """A row whose clips are right as said."""
-    values = {
-        "data": "complete",
-        "train_folds": tuple(n for n in range(1, 11) if n != fold),
-        "seconds": 10.0,
-        "threads": 1,
-        "device": "cpu",
-        "clips_digest": f"{fold:012}",
-    } | others
-    share = float(np.mean(right))
-    return Row(
-        variant, configuration, fold, seed, clips=len(right), accuracy=share, right=to_hex(right),
-        **values,
-    )  # fmt: skip
-
-
-# The statistics.
-
-
-def test_without_shared_training_clips_the_test_is_students():
-    values = [1.5, -0.25, 2.0, 3.5, 0.75]
-    found = corrected_t_test(values, 0.0)
-    students = scipy.stats.ttest_1samp(values, 0.0)
-    assert found.p_value == pytest.approx(students.pvalue)
-    assert (found.low, found.high) == pytest.approx(tuple(students.confidence_interval(0.95)))
-
-
-def test_shared_training_clips_widen_the_interval():
-    # By hand: mean 2, variance 4/3; (1/4 + 1/9) * 4/3 = 13/27; t of 3 degrees at 97.5 %: 3.182446.
-    found = corrected_t_test([1.0, 1.0, 3.0, 3.0], 1 / 9)
-    assert found.mean == 2
-    assert found.high - found.mean == pytest.approx(3.182446 * math.sqrt(13 / 27), rel=1e-6)
-    assert found.mean - found.low == pytest.approx(found.high - found.mean)
-    # The distribution function of Student's t with 3 degrees of freedom has a closed form.
-    x = 2 / math.sqrt(13 / 27) / math.sqrt(3)
-    assert found.p_value == pytest.approx(1 - 2 / math.pi * (x / (1 + x**2) + math.atan(x)))
-
-
-@pytest.mark.parametrize("values", [[3.0], [2.0, 2.0, 2.0], [0.1, 0.1, 0.1], [0.0, 0.0]])
-def test_without_a_spread_there_is_no_interval(values):
-    assert corrected_t_test(values, 1 / 9) == (pytest.approx(values[0]), None, None, None)
-
-
-def test_mcnemar_gives_the_published_mid_p():
-    # The example of Fagerland, Lydersen and Laake (2013), of their table 1.
-    assert mcnemar(1, 7) == mcnemar(7, 1) == pytest.approx(0.0391, abs=5e-5)
-
-
-@given(st.integers(0, 40), st.integers(0, 40))
-def test_mcnemar_counts_half_of_what_is_as_likely_as_what_was_seen(here, there):
-    chances = [math.comb(here + there, k) / 2 ** (here + there) for k in range(here + there + 1)]
-    further = [p for k, p in enumerate(chances) if abs(2 * k - here - there) > abs(here - there)]
-    seen = [p for k, p in enumerate(chances) if abs(2 * k - here - there) == abs(here - there)]
-    expected = 1.0 if here + there == 0 else sum(further) + sum(seen) / 2
-    assert mcnemar(here, there) == pytest.approx(expected)
-
-
-def test_holm_gives_what_r_gives():
-    # p.adjust(c(0.01, 0.04, 0.03, 0.02), "holm") and p.adjust(c(0.6, 0.5), "holm")
-    assert holm([0.01, 0.04, None, 0.03, 0.02]) == pytest.approx([0.04, 0.06, None, 0.06, 0.06])
-    assert holm([0.6, 0.5]) == [1.0, 1.0]
-    assert holm([]) == []
-
-
-def test_seeds_of_a_fold_are_one_value():
-    # Differences per fold: 25 and 75 (mean 50), 0 and 0, and 25: by hand over 50, 0 and 25.
-    zero, one, three = (0, 0, 0, 0), (1, 0, 0, 0), (1, 1, 1, 0)
-    runs = {(1, 1): one, (1, 2): three, (2, 1): zero, (2, 2): zero, (3, 1): one}
-    found = summaries(
-        {
-            "reference": [row(*key, zero) for key in runs],
-            "other": [row(*key, right) for key, right in runs.items()],
-        }
-    )[1]
-    assert found.difference == corrected_t_test([50.0, 0.0, 25.0], 1 / 9)
-    assert found.difference.mean == 25
-    assert list(found.differences) == [25, 75, 0, 0, 25]
-    # Right only here: in the mean 2, 0 and 1 of the folds' clips.
-    assert found.discordant == (3, 0, mcnemar(3, 0))
-
-
-def test_seeds_of_the_only_fold_are_values_of_their_own():
-    zero = [row(1, seed, (0, 0, 0, 0)) for seed in (1, 2)]
-    other = [row(1, 1, (1, 0, 0, 0)), row(1, 2, (1, 1, 1, 0))]
-    found = summaries({"reference": zero, "other": other})[1]
-    assert found.difference == corrected_t_test([25.0, 75.0], 1 / 9)
-
-
-def test_runs_are_paired_on_the_same_clips_alone():
-    reference = [row(1), row(2), row(3), row(4)]
-    other = [
-        row(1, right=(1, 1, 1, 0)),
-        row(2, right=(1, 1, 1, 1), clips_digest="f" * 12),
-        row(3, right=(1, 1, 1, 1), train_folds=(1, 2)),
-        row(5, right=(1, 1, 1, 1)),
-    ]
-    found = summaries({"reference": reference, "other": other})[1]
-    assert list(found.differences) == [25]
-    assert found.unpaired == 2
-    assert len(found.accuracies) == 4
-    assert found.discordant[:2] == (1, 0)
-
-
-def test_seconds_are_compared_on_equal_machines_alone():
-    reference = [row(1, seconds=10.0), row(2, seconds=10.0), row(3, seconds=30.0)]
-    other = [
-        row(1, seconds=20.0),
-        row(2, seconds=1.0, device="cuda"),
-        row(3, seconds=40.0),
-        row(4, seconds=999.0),
-    ]
-    assert summaries({"r": reference, "o": other})[1].relative_seconds == 60 / 40
-    alone = summaries({"r": reference, "o": [row(1, threads=8)]})[1]
-    assert alone.relative_seconds is None
-
-
-# The file of rows.
-
-
-@given(st.lists(st.booleans(), min_size=1, max_size=40))
-def test_right_clips_survive_the_file(right):
-    assert from_hex(to_hex(right), len(right)).tolist() == right
-
-
-def test_rows_are_read_as_they_were_written(tmp_path):
-    path = tmp_path / "new/rows.csv"
-    rows = [row(1, variant='with, comma and "quotes"'), row(2, right=[True] * 9)]
-    for each in [*rows, row(1, right=(0, 0, 0, 0))]:  # a run that is there is not added
-        append_row(path, each)
-    assert list(read_rows(path).values()) == rows
-    assert path.read_text().splitlines()[0] == COLUMNS
-    assert [name.name for name in path.parent.iterdir()] == ["rows.csv"]
-
-
-def test_what_is_in_the_file_stays_as_it_is(tmp_path):
-    path = tmp_path / "rows.csv"
-    append_row(path, row(1))
-    by_hand = path.read_text().replace("0.5", "0.500").rstrip("\n")
-    path.write_text(by_hand)
-    append_row(path, row(2))
-    assert path.read_text().startswith(by_hand + "\n")
-    assert set(read_rows(path)) == {Key("0" * 12, 1, 1), Key("0" * 12, 2, 1)}
-
-
-def test_rows_of_several_processes_are_all_kept(tmp_path):
-    def add(start):
-        for seed in range(start, start + 20):
-            append_row(tmp_path / "rows.csv", row(1, seed))
-
-    context = multiprocessing.get_context("fork")
-    processes = [context.Process(target=add, args=(100 * n,)) for n in range(3)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-        assert process.exitcode == 0
-    seeds = {key.seed for key in read_rows(tmp_path / "rows.csv")}
-    assert seeds == {100 * n + k for n in range(3) for k in range(20)}
-
-
-GOOD = "v,000000000000,1,1,complete,4,2 3,0.5,10.0,1,cpu,000000000001,c0"
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "row 1: expected the columns variant, .*, got nothing"),
-        ("a,b\n", "row 1: expected the columns variant, .*, got a, b"),
-        (f"{COLUMNS}\n{GOOD}\n<<<<<<< HEAD\n", "row 3: expected 13 cells, got 1"),
-        (f"{COLUMNS}\n{GOOD[:-9]}\n", "row 2: expected 13 cells, got 12"),
-        (f"{COLUMNS}\n{GOOD},\n", "row 2: expected 13 cells, got 14"),
-        (f"{COLUMNS}\n{GOOD.replace(',1,1,', ',x,1,')}\n", "row 2: fold: expected a whole number"),
-        (f"{COLUMNS}\n{GOOD.replace('0.5', 'half')}\n", "accuracy: expected a number, got 'half'"),
-        (f"{COLUMNS}\n{GOOD.replace('0.5', '0.75')}\n", "accuracy is 0.75, but of the clips 0.5"),
-        (f"{COLUMNS}\n{GOOD.replace('0.5', 'nan')}\n", "accuracy is nan, but"),
-        (f"{COLUMNS}\n{GOOD.replace('c0', 'c8')}\n", "row 2: expected the bits of 4 clips, got"),
-        (f"{COLUMNS}\n{GOOD.replace('c0', 'c000')}\n", "expected the bits of 4 clips, got 2 bytes"),
-        (f"{COLUMNS}\n{GOOD.replace('c0', 'zz')}\n", "row 2: .*hex"),
-        (f"{COLUMNS}\n{GOOD.replace('complete', 'whole')}\n", "data: expected complete, partial"),
-        (f"{COLUMNS}\n{GOOD.replace('000001', '1')}\n", "clips_digest: expected 12 hexadecimal"),
-        (f"{COLUMNS}\n{GOOD.replace('2 3', '')}\n", "row 2: expected clips, folds to train on"),
-        (b"\xff\xfe", "expected a CSV file in UTF-8"),
-        (f'{COLUMNS}\n"{"x" * 200_000}', "expected a CSV file in UTF-8: field larger than"),
-        (
-            f"{COLUMNS}\n{GOOD}\n{GOOD.replace(',1,1,', ',2,1,').replace('complete', 'partial')}\n",
-            "v is there on complete data, .*, but on fold 2 with seed 1 on partial data",
-        ),
-    ],
-)
-def test_a_damaged_file_is_told_with_its_row(tmp_path, text, message):
-    path = tmp_path / "rows.csv"
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(InputError, match=rf"rows\.csv.*{message}") as error:
-        read_rows(path)
-    assert "\n" not in str(error.value)
 
 
 # The variants.

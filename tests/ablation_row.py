@@ -1,0 +1,22 @@
+"""One row of an ablation, for the tests of its statistics and of its file."""
+
+import numpy as np
+
+from aed_plugins.ablation.row import Row, to_hex
+
+
+def row(fold=1, seed=1, right=(1, 1, 0, 0), variant="v", configuration="0" * 12, **others):
+    """A row whose clips are right as said."""
+    values = {
+        "data": "complete",
+        "train_folds": tuple(n for n in range(1, 11) if n != fold),
+        "seconds": 10.0,
+        "threads": 1,
+        "device": "cpu",
+        "clips_digest": f"{fold:012}",
+    } | others
+    share = float(np.mean(right))
+    return Row(
+        variant, configuration, fold, seed, clips=len(right), accuracy=share, right=to_hex(right),
+        **values,
+    )  # fmt: skip
