@@ -16,7 +16,7 @@ test: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/coverage erase
-	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest -n auto --dist=worksteal
+	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest -n auto --dist=worksteal --durations=15
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

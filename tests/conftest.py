@@ -2,16 +2,15 @@
 
 import importlib.util
 import logging
-import os
 import runpy
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import speechbrain  # noqa: F401  what it leaves in sys.modules is dealt with below
 from speechbrain.utils.importutils import LazyModule
+from started import Program, run_python
 
 from aed_plugins.audioset_demo import build_audioset_demonstration
 from aed_plugins.demo import build_demonstration
@@ -47,12 +46,6 @@ def audioset_corpus(tmp_path_factory):
 
 collect_ignore = ["without_torchvision"]  # for other programs, not for this one
 
-# Of programs that are started as a user starts them.
-ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "PYTHONPATH": str(ROOT / "tests/without_torchvision"),
-}
-
 
 def pytest_collection_modifyitems(items):
     """Begin with what takes minutes, so that no process is left alone with it at the end."""
@@ -66,7 +59,7 @@ class Recipe:
         self.folder = folder
         self.program = program
         self.options = (*TINY, "--output_folder=out", *options)
-        self.environment = os.environ | ENVIRONMENT
+        self.environment = {}  # what is read when modules are imported
 
     def arguments(self, *overrides, hparams="resnet_dilated"):
         """Give the command line after `python`; overrides replace the usual options."""
@@ -76,16 +69,10 @@ class Recipe:
 
     def python(self, *arguments, check=None):
         """Run Python to its end; check its status if one is given."""
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        if arguments[0].startswith("-") or self.environment:
+            done = run_python(arguments, self.folder, **self.environment)
+        else:
+            done = Program(arguments, self.folder).end()
         if check is not None:
             assert done.returncode == check, done.stdout + done.stderr
         return done
@@ -129,15 +116,7 @@ def audioset(tmp_path, audioset_corpus):
 
 def run_benchmark(name, options, folder):
     """Run a benchmark in a folder; give what it printed."""
-    done = subprocess.run(
-        [sys.executable, str(ROOT / f"benchmarks/{name}.py"), *options],
-        cwd=folder,
-        env=os.environ | ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = run_python([ROOT / f"benchmarks/{name}.py", *options], folder)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

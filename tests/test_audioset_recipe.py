@@ -103,7 +103,8 @@ def test_sampling_draws_other_clips_in_every_epoch(audioset, tmp_path):
         f"sys.path.insert(0, {str(AUDIOSET_RECIPE.parent)!r}); sys.argv = sys.argv[1:];"
         "runpy.run_path(sys.argv[0], run_name='__main__')"
     )
-    done = audioset.python("-c", program, *audioset.arguments("--balance=sampling"), check=0)
+    (tmp_path / "program.py").write_text(program)
+    done = audioset.python("program.py", *audioset.arguments("--balance=sampling"), check=0)
     drawn = {"1": [], "2": []}
     for line in done.stdout.splitlines():
         if line.startswith("drawn "):

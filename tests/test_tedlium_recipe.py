@@ -4,13 +4,13 @@ import json
 import logging
 import os
 import shutil
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import ENVIRONMENT, ROOT
+from conftest import ROOT
+from started import run_python
 
 sys.path.insert(0, str(ROOT / "recipes/tedlium"))
 import tedlium_run
@@ -51,21 +51,8 @@ def corpus(tmp_path_factory):
 
 
 def run(folder, corpus, *options):
-    return subprocess.run(
-        [
-            sys.executable,
-            RECIPE,
-            ROOT / "hparams/tedlium.yaml",
-            f"--data_folder={corpus}",
-            *options,
-        ],
-        cwd=folder,
-        env=os.environ | ENVIRONMENT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
+    return run_python(
+        [RECIPE, ROOT / "hparams/tedlium.yaml", f"--data_folder={corpus}", *options], folder
     )
 
 

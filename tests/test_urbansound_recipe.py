@@ -2,9 +2,7 @@
 
 import csv
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -13,6 +11,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 from conftest import RECIPE, ROOT
+from started import Program
 
 TORCHRUN = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone")
 
@@ -103,22 +102,10 @@ def kill_after_a_checkpoint(recipe, overrides, seconds, fold="fold3"):
     """Start a run and kill it so many seconds after its first new checkpoint."""
     save = recipe.folder / f"out/{fold}/save"
     known = set(save.glob("CKPT*"))
-    process = subprocess.Popen(
-        [sys.executable, *recipe.arguments(*overrides)],
-        cwd=recipe.folder,
-        env=recipe.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 120
-    while not set(save.glob("CKPT*")) - known:
-        assert process.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    program = Program(recipe.arguments(*overrides), recipe.folder)
+    program.wait_for(lambda: set(save.glob("CKPT*")) - known)
     time.sleep(seconds)
-    assert process.poll() is None, "the run ended before it could be killed"
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    program.kill()
 
 
 @pytest.mark.parametrize(
@@ -272,7 +259,8 @@ def test_a_full_disk_gives_one_line_and_keeps_what_was_computed(recipe, tmp_path
         "runpy.run_path(sys.argv[0], run_name='__main__')"
     )
     overrides = ("--encoder={width: 0.25}", "--output_folder=wide")
-    done = recipe.python("-c", program, *recipe.arguments(*overrides), check=1)
+    (tmp_path / "program.py").write_text(program)
+    done = recipe.python("program.py", *recipe.arguments(*overrides), check=1)
     assert "cannot write a checkpoint" in error_line(done)
     assert "give the same command again" in done.stderr
     assert not list((tmp_path / "wide/fold3/save").iterdir())

@@ -1,14 +1,11 @@
 """The AudioSet recipe with --webdataset, as a user runs it."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-import time
 
 import pytest
-from conftest import ENVIRONMENT, ROOT
+from conftest import ROOT
+from started import Program, run_python
 
 from aed_plugins import brain_choice
 from aed_plugins.audioset_demo import build_audioset_demonstration
@@ -46,25 +43,17 @@ def read(folder, name):
     return json.loads((folder / name).read_text())
 
 
-def command(recipe, *options, launcher=()):
+def command(recipe, *options):
     given = {option.split("=")[0] for option in options}
     wanted = (*SMALL, *DATA, *(("--webdataset=shards",) if recipe == TRAIN else ()))
     usual = [option for option in wanted if option.split("=")[0] not in given]
     hparams = ROOT / "hparams/resnet_dilated.yaml"
-    return [sys.executable, *launcher, str(recipe), str(hparams), *usual, *options]
+    return [str(recipe), str(hparams), *usual, *options]
 
 
 def run(folder, recipe, *options, launcher=(), check=0):
-    done = subprocess.run(
-        command(recipe, *options, launcher=launcher),
-        cwd=folder,
-        env=os.environ | ENVIRONMENT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    given = command(recipe, *options)
+    done = run_python([*launcher, *given], folder) if launcher else Program(given, folder).end()
     assert done.returncode == check, done.stdout + done.stderr
     return done
 
@@ -82,18 +71,9 @@ def outcome(folder, output):
 
 def kill_after_a_checkpoint(folder, output, *options):
     """Start a run and kill it within its first epoch."""
-    environment = os.environ | ENVIRONMENT
-    given = command(TRAIN, f"--output_folder={output}", *options)
-    process = subprocess.Popen(
-        given, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 120
-    while not list((folder / output).glob("eval/save/CKPT*")):
-        assert process.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
+    program = Program(command(TRAIN, f"--output_folder={output}", *options), folder)
+    program.wait_for(lambda: list((folder / output).glob("eval/save/CKPT*")))
+    program.kill()
     assert not (folder / output / "eval/train_log.txt").exists(), "the epoch had ended"
 
 
