@@ -16,7 +16,10 @@ import numpy as np
 from aed_plugins.errors import InputError
 from aed_plugins.files import write_json, written_beside
 from aed_plugins.metrics import Predictions
-from aed_plugins.tasks import Task
+from aed_plugins.multi_label_report import MultiLabelReport
+from aed_plugins.single_label_report import SingleLabelReport
+from aed_plugins.task_report import TaskReport
+from aed_plugins.tasks import MultiLabel, Task
 
 VERSIONS_OF = ("aed-plugins", "speechbrain", "torch", "torchaudio", "numpy")
 
@@ -85,6 +88,17 @@ class FoldResult:
         return result
 
 
+def report_for(task: Task) -> TaskReport:
+    """Return the report that belongs to a task.
+
+    Parameters
+    ----------
+    task : Task
+        One label per clip or several.
+    """
+    return MultiLabelReport(task) if isinstance(task, MultiLabel) else SingleLabelReport(task)
+
+
 def write_predictions(path: Path, predictions: Predictions, task: Task, fold: int | str) -> None:
     """Write a row per clip.
 
@@ -95,7 +109,7 @@ def write_predictions(path: Path, predictions: Predictions, task: Task, fold: in
     predictions : Predictions
         Of the clips of one fold.
     task : Task
-        Its `rows` are written.
+        One label per clip or several.
     fold : int or str
         The fold.
     """
@@ -103,7 +117,7 @@ def write_predictions(path: Path, predictions: Predictions, task: Task, fold: in
         written_beside(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
     ):
-        csv.writer(file).writerows(task.rows(predictions, fold))
+        csv.writer(file).writerows(report_for(task).rows(predictions, fold))
 
 
 def write_results(
@@ -134,6 +148,7 @@ def write_results(
     dict
         The content of `results.json`.
     """
+    report = report_for(task)
     folds = []
     for result in results.values():
         common = asdict(result)
@@ -144,7 +159,7 @@ def write_results(
         "labels": task.labels,
         **{key: _mean_and_deviation([fold[key] for fold in folds]) for key in task.averaged},
         **_validation(results.values(), task),
-        **task.together(folds),
+        **report.together(folds),
         "folds": folds,
         **origin(),
     }
@@ -153,7 +168,7 @@ def write_results(
         (folder / "DEMONSTRATION.txt").write_text(about(data) + "\n", encoding="utf-8")
     _join_predictions(folder, list(results))
     state = "" if data["state"] == "complete" else f" ({data['state']} data)"
-    task.draw(folder, content, f"{name}{state}")
+    report.draw(folder, content, f"{name}{state}")
     return content
 
 
@@ -167,7 +182,7 @@ def table(results: Mapping[str, Any], task: Task) -> str:
     task : Task
         One label per clip or several.
     """
-    return "\n".join([*task.table(results), about(results["data"])])
+    return "\n".join([*report_for(task).table(results), about(results["data"])])
 
 
 def origin() -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Several labels per clip, or none: sigmoid, binary cross-entropy, a threshold per class."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,6 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from aed_plugins.errors import InputError
 from aed_plugins.metrics import SMALLEST_PROBABILITY, Predictions
 from aed_plugins.multi_label_metrics import figures
-from aed_plugins.multi_label_plots import draw_per_class
-from aed_plugins.plots import draw_training_curves
 from aed_plugins.tagger import probabilities
 from aed_plugins.tasks.task import Task
 from aed_plugins.thresholds import METRICS, Thresholds
@@ -107,59 +104,3 @@ class MultiLabel(Task):
     def recoverables(self) -> dict[str, Any]:
         """Keep the thresholds in checkpoints."""
         return {"thresholds": self.thresholds}
-
-    def rows(self, predictions: Predictions, fold: int | str) -> Iterator[list[Any]]:
-        """Give name, fold, labels, predicted labels and a probability per label."""
-        yield ["clip", "fold", "labels", "predicted", *self.labels]
-        columns = (predictions.ids, predictions.targets, predictions.probabilities)
-        for name, target, shares in zip(*columns, strict=True):
-            chosen = (target > 0, shares >= self.thresholds.values)
-            named = [";".join(np.array(self.labels)[marks]) for marks in chosen]
-            yield [name, fold, *named, *(f"{share:.6f}" for share in shares)]
-
-    def table(self, results: Mapping[str, Any]) -> list[str]:
-        """Give the paper's table (precision, recall, F1), the other figures, a line per class."""
-        lines = []
-        for fold in results["folds"]:
-            lines += [f"{fold['test_fold']}: {fold['clips']} clips, {fold['epochs']} epochs,"]
-            lines[-1] += f" {fold['seconds']:.0f} seconds; in brackets: 95 % of bootstrap samples"
-            lines += [f"{'':>6}  {'precision':>22}  {'recall':>22}  {'F1':>22}"]
-            for average in ("micro", "macro"):
-                cells = [_cell(fold, f"{average}_{rate}") for rate in RATES]
-                lines.append("  ".join([f"{average:>6}", *(f"{cell:>22}" for cell in cells)]))
-            lines.append(f"mAP {_cell(fold, 'mAP')}, AUC {_cell(fold, 'AUC')},")
-            lines[-1] += f" d' {_number(fold['d_prime'])}, lwlrap {_cell(fold, 'lwlrap')}"
-            lines += _per_class(fold["per_class"])
-        return lines
-
-    def together(self, folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Give nothing: the folds' own tables stand beside one another."""
-        return {}
-
-    def draw(self, folder: Path, results: Mapping[str, Any], title: str) -> None:
-        """Draw `per_class.png` (of the last fold) and `training_curve.png`."""
-        last = results["folds"][-1]
-        above = f"{title}\n{last['test_fold']}: mAP {_number(last['mAP'])}"
-        draw_per_class(last["per_class"], above, folder / "per_class.png")
-        histories = {str(fold["test_fold"]): fold["history"] for fold in results["folds"]}
-        draw_training_curves(histories, self.best, title, folder / "training_curve.png")
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _cell(fold: Mapping[str, Any], name: str) -> str:
-    interval = fold["intervals"].get(name)
-    text = _number(fold[name])
-    return text if interval is None else f"{text} [{interval[0]:.3f}, {interval[1]:.3f}]"
-
-
-def _per_class(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    columns = ("threshold", "precision", "recall", "f1", "AP", "AUC", "d_prime")
-    width = max(len(row["label"]) for row in rows)
-    lines = [f"{'class':<{width}}  support  " + "  ".join(f"{name:>9}" for name in columns)]
-    for row in rows:
-        cells = "  ".join(f"{_number(row[name]):>9}" for name in columns)
-        lines.append(f"{row['label']:<{width}}  {row['support']:>7}  {cells}")
-    return lines

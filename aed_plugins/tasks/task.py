@@ -1,8 +1,7 @@
 """What a task is: the interface of single_label.py and multi_label.py."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -104,19 +103,3 @@ class Task(ABC):
     def recoverables(self) -> dict[str, Any]:
         """Name what the task keeps in checkpoints."""
         return {}
-
-    @abstractmethod
-    def rows(self, predictions: Predictions, fold: int | str) -> Iterator[list[Any]]:
-        """Give the header and the rows of `predictions.csv`."""
-
-    @abstractmethod
-    def table(self, results: Mapping[str, Any]) -> list[str]:
-        """Lay the content of `results.json` out in lines."""
-
-    @abstractmethod
-    def draw(self, folder: Path, results: Mapping[str, Any], title: str) -> None:
-        """Draw the pictures of the content of `results.json` into a folder."""
-
-    @abstractmethod
-    def together(self, folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Give what the folds' figures are together, besides means and deviations."""
