@@ -8,13 +8,13 @@ demo: .venv/installed
 	$(BIN)/python recipes/urbansound/train.py hparams/resnet_dilated.yaml
 	$(BIN)/aed publish results/urbansound_demonstration/resnet_dilated/1986 \
 	    results/demonstration/resnet_dilated --license apache-2.0 --force
-	$(BIN)/python -m aed_plugins.demo_recording results/demonstration/synthesised_street.wav
+	$(BIN)/python -m aed_plugins.data.synthetic.recording results/demonstration/synthesised_street.wav
 
 test: .venv/installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	PYTHONPATH=recipes/tedlium $(BIN)/lint-imports
 	$(BIN)/coverage erase
 	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest -n auto --dist=worksteal --durations=15
 	$(BIN)/coverage combine --quiet

@@ -59,18 +59,31 @@ sys.path.insert(0, str(ROOT / "recipes/urbansound"))
 
 from urbansound_prepare import LABELS, find_data, prepare  # noqa: E402
 
-from aed_plugins.arguments import Parser  # noqa: E402
-from aed_plugins.checkpoints import AtomicCheckpointer  # noqa: E402
-from aed_plugins.errors import InputError  # noqa: E402
-from aed_plugins.experiment import run  # noqa: E402
-from aed_plugins.files import write_json  # noqa: E402
-from aed_plugins.folds import FoldPlan, plan_folds  # noqa: E402
-from aed_plugins.manifest import clips_of_folds, fingerprint, read_manifest  # noqa: E402
-from aed_plugins.metrics import Predictions, joined  # noqa: E402
-from aed_plugins.model_folder import load_model  # noqa: E402
-from aed_plugins.results import FoldResult, about, origin  # noqa: E402
-from aed_plugins.tasks import SingleLabel  # noqa: E402
-from aed_plugins.training import collate  # noqa: E402
+from aed_plugins.core import (  # noqa: E402
+    InputError,
+    Parser,
+    write_json,
+)
+from aed_plugins.data import (  # noqa: E402
+    FoldPlan,
+    collate,
+    describe_data,
+    fold_dataset,
+    manifest_fingerprint,
+    plan_folds,
+    read_manifest,
+)
+from aed_plugins.experiments import (  # noqa: E402
+    FoldResult,
+    provenance,
+    run_program,
+)
+from aed_plugins.metrics import Predictions, concatenate_predictions  # noqa: E402
+from aed_plugins.pretrained import load_model  # noqa: E402
+from aed_plugins.training import (  # noqa: E402
+    AtomicCheckpointer,
+    SingleLabel,
+)
 
 SAMPLE_RATE = 16000
 BATCH_SIZE = 32
@@ -268,7 +281,7 @@ def tested(network: Ecapa, test_set: DynamicItemDataset, task: SingleLabel) -> d
             logits = SCALE * network(*batch.waveform).squeeze(1)
         probabilities = task.probabilities(logits.double()).numpy()
         parts.append(Predictions(list(batch.id), batch.target.numpy(), probabilities))
-    return task.figures(joined(parts))
+    return task.figures(concatenate_predictions(parts))
 
 
 def size(network: nn.Module) -> dict[str, int]:
@@ -408,17 +421,17 @@ def gathered(given: argparse.Namespace, ours: FoldResult | None, task: SingleLab
     train_folds = None if ours is None else ours.train_folds
     (plan,) = plan_folds(data.folds, [given.test_fold], [], train_folds)
     train, test = (
-        clips_of_folds(manifest, task.target, folds) for folds in (plan.train, [plan.test])
+        fold_dataset(manifest, task.target, folds) for folds in (plan.train, [plan.test])
     )
     if ours is not None and ours.clips != len(test):
         raise InputError(
             f"{given.ours}: it tested {ours.clips} clips of fold {plan.test}, not the {len(test)}"
             f" that are in {folder}"
         )
-    print(about(data.summary()))
+    print(describe_data(data.summary()))
     print(f"test fold {plan.test}, training folds {plan.train}: {len(train)} clips", flush=True)
     told = {"state": data.state, "train_clips": len(train), "test_clips": len(test)}
-    return Data(told | {"fingerprint": fingerprint(manifest)}, plan, train, test)
+    return Data(told | {"fingerprint": manifest_fingerprint(manifest)}, plan, train, test)
 
 
 def main(arguments: list[str]) -> None:
@@ -444,10 +457,10 @@ def main(arguments: list[str]) -> None:
         columns = {"ours": figures_of_ours(ours, given.ours, len(data.train))} | columns
     for figures in columns.values():
         figures["clips_per_second"] = figures["clips"] / figures["seconds"]
-    write_json(given.output, {"settings": settings, **columns, **origin()})
+    write_json(given.output, {"settings": settings, **columns, **provenance()})
     shutil.rmtree(kept)
     print("\n".join([*lines(columns), f"written to {given.output}"]))
 
 
 if __name__ == "__main__":
-    run(main)
+    run_program(main)

@@ -17,7 +17,7 @@ import librosa
 import torch
 import torchaudio
 
-from aed_plugins.features import LogMel
+from aed_plugins.models import LogMel
 
 WINDOW, HOP, FFT, MELS, RATE = 400, 160, 512, 64, 16000
 

@@ -20,13 +20,18 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from aed_plugins.encoders import MobileNet, ResNet
-from aed_plugins.features import EfficientATLogMel, LogMel, Standardization
-from aed_plugins.frontends import DilatedFrontEnd
-from aed_plugins.heads import DNNHead, PooledDNNHead
-from aed_plugins.onnx_export import TaggerWithProbabilities, export_onnx
-from aed_plugins.onnx_tagger import OnnxTagger
-from aed_plugins.tagger import AudioTagger
+from aed_plugins.models import (
+    AudioTagger,
+    DilatedFrontEnd,
+    DNNHead,
+    EfficientATLogMel,
+    FeatureNormalization,
+    LogMel,
+    MobileNet,
+    PooledDNNHead,
+    ResNet,
+)
+from aed_plugins.pretrained import OnnxTagger, TaggerWithProbabilities, export_onnx
 
 SHAPES = ((64, 1), (1, 10))  # clips, seconds
 
@@ -36,7 +41,7 @@ def dilated_resnet() -> AudioTagger:
     front_end = DilatedFrontEnd()
     encoder = ResNet(front_end.out_channels)
     head = DNNHead(encoder.embedding_size, 10, dropout=0.2)
-    return AudioTagger(LogMel(), Standardization(64), front_end, encoder, head)
+    return AudioTagger(LogMel(), FeatureNormalization(64), front_end, encoder, head)
 
 
 def mn04() -> AudioTagger:

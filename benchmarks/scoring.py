@@ -15,11 +15,11 @@ import statistics
 import time
 from collections.abc import Iterator
 
-from aed_plugins.speech.alignment import Score
-from aed_plugins.speech.ctm import CtmWord
-from aed_plugins.speech.sclite import find_sclite
-from aed_plugins.speech.scoring import Engine, score
-from aed_plugins.speech.stm import StmSegment
+from asr.formats.ctm import CtmWord
+from asr.formats.stm import StmSegment
+from asr.scoring.alignment import Score
+from asr.scoring.sclite import find_sclite
+from asr.scoring.scoring import Engine, score
 
 TALKS = 11
 SECONDS = 8.0  # of a segment

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from aed_plugins.demo import CLASS_NAMES, COLUMNS
+from aed_plugins.data import CLASS_NAMES, COLUMNS
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -25,8 +25,8 @@ sys.path.insert(0, str(ROOT / "recipes/tedlium"))
 from tedlium_language import training_set  # noqa: E402
 from tedlium_prepare import choose_share, read_corpus  # noqa: E402
 
-from aed_plugins.speech.kaldi_data import write_data_folder  # noqa: E402
-from aed_plugins.speech.kaldi_data_reader import read_data_folder  # noqa: E402
+from asr.formats.kaldi_data import write_data_folder  # noqa: E402
+from asr.formats.kaldi_data_reader import read_data_folder  # noqa: E402
 
 SAMPLE_RATE = 16000
 UTTERANCE = 8.0  # seconds; 207 hours have 93,000 of them

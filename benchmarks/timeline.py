@@ -41,18 +41,21 @@ def tagger() -> "PretrainedTagger":  # noqa: F821
     """Build the network of hparams/resnet_paper.yaml with random weights."""
     import torch  # noqa: PLC0415  the parent process has no need of it
 
-    from aed_plugins.encoders import ResNet  # noqa: PLC0415
-    from aed_plugins.features import LogMel, Standardization  # noqa: PLC0415
-    from aed_plugins.frontends import DilatedFrontEnd  # noqa: PLC0415
-    from aed_plugins.heads import DNNHead  # noqa: PLC0415
     from aed_plugins.inference import PretrainedTagger  # noqa: PLC0415
-    from aed_plugins.tagger import AudioTagger  # noqa: PLC0415
+    from aed_plugins.models import (  # noqa: PLC0415
+        AudioTagger,
+        DilatedFrontEnd,
+        DNNHead,
+        FeatureNormalization,
+        LogMel,
+        ResNet,
+    )
 
     torch.set_num_threads(2)
     front_end = DilatedFrontEnd(channels=4, dilations=[1, 2, 3, 4])
     encoder = ResNet(front_end.out_channels, depth=18)
     head = DNNHead(encoder.embedding_size, len(LABELS))
-    model = AudioTagger(LogMel(RATE), Standardization(64), front_end, encoder, head)
+    model = AudioTagger(LogMel(RATE), FeatureNormalization(64), front_end, encoder, head)
     hparams = {"labels": LABELS, "multi_label": False, "sample_rate": RATE}
     return PretrainedTagger({"tagger": model}, hparams, {"device": "cpu"})
 

@@ -25,12 +25,10 @@ import soundfile
 import torch
 from torch import nn
 
-from aed_plugins.experiment import parse
-from aed_plugins.manifest import clips_of_folds
-from aed_plugins.packing import Source, pack
-from aed_plugins.tagger import AudioTagger
-from aed_plugins.tasks import SingleLabel
-from aed_plugins.training import TaggingBrain
+from aed_plugins.data import Source, fold_dataset, pack_clips
+from aed_plugins.experiments import parse_experiment
+from aed_plugins.models import AudioTagger
+from aed_plugins.training import SingleLabel, TaggingBrain
 
 SECONDS = 4.0
 LABELS = [str(number) for number in range(10)]
@@ -50,7 +48,7 @@ def noise_manifest(folder: Path, clips: int, sample_rate: int) -> dict[str, dict
         path = folder / f"{number:05}.wav"
         soundfile.write(path, 0.1 * rng.standard_normal(round(SECONDS * sample_rate)), sample_rate)
         sources[path.name] = Source(path, "noise")
-    packed = pack(sources, folder / "packed", sample_rate, progress=False)
+    packed = pack_clips(sources, folder / "packed", sample_rate, progress=False)
     return {
         name: {**clip._asdict(), "labels": [LABELS[number % 10]], "fold": 1}
         for number, (name, clip) in enumerate(packed.clips.items())
@@ -82,7 +80,7 @@ def measure(folder: Path, clips: int, epochs: int) -> tuple[list[float], list[fl
     handed_in = {"dataset": "noise", "labels": LABELS, "multi_label": False}
     handed_in["output_folder"] = str(folder / "run")
     options = [f"--number_of_epochs={epochs}", "--noprogressbar"]
-    experiment = parse([str(HPARAMS), *options], NoOptions)
+    experiment = parse_experiment([str(HPARAMS), *options], NoOptions)
     hparams = experiment.build(**handed_in) | {"task": task}
     brain = TaggingBrain(
         modules=hparams["modules"],
@@ -92,7 +90,7 @@ def measure(folder: Path, clips: int, epochs: int) -> tuple[list[float], list[fl
         checkpointer=hparams["checkpointer"],
     )
     manifest = noise_manifest(folder, clips, hparams["sample_rate"])
-    dataset = clips_of_folds(manifest, task.target, [1])
+    dataset = fold_dataset(manifest, task.target, [1])
     brain.fit_standardization(dataset, **hparams["loader"])
     waveforms = torch.stack([item["waveform"] for item in dataset])
     targets = torch.tensor([item["target"] for item in dataset])

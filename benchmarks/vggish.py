@@ -20,8 +20,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from aed_plugins.encoders import VGGish
-from aed_plugins.features import VGGishLogMel
+from aed_plugins.models import VGGish, VGGishLogMel
 
 RATE = 16000
 # Channels of torchvggish's convolutions; 0 is a max pooling.

@@ -34,13 +34,16 @@ import argparse
 import functools
 from pathlib import Path
 
-from aed_plugins.ablation.report import FILES, write_report
-from aed_plugins.ablation.variants import read_variants
-from aed_plugins.ablation.worker import Ablation, Worker
-from aed_plugins.arguments import Parser
-from aed_plugins.errors import InputError
-from aed_plugins.experiment import run
-from aed_plugins.search.runs import be_interruptible
+from aed_plugins.core import InputError, Parser
+from aed_plugins.experiments import (
+    ABLATION_FILES,
+    Ablation,
+    AblationWorker,
+    be_interruptible,
+    read_variants,
+    run_program,
+    write_ablation_report,
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -106,12 +109,12 @@ def main(arguments: list[str]) -> None:
     known, total = sum(map(len, ablation.finished().values())), len(ablation.compared)
     if known:
         print(f"{known} of {total} runs are in {rows}", flush=True)
-    worker = Worker(ablation, given.jobs, functools.partial(print, flush=True))
+    worker = AblationWorker(ablation, given.jobs, functools.partial(print, flush=True))
     worker.run()
     finished = ablation.finished()
     if any(finished.values()):
-        print("", write_report(output, finished, total), sep="\n")
-        print("look at:", *(output / name for name in FILES), rows, sep="\n  ")
+        print("", write_ablation_report(output, finished, total), sep="\n")
+        print("look at:", *(output / name for name in ABLATION_FILES), rows, sep="\n  ")
     if worker.failed:
         failed, why = next(iter(worker.failed.items()))
         raise InputError(
@@ -121,4 +124,4 @@ def main(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     be_interruptible()
-    run(main)
+    run_program(main)

@@ -13,12 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aed_plugins.arguments import Parser
-from aed_plugins.errors import InputError
-from aed_plugins.experiment import run
-from aed_plugins.files import written_beside
-from aed_plugins.initial_model import build_tagger
-from aed_plugins.judging_report import table
+from aed_plugins.core import InputError, Parser, atomic_write
+from aed_plugins.experiments import markdown_table, run_program
+from aed_plugins.pretrained import build_tagger
 
 RATES = ("precision", "recall", "f1")
 SINGLE = {"accuracy": "accuracy (%)", "macro_f1": "macro F1 (%)"}
@@ -81,7 +78,10 @@ def tables(results: Sequence[Mapping[str, Any]]) -> str:
         lines += [f"## {dataset}: {kind} per clip, of {len(labels)}", ""]
         if not single:
             lines += [f"{'; '.join(labels)}", ""]
-        lines += [*table(list(_rows(runs, SINGLE if single else SEVERAL)), text_columns=4), ""]
+        lines += [
+            *markdown_table(list(_rows(runs, SINGLE if single else SEVERAL)), text_columns=4),
+            "",
+        ]
         lines += [*_notes(runs), ""]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -182,10 +182,10 @@ def main(arguments: list[str]) -> None:
     given = what.parse_args(arguments)
     text = tables([read_results(folder) for folder in given.folders])
     if given.output is not None:
-        with written_beside(given.output) as temporary:
+        with atomic_write(given.output) as temporary:
             temporary.write_text(text, encoding="utf-8")
     print(text, end="")
 
 
 if __name__ == "__main__":
-    run(main)
+    run_program(main)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from aed_plugins.ablation.row import Row, to_hex
+from aed_plugins.experiments.ablation.run import Row, to_hex
 
 
 def row(fold=1, seed=1, right=(1, 1, 0, 0), variant="v", configuration="0" * 12, **others):

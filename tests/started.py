@@ -19,7 +19,12 @@ from unittest import mock
 TESTS = Path(__file__).resolve().parent
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(TESTS / "without_torchvision")}
 SECONDS = 600  # after which a program hangs
-IMPORTED = ["aed_plugins.crossvalidation", "torch._dynamo", "torch.utils.tensorboard", __name__]
+IMPORTED = [
+    "aed_plugins.experiments.cross_validation",
+    "torch._dynamo",
+    "torch.utils.tensorboard",
+    __name__,
+]
 
 
 def run_python(arguments, folder, **environment):

@@ -5,7 +5,7 @@ import numpy as np
 import soundfile
 from tiny_model import write_model
 
-from aed_plugins.demo_recording import build_demo_recording
+from aed_plugins.data.synthetic.recording import build_demonstration_recording
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -28,7 +28,7 @@ def test_the_examples_for_recordings_run_and_agree(tmp_path, monkeypatch, capsys
     monkeypatch.chdir(tmp_path)
     write_model(tmp_path / "results/demonstration/resnet_dilated")
     recording = tmp_path / "results/demonstration/synthesised_street.wav"
-    build_demo_recording(recording, sounds=4, sample_rate=44100)
+    build_demonstration_recording(recording, sounds=4, sample_rate=44100)
     names = {}
     run(USE, names)
     told = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]

@@ -8,22 +8,22 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
-from aed_plugins.checkpoints import AtomicCheckpointer
-from aed_plugins.files import write_json
-from aed_plugins.results import FoldResult
-from aed_plugins.safe_yaml import SafeFile
-from aed_plugins.thresholds import Thresholds
+from aed_plugins.core import write_json
+from aed_plugins.experiments import FoldResult
+from aed_plugins.models import Thresholds
+from aed_plugins.pretrained.safe_yaml.file import SafeFile
+from aed_plugins.training import AtomicCheckpointer
 
 LABELS = ["dog", "Crying, sobbing", "siren"]
 TAGGER = """\
-tagger: !new:aed_plugins.tagger.AudioTagger
-    features: !new:aed_plugins.features.LogMel {sample_rate: 8000, n_mels: 16, log_offset: 1e-5}
-    standardization: !new:aed_plugins.features.Standardization
+tagger: !new:aed_plugins.models.AudioTagger
+    features: !new:aed_plugins.models.LogMel {sample_rate: 8000, n_mels: 16, log_offset: 1e-5}
+    standardization: !new:aed_plugins.models.FeatureNormalization
         n_mels: 16
     front_end: !new:torch.nn.Identity
-    encoder: !new:aed_plugins.encoders.ResNet
+    encoder: !new:aed_plugins.models.ResNet
         width: 0.02
-    head: !new:aed_plugins.heads.DNNHead
+    head: !new:aed_plugins.models.DNNHead
         embedding_size: 10
         num_classes: 3
         pooling: mean
@@ -37,7 +37,7 @@ dataset: "nowhere"
 {TAGGER}
 modules:
     tagger: !ref <tagger>
-pretrainer: !new:aed_plugins.pretrainer.FolderPretrainer
+pretrainer: !new:aed_plugins.pretrained.FolderPretrainer
     loadables:
         tagger: !ref <tagger>
 """
@@ -50,16 +50,16 @@ multi_label: true
 output_folder: results/nowhere
 sample_rate: 8000
 pretrained: &pretrained https://nowhere.invalid/resnet.pth
-encoder: &encoder !new:aed_plugins.encoders.ResNet
+encoder: &encoder !new:aed_plugins.models.ResNet
     width: 0.02
     pretrained: *pretrained
-tagger: &tagger !new:aed_plugins.tagger.AudioTagger
-    features: !new:aed_plugins.features.LogMel {{sample_rate: 8000, n_mels: 16, log_offset: 1e-5}}
-    standardization: !new:aed_plugins.features.Standardization
+tagger: &tagger !new:aed_plugins.models.AudioTagger
+    features: !new:aed_plugins.models.LogMel {{sample_rate: 8000, n_mels: 16, log_offset: 1e-5}}
+    standardization: !new:aed_plugins.models.FeatureNormalization
         n_mels: 16
     front_end: !new:torch.nn.Identity
     encoder: *encoder
-    head: !new:aed_plugins.heads.DNNHead
+    head: !new:aed_plugins.models.DNNHead
         embedding_size: !apply:getattr [*encoder, embedding_size]
         num_classes: !apply:builtins.len [*labels]
         pooling: mean

@@ -1,5 +1,5 @@
 """Run as `python -m aed_plugins.cli`, where the command `aed` is not installed."""
 
-from aed_plugins.cli import command
+from aed_plugins.cli.command import command
 
 command()

@@ -20,7 +20,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """Check the recordings."""
-    from aed_plugins.audio_check import check_audio  # noqa: PLC0415  not for --help
+    from aed_plugins.audio import check_audio  # noqa: PLC0415  not for --help
 
     def work(recording: Recording) -> None:
         found = check_audio(recording.path)

@@ -13,7 +13,7 @@ from pathlib import Path
 from aed_plugins.cli.inputs import Recording, add_inputs, find_recordings
 from aed_plugins.cli.models import add_model, load, run_of
 from aed_plugins.cli.outputs import Folder, add_progress, each
-from aed_plugins.errors import InputError
+from aed_plugins.core import InputError
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -30,8 +30,8 @@ def run(given: Namespace) -> int:
     """Embed the recordings."""
     import numpy as np  # noqa: PLC0415  not for --help
 
-    from aed_plugins.files import written_beside  # noqa: PLC0415
-    from aed_plugins.streaming import TimelineSettings  # noqa: PLC0415
+    from aed_plugins.core import atomic_write  # noqa: PLC0415
+    from aed_plugins.detection import TimelineSettings  # noqa: PLC0415
 
     if given.hop is not None and given.window is None:
         raise InputError("--hop goes with --window: the encoder's own steps have none")
@@ -45,7 +45,7 @@ def run(given: Namespace) -> int:
 
     def work(recording: Recording) -> None:
         found = tagger.embed_file(recording.path, settings)
-        with written_beside(folder.file_of(recording)) as temporary:
+        with atomic_write(folder.file_of(recording)) as temporary:
             np.savez_compressed(
                 temporary,
                 embeddings=found.embeddings,

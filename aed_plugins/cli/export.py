@@ -11,7 +11,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from aed_plugins.cli.models import load
-from aed_plugins.errors import InputError
+from aed_plugins.core import InputError
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aed_plugins.errors import InputError
+from aed_plugins.core import InputError
 
 # What libsndfile reads and people call so; a file that is named itself may be called anything.
 SUFFIXES = {
@@ -145,7 +145,7 @@ def annotation_of(recording: Recording, place: Path | None) -> Path:
     InputError
         If there is none.
     """
-    from aed_plugins.annotation import FORMATS  # noqa: PLC0415  not for --help
+    from aed_plugins.annotations import FORMATS  # noqa: PLC0415  not for --help
 
     if place is not None and not place.is_dir():
         return place

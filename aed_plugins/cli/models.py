@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aed_plugins.cli.outputs import quiet
-from aed_plugins.errors import InputError, named
+from aed_plugins.core import InputError, error_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from aed_plugins.detection import TimelineSettings
     from aed_plugins.inference import PretrainedTagger
-    from aed_plugins.streaming import TimelineSettings
 
 LONG = 120  # seconds of a recording that is worth a bar of its own
 
@@ -129,7 +129,7 @@ def add_timeline(parser: ArgumentParser) -> None:
 
 def timeline_settings(given: Namespace, tagger: "PretrainedTagger") -> "TimelineSettings":
     """Give the settings of a command line; what it does not say, the model does."""
-    from aed_plugins.streaming import TimelineSettings  # noqa: PLC0415  not for --help
+    from aed_plugins.detection import TimelineSettings  # noqa: PLC0415  not for --help
 
     content = tagger.timeline_settings.to_dict()
     if given.settings is not None:
@@ -161,8 +161,8 @@ def read_settings(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: expected settings as JSON, got: {error}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected settings that `aed tune` wrote, got something else")
-    with named(path):
-        from aed_plugins.streaming import TimelineSettings  # noqa: PLC0415  not for --help
+    with error_prefix(path):
+        from aed_plugins.detection import TimelineSettings  # noqa: PLC0415  not for --help
 
         return TimelineSettings.from_dict(content).to_dict()
 

@@ -13,8 +13,7 @@ from textwrap import shorten
 from typing import Any
 
 from aed_plugins.cli.inputs import Recording
-from aed_plugins.errors import InputError, first_few
-from aed_plugins.files import write_json
+from aed_plugins.core import InputError, first_few, write_json
 
 RUN = "run.json"
 SOURCES = "sources.jsonl"

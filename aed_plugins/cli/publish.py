@@ -10,7 +10,7 @@ figures; it may be moved anywhere. Uploading takes a token, as `hf auth login` o
 import sys
 from argparse import ArgumentParser, Namespace
 
-from aed_plugins.errors import InputError
+from aed_plugins.core import InputError
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -29,11 +29,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """Publish the run."""
-    from aed_plugins.publish import publish  # noqa: PLC0415  not for --help
+    from aed_plugins.pretrained import publish_model  # noqa: PLC0415  not for --help
 
     if given.private and not given.hub:
         raise InputError("--private goes with --hub: a folder here is as private as its place")
-    where = publish(
+    where = publish_model(
         given.run_folder,
         given.dest,
         license=given.license,

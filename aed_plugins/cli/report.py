@@ -11,9 +11,14 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from aed_plugins.cli.inputs import Recording, add_inputs, find_recordings
-from aed_plugins.cli.models import add_model, add_timeline, load, timeline_settings
+from aed_plugins.cli.models import (
+    add_model,
+    add_timeline,
+    load,
+    timeline_settings,
+)
 from aed_plugins.cli.outputs import add_progress, check_file, each
-from aed_plugins.errors import InputError
+from aed_plugins.core import InputError
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -35,8 +40,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """Hear the recordings, write the page."""
-    from aed_plugins.report import write_page, write_picture  # noqa: PLC0415  not for --help
-    from aed_plugins.reporting import described, report_of  # noqa: PLC0415
+    from aed_plugins.report import build_report, describe_settings, write_page, write_picture  # noqa: PLC0415  not for --help  # noqa: PLC0415
 
     recordings = find_recordings(given.inputs)
     page = given.output or Path(f"{recordings[0].name.stem}.html")
@@ -55,13 +59,13 @@ def run(given: Namespace) -> int:
         name = str(recording.name)
         name = name if names.count(name) == 1 else recording.shown
         every = given.classes is not None
-        reports.append(report_of(tagger, recording.path, settings, name, every_class=every))
+        reports.append(build_report(tagger, recording.path, settings, name, every_class=every))
 
     status = each(given, recordings, work)
     if not reports:
         raise InputError("no recording is left to report on")
     title = given.title or (reports[0].name if len(reports) == 1 else f"{len(reports)} recordings")
-    words = described(settings)
+    words = describe_settings(settings)
     if hidden := max(report.hidden for report in reports):
         words["Not shown"] = f"{hidden} more classes that are heard; choose with --classes"
     write_page(

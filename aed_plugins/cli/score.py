@@ -16,11 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aed_plugins.cli.inputs import Recording, annotation_of, find_recordings
-from aed_plugins.cli.outputs import RUN, add_progress, each, text_table
-from aed_plugins.errors import InputError
+from aed_plugins.cli.outputs import (
+    RUN,
+    add_progress,
+    each,
+    text_table,
+)
+from aed_plugins.core import InputError
 
 if TYPE_CHECKING:
-    from aed_plugins.timeline import Event
+    from aed_plugins.core import Event
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -38,8 +43,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """Judge the time lines; classes that are not annotated anywhere are left out."""
-    from aed_plugins.annotation import FORMATS, read_annotation  # noqa: PLC0415  not for --help
-    from aed_plugins.detection_metrics import event_figures, segment_figures  # noqa: PLC0415
+    from aed_plugins.annotations import FORMATS, read_annotation  # noqa: PLC0415  not for --help
+    from aed_plugins.metrics import event_metrics, segment_metrics  # noqa: PLC0415
 
     names = dict(_pair(text) for text in given.rename)
     recordings = []
@@ -66,8 +71,8 @@ def run(given: Namespace) -> int:
     if not labels:
         raise InputError(f"{given.truth}: no event is annotated that time lines could be judged by")
     figures = {
-        "segments": segment_figures(recordings, labels=labels, segment_length=given.segment),
-        "events": event_figures(recordings, labels=labels, collar=given.collar, offsets=False),
+        "segments": segment_metrics(recordings, labels=labels, segment_length=given.segment),
+        "events": event_metrics(recordings, labels=labels, collar=given.collar, offsets=False),
     }
     if given.format == "json":
         print(json.dumps(figures, indent=1, ensure_ascii=False))

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from aed_plugins.cli.inputs import find_recordings
 from aed_plugins.cli.models import add_model, digest_of, load
 from aed_plugins.cli.outputs import add_progress, quiet, text_table
-from aed_plugins.errors import InputError
+from aed_plugins.core import InputError
 
 if TYPE_CHECKING:
-    from aed_plugins.moments import Hit, Moments
+    from aed_plugins.inference import Hit, Moments
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -50,15 +50,15 @@ def run(given: Namespace) -> int:
     _checked(given)
     from tqdm import tqdm  # noqa: PLC0415  not for --help
 
-    from aed_plugins.moments import MomentIndex  # noqa: PLC0415
-    from aed_plugins.streaming import TimelineSettings  # noqa: PLC0415
+    from aed_plugins.detection import TimelineSettings  # noqa: PLC0415
+    from aed_plugins.inference import MomentIndex  # noqa: PLC0415
 
     tagger = load(given)
     how = TimelineSettings(given.window)
     how.windows(tagger.steps)
 
     def embed(path: Path) -> "Moments":
-        from aed_plugins.moments import Moments  # noqa: PLC0415  not for --help
+        from aed_plugins.inference import Moments  # noqa: PLC0415  not for --help
 
         found = tagger.embed_file(path, how)
         return Moments(found.onsets, found.offsets, found.embeddings)

@@ -28,13 +28,19 @@ from aed_plugins.cli.models import (
     run_of,
     timeline_settings,
 )
-from aed_plugins.cli.outputs import RUN, Folder, add_progress, check_file, each, text_table
-from aed_plugins.errors import InputError
-from aed_plugins.files import written_beside
+from aed_plugins.cli.outputs import (
+    RUN,
+    Folder,
+    add_progress,
+    check_file,
+    each,
+    text_table,
+)
+from aed_plugins.core import InputError, atomic_write
 
 if TYPE_CHECKING:
-    from aed_plugins.annotation import Annotation
-    from aed_plugins.summary import LabelDuration
+    from aed_plugins.annotations import Annotation
+    from aed_plugins.metrics import LabelDuration
 
 FORMATS = ("text", "csv", "json")
 SHOWN = 30  # classes: of a model with more, only those that are heard have a row
@@ -67,7 +73,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """Sum up the recordings."""
-    from aed_plugins.summary import summarise  # noqa: PLC0415  not for --help
+    from aed_plugins.metrics import summarize_durations  # noqa: PLC0415  not for --help
 
     if given.output is not None:
         check_file(given.output, [Path(text) for text in given.inputs], [*SUFFIX_FORMATS])
@@ -77,23 +83,19 @@ def run(given: Namespace) -> int:
     if not heard:
         raise InputError("no recording is left to sum up")
     labels = given.labels or sorted({event.label for one in heard for event in one.events})
-    rows = summarise([(one.events, one.duration or 0.0) for one in heard], labels)
+    rows = summarize_durations([(one.events, one.duration or 0.0) for one in heard], labels)
     seconds = sum(one.duration or 0.0 for one in heard)
     text = _text(rows, seconds, len(heard), given.format or "text")
     if given.output is None:
         sys.stdout.write(text)
     else:
-        with written_beside(given.output) as temporary:
+        with atomic_write(given.output) as temporary:
             temporary.write_text(text, encoding="utf-8")
     return status
 
 
 def _from_model(given: Namespace, heard: "list[Annotation]") -> int:
-    from aed_plugins.annotation import (  # noqa: PLC0415  not for --help
-        Annotation,
-        read_annotation,
-        write_annotation,
-    )
+    from aed_plugins.annotations import Annotation, read_annotation, write_annotation  # noqa: PLC0415  not for --help
 
     recordings = find_recordings(given.inputs)
     tagger = load(given)
@@ -120,8 +122,8 @@ def _from_model(given: Namespace, heard: "list[Annotation]") -> int:
 
 
 def _read(given: Namespace, heard: "list[Annotation]") -> int:
-    from aed_plugins.annotation import FORMATS as SUFFIXES  # noqa: PLC0415  not for --help
-    from aed_plugins.annotation import read_annotation  # noqa: PLC0415
+    from aed_plugins.annotations import FORMATS as SUFFIXES  # noqa: PLC0415  not for --help
+    from aed_plugins.annotations import read_annotation  # noqa: PLC0415
 
     if any(getattr(given, name) is not None for name in HEARING):
         raise InputError("annotations are summed up as they are: give --model to hear recordings")

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from aed_plugins.cli.inputs import Recording, add_inputs, find_recordings
 from aed_plugins.cli.models import add_model, load, run_of
 from aed_plugins.cli.outputs import Table, add_progress, each
-from aed_plugins.errors import InputError
+from aed_plugins.core import InputError
 
 if TYPE_CHECKING:
-    from aed_plugins.findings import Tags
+    from aed_plugins.inference import Tags
 
 FORMATS = ("text", "csv", "jsonl")
 

@@ -14,12 +14,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aed_plugins.cli.inputs import Recording, add_inputs, find_recordings
-from aed_plugins.cli.models import add_model, add_timeline, load, run_of, timeline_settings
-from aed_plugins.cli.outputs import Folder, add_progress, check_file, each
-from aed_plugins.errors import InputError
+from aed_plugins.cli.models import (
+    add_model,
+    add_timeline,
+    load,
+    run_of,
+    timeline_settings,
+)
+from aed_plugins.cli.outputs import (
+    Folder,
+    add_progress,
+    check_file,
+    each,
+)
+from aed_plugins.core import InputError
 
 if TYPE_CHECKING:
-    from aed_plugins.annotation import Annotation
+    from aed_plugins.annotations import Annotation
 
 TEXT = "text"
 FORMATS = (TEXT, "csv", "json", "audacity", "textgrid", "rttm", "elan", "jams", "webvtt")
@@ -37,7 +48,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """Find the events."""
-    from aed_plugins.annotation import Annotation, annotation_text, write_annotation  # noqa: PLC0415
+    from aed_plugins.annotations import Annotation, annotation_text, write_annotation  # noqa: PLC0415
 
     recordings = find_recordings(given.inputs)
     place = _place(given, recordings)
@@ -74,14 +85,14 @@ def run(given: Namespace) -> int:
 
 
 def _suffix(kind: str) -> str:
-    from aed_plugins.annotation import FORMATS as SUFFIXES  # noqa: PLC0415  not for --help
+    from aed_plugins.annotations import FORMATS as SUFFIXES  # noqa: PLC0415  not for --help
 
     return SUFFIXES[kind]
 
 
 def _place(given: Namespace, recordings: Sequence[Recording]) -> str:
     """Tell where the events go, and in which format; refuse what cannot be before the work."""
-    from aed_plugins.annotation import FORMATS as SUFFIXES  # noqa: PLC0415  not for --help
+    from aed_plugins.annotations import FORMATS as SUFFIXES  # noqa: PLC0415  not for --help
 
     kind = None if given.format == TEXT else given.format
     if given.output is None:

@@ -14,7 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aed_plugins.cli.inputs import Recording, add_inputs, annotation_of, find_recordings
+from aed_plugins.cli.inputs import (
+    Recording,
+    add_inputs,
+    annotation_of,
+    find_recordings,
+)
 from aed_plugins.cli.models import (
     add_model,
     add_timeline,
@@ -22,15 +27,18 @@ from aed_plugins.cli.models import (
     read_settings,
     timeline_settings,
 )
-from aed_plugins.cli.outputs import add_progress, check_file, each, text_table
-from aed_plugins.errors import InputError, named
-from aed_plugins.files import write_json
+from aed_plugins.cli.outputs import (
+    add_progress,
+    check_file,
+    each,
+    text_table,
+)
+from aed_plugins.core import InputError, error_prefix, write_json
 
 if TYPE_CHECKING:
+    from aed_plugins.core import Event
+    from aed_plugins.detection import AnnotatedRecording, TimelineSettings
     from aed_plugins.inference import PretrainedTagger
-    from aed_plugins.post_processing_tuning import AnnotatedRecording
-    from aed_plugins.streaming import TimelineSettings
-    from aed_plugins.timeline import Event
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -55,11 +63,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """Tune the settings."""
-    from aed_plugins.annotation import read_annotation  # noqa: PLC0415  not for --help
+    from aed_plugins.annotations import read_annotation  # noqa: PLC0415  not for --help
     from aed_plugins.audio import read_info  # noqa: PLC0415
-    from aed_plugins.detection_metrics import check_events  # noqa: PLC0415
-    from aed_plugins.post_processing import merged  # noqa: PLC0415
-    from aed_plugins.post_processing_tuning import tune_post_processing  # noqa: PLC0415
+    from aed_plugins.detection import tune_post_processing, update_classes  # noqa: PLC0415
+    from aed_plugins.metrics import check_events  # noqa: PLC0415
 
     recordings = find_recordings(given.inputs)
     _check_output(given.output)
@@ -80,7 +87,9 @@ def run(given: Namespace) -> int:
         heard, tagger.labels, objective=given.objective, start=settings.post_processing
     )
     labels = [str(label) for label in tagger.hparams.labels]
-    tuned = merged(settings.post_processing, labels, tuning.settings, list(tuning.reference_events))
+    tuned = update_classes(
+        settings.post_processing, labels, tuning.settings, list(tuning.reference_events)
+    )
     _save(given.output, replace(settings, post_processing=tuned).to_dict())
     cells = [["class", "events", "F1 before", "F1 after"]]
     before, after = (_rates(figures) for figures in (tuning.before, tuning.after))
@@ -99,7 +108,7 @@ def _heard(
 ) -> "AnnotatedRecording":
     import numpy as np  # noqa: PLC0415  not for --help
 
-    from aed_plugins.post_processing_tuning import AnnotatedRecording  # noqa: PLC0415
+    from aed_plugins.detection import AnnotatedRecording  # noqa: PLC0415
 
     parts: list[Any] = []
     stream = tagger.stream(settings, watch=parts.append)
@@ -116,13 +125,13 @@ def _check_output(output: Path) -> None:
         return
     check_file(output, [], [".json"])
     if output.exists():
-        with named(f"{output} is there already and is to be written"):
+        with error_prefix(f"{output} is there already and is to be written"):
             read_settings(output)
 
 
 def _save(output: Path, content: Mapping[str, Any]) -> None:
     if output.is_dir():
-        from aed_plugins.model_files import write_timeline_settings  # noqa: PLC0415
+        from aed_plugins.pretrained import write_timeline_settings  # noqa: PLC0415
 
         write_timeline_settings(output, dict(content))
     else:

@@ -1,11 +1,5 @@
-"""What a person looks at: a page that plays a recording beside what was heard in it, and a picture.
+"""A page that plays a recording beside its detected events, and a picture of the same."""
 
-Needs neither torch nor SpeechBrain.
-"""
+import lazy_loader
 
-from aed_plugins.report.overview import Overview
-from aed_plugins.report.page import write_page
-from aed_plugins.report.picture import write_picture
-from aed_plugins.report.recording import RecordingReport
-
-__all__ = ["Overview", "RecordingReport", "write_page", "write_picture"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -10,10 +10,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from aed_plugins.report.sound import base64_mp3
+from aed_plugins.report.sound import encode_mp3
 
 
-def asset(name: str, package: str = "aed_plugins.report") -> str:
+def read_asset(name: str, package: str = "aed_plugins.report") -> str:
     """Read a text that comes with a package.
 
     Parameters
@@ -26,7 +26,7 @@ def asset(name: str, package: str = "aed_plugins.report") -> str:
     return resources.files(package).joinpath(name).read_text("utf-8")
 
 
-def joined_scripts(parts: Sequence[str]) -> str:
+def join_scripts(parts: Sequence[str]) -> str:
     """Make one script, whose names nothing else on the page can reach.
 
     Parameters
@@ -37,7 +37,7 @@ def joined_scripts(parts: Sequence[str]) -> str:
     return '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
 
 
-def escaped(text: str) -> str:
+def escape_html(text: str) -> str:
     """Make any text fit for HTML and for UTF-8.
 
     Parameters
@@ -47,13 +47,13 @@ def escaped(text: str) -> str:
 
     Examples
     --------
-    >>> escaped("rock & <i>roll</i>")
+    >>> escape_html("rock & <i>roll</i>")
     'rock &amp; &lt;i&gt;roll&lt;/i&gt;'
     """
     return html.escape(text.encode("utf-8", "replace").decode("utf-8"))
 
 
-def filled(template: str, style: str, script: str, values: Mapping[str, str]) -> str:
+def fill_template(template: str, style: str, script: str, values: Mapping[str, str]) -> str:
     """Fill in a page's template.
 
     Parameters
@@ -108,7 +108,7 @@ def sound_element(number: int, recording: Path) -> Iterator[bytes]:
         Parts that are joined, in memory that does not grow with the recording.
     """
     yield b'<script type="text/plain" id="sound-%d">' % number
-    yield from base64_mp3(recording)
+    yield from encode_mp3(recording)
     yield b"</script>\n"
 
 

@@ -8,24 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from aed_plugins.errors import InputError
-from aed_plugins.files import written_beside
+from aed_plugins.core import InputError, atomic_write
+from aed_plugins.metrics import LEVEL
 from aed_plugins.report.frame import (
-    asset,
     data_element,
-    escaped,
-    filled,
-    joined_scripts,
+    escape_html,
+    fill_template,
+    join_scripts,
+    read_asset,
     sound_element,
 )
 from aed_plugins.report.recording import (
-    DARK_COLOURS,
-    LIGHT_COLOURS,
+    DARK_COLORS,
+    LIGHT_COLORS,
     RecordingReport,
     all_labels,
 )
-from aed_plugins.report.sound import DELAY, link_between, ways_to_hear
-from aed_plugins.summary import LEVEL
+from aed_plugins.report.sound import DELAY, choose_playback, relative_link
 
 # In this order they make one script.
 SCRIPTS = ("elements.js", "player.js", "timeline.js", "tables.js", "page.js")
@@ -74,8 +73,8 @@ def write_page(
     --------
     >>> import tempfile
     >>> from aed_plugins.report import RecordingReport
-    >>> from aed_plugins.summary import LabelDuration
-    >>> from aed_plugins.timeline import Event
+    >>> from aed_plugins.metrics.durations import LabelDuration
+    >>> from aed_plugins.core.timeline import Event
     >>> garden = RecordingReport(
     ...     "garden", Path("garden.wav"), 2.0, ["dog"], np.array([[9, 250]], np.uint8), 1.0,
     ...     [Event("dog", 1.0, 2.0, 0.98)], np.zeros((64, 200), np.uint8), 0.01, [(63, 7800.0)],
@@ -89,21 +88,21 @@ def write_page(
     path = Path(path)
     if not recordings:
         raise InputError(f"{path}: expected at least one recording to show, got none; name one")
-    ways = ways_to_hear(recordings, audio)
+    ways = choose_playback(recordings, audio)
     labels = all_labels(recordings)
     about = {
         "model": model,
         "level": LEVEL,
         "settings": list(settings.items()),
         "labels": labels,
-        "colours": {"light": LIGHT_COLOURS, "dark": DARK_COLOURS},
+        "colours": {"light": LIGHT_COLORS, "dark": DARK_COLORS},
     }
     before, after = _frame(title)
-    with written_beside(path) as temporary, temporary.open("wb") as stream:
+    with atomic_write(path) as temporary, temporary.open("wb") as stream:
         stream.write(before)
         stream.write(data_element("about", about))
         for number, (recording, way) in enumerate(zip(recordings, ways, strict=True)):
-            link = link_between(path, recording.path) if way == "link" else None
+            link = relative_link(path, recording.path) if way == "link" else None
             content = _content(recording, labels) | {"audio": way, "link": link}
             content |= {"file": recording.path.name, "delay": DELAY if way == "embed" else 0}
             stream.write(data_element(f"recording-{number}", content))
@@ -114,9 +113,9 @@ def write_page(
 
 def _frame(title: str) -> tuple[bytes, bytes]:
     """Give what comes before the recordings' data and after it."""
-    script = joined_scripts([asset(name) for name in SCRIPTS])
-    values = {"title": escaped(title), "data": "\0"}
-    page = filled(asset("page.html"), asset("page.css"), script, values)
+    script = join_scripts([read_asset(name) for name in SCRIPTS])
+    values = {"title": escape_html(title), "data": "\0"}
+    page = fill_template(read_asset("page.html"), read_asset("page.css"), script, values)
     before, after = page.split("\0")
     return before.encode(), after.encode()
 

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aed_plugins.errors import InputError
-from aed_plugins.files import written_beside
+from aed_plugins.core import InputError, atomic_write
+from aed_plugins.metrics import LabelDuration
 from aed_plugins.report.recording import (
-    LIGHT_COLOURS,
+    LIGHT_COLORS,
     RecordingReport,
     all_labels,
-    spell_seconds,
+    format_duration,
 )
-from aed_plugins.summary import LabelDuration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,8 +46,8 @@ def write_picture(path: str | Path, recordings: Sequence[RecordingReport]) -> No
     --------
     >>> import tempfile
     >>> from aed_plugins.report import RecordingReport
-    >>> from aed_plugins.summary import LabelDuration
-    >>> from aed_plugins.timeline import Event
+    >>> from aed_plugins.metrics.durations import LabelDuration
+    >>> from aed_plugins.core.timeline import Event
     >>> garden = RecordingReport(
     ...     "garden", Path("garden.wav"), 2.0, ["dog"], np.array([[9, 250]], np.uint8), 1.0,
     ...     [Event("dog", 1.0, 2.0, 0.98)], np.zeros((64, 200), np.uint8), 0.01, [(63, 7800.0)],
@@ -74,7 +73,7 @@ def write_picture(path: str | Path, recordings: Sequence[RecordingReport]) -> No
     figure = Figure(figsize=(WIDTH, height))
     FigureCanvasAgg(figure)
     colours = {
-        label: LIGHT_COLOURS[number % len(LIGHT_COLOURS)]
+        label: LIGHT_COLORS[number % len(LIGHT_COLORS)]
         for number, label in enumerate(all_labels(recordings))
     }
     top = height - 0.1
@@ -93,7 +92,7 @@ def write_picture(path: str | Path, recordings: Sequence[RecordingReport]) -> No
         )
         _draw_recording(figure, grid, recording, colours)
         top -= own + SPACE
-    with written_beside(path) as temporary:
+    with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=DOTS_PER_INCH, format="png")
 
 
@@ -141,7 +140,7 @@ def _draw_spectrogram(axes: "Axes", recording: RecordingReport) -> None:
     axes.set_yticks(rows, [f"{value / 1000:.3g}" for value in hertz])
     axes.tick_params(labelsize=SMALL, length=2, bottom=False, labelbottom=False)
     axes.set_ylabel("kHz", fontsize=SMALL)
-    title = f"{recording.name} ({spell_seconds(recording.duration)})"
+    title = f"{recording.name} ({format_duration(recording.duration)})"
     axes.set_title(title, fontsize=USUAL + 1, loc="left", parse_math=False)
 
 
@@ -198,7 +197,7 @@ def _draw_duration(axes: "Axes", entry: LabelDuration, colour: str) -> None:
     axes.text(
         1.05,
         0.5,
-        f"{spell_seconds(entry.seconds)}\n{share}",
+        f"{format_duration(entry.seconds)}\n{share}",
         transform=axes.transAxes,
         va="center",
         fontsize=6,

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from aed_plugins.summary import LabelDuration
-from aed_plugins.timeline import Event
+from aed_plugins.core import Event
+from aed_plugins.metrics import LabelDuration
 
 # Seven colours that stay apart for people who see two of the three primaries (Machado 2009; the
 # nearest two are 16 CIELAB units apart), each with a contrast of 3 and more to the ground: white,
 # and the dark page's #171b21. The eighth class and later ones repeat them with stripes.
-LIGHT_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#332288", "#6B1A0E", "#3F4A54")
-DARK_COLOURS = ("#56B4E9", "#F0863C", "#A6F0B4", "#F7B6DC", "#AD74FF", "#FB5663", "#FEE657")
+LIGHT_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#332288", "#6B1A0E", "#3F4A54")
+DARK_COLORS = ("#56B4E9", "#F0863C", "#A6F0B4", "#F7B6DC", "#AD74FF", "#FB5663", "#FEE657")
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +130,7 @@ def all_labels(recordings: Sequence[RecordingReport]) -> list[str]:
     return list(dict.fromkeys(label for recording in recordings for label in recording.labels))
 
 
-def spell_seconds(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Say a length of time as a person would.
 
     Parameters
@@ -145,7 +145,7 @@ def spell_seconds(seconds: float) -> str:
 
     Examples
     --------
-    >>> spell_seconds(4.25), spell_seconds(279.3), spell_seconds(7500)
+    >>> format_duration(4.25), format_duration(279.3), format_duration(7500)
     ('4.2 s', '4 min 39 s', '2 h 5 min')
     """
     if seconds < 59.95:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import soundfile
 
 from aed_plugins.audio import read_blocks
-from aed_plugins.errors import InputError
+from aed_plugins.core import InputError
 from aed_plugins.report.recording import RecordingReport
 
 # Seconds. THE RULE: recordings are put into the page in their order, as long as it holds no more
@@ -29,7 +29,7 @@ DELAY = (576 + 529) / SAMPLE_RATE
 CHOICES = ("embed", "link", "none")
 
 
-def ways_to_hear(recordings: Sequence[RecordingReport], audio: str) -> list[str]:
+def choose_playback(recordings: Sequence[RecordingReport], audio: str) -> list[str]:
     """Decide for each recording how the page plays it.
 
     Parameters
@@ -61,7 +61,7 @@ def ways_to_hear(recordings: Sequence[RecordingReport], audio: str) -> list[str]
     return ways
 
 
-def base64_mp3(path: Path) -> Iterator[bytes]:
+def encode_mp3(path: Path) -> Iterator[bytes]:
     """Give a recording as MP3 in base64, in memory that does not grow with it.
 
     Parameters
@@ -101,7 +101,7 @@ def base64_mp3(path: Path) -> Iterator[bytes]:
                 yield base64.b64encode(part)
 
 
-def link_between(page: Path, recording: Path) -> str:
+def relative_link(page: Path, recording: Path) -> str:
     """Give the address of a recording as seen from a page.
 
     Parameters
@@ -122,7 +122,7 @@ def link_between(page: Path, recording: Path) -> str:
     Examples
     --------
     >>> page = Path(__file__).parent / "out/page.html"
-    >>> link_between(page, Path(__file__).with_name("page.css"))
+    >>> relative_link(page, Path(__file__).with_name("page.css"))
     '../page.css'
     """
     if not recording.is_file():

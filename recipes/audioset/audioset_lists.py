@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from aed_plugins.errors import InputError
+from aed_plugins.core import InputError
 
 FOLDS = ("train", "valid", "eval")
 _VIDEO = re.compile(r"[A-Za-z0-9_-]+")

@@ -38,12 +38,15 @@ from audioset_clips import File, Fit, find_clips
 from audioset_lists import FOLDS, Segment, read_lists, share
 from audioset_report import Account
 
-from aed_plugins.audioset_demo import build_audioset_demonstration
-from aed_plugins.demo import DEMONSTRATION_MARK
-from aed_plugins.errors import InputError, first_few
-from aed_plugins.files import written_beside
-from aed_plugins.ontology import PAPER_CLASSES, Ontology, read_ontology
-from aed_plugins.packing import Clip, Source, pack
+from aed_plugins.core import InputError, atomic_write, first_few
+from aed_plugins.data import (
+    DEMONSTRATION_MARK,
+    PackedClip,
+    Source,
+    build_audioset_demonstration,
+    pack_clips,
+)
+from aed_plugins.labels import PAPER_CLASSES, Ontology, read_ontology
 
 LABELS = "class_labels_indices.csv"
 ONTOLOGY = "ontology.json"
@@ -198,7 +201,7 @@ def prepare(
     listed, shards = _wanted(folder, selection, ontology, chosen)
     found = find_clips(audio, listed)
     sources = {c: Source(found.files[c].path, shards[c]) for c in listed if c in found.files}
-    packed = pack(sources, kept, sample_rate)
+    packed = pack_clips(sources, kept, sample_rate)
     clips, odd = _cut_to_segments(listed, found.files, packed.clips, sample_rate)
     account = Account(listed, found, packed, odd, list(labels.values()))
     tag = _tag(selection)
@@ -293,11 +296,11 @@ def _shard_number(clip: str, rows: int) -> int:
 def _cut_to_segments(
     listed: Mapping[str, Segment],
     files: Mapping[str, File],
-    packed: Mapping[str, Clip],
+    packed: Mapping[str, PackedClip],
     sample_rate: int,
-) -> tuple[dict[str, Clip], dict[str, dict[str, Any]]]:
+) -> tuple[dict[str, PackedClip], dict[str, dict[str, Any]]]:
     """Give where each clip's segment is, and the clips that are shorter or longer than it."""
-    clips: dict[str, Clip] = {}
+    clips: dict[str, PackedClip] = {}
     odd: dict[str, dict[str, Any]] = {}
     for name, clip in packed.items():
         segment, file = listed[name], files[name]
@@ -309,7 +312,7 @@ def _cut_to_segments(
             whole = file.fit is Fit.VIDEO and there >= segment.end - SHORTER
             skipped = round(segment.start * sample_rate) if whole else 0
             samples = min(round(wanted * sample_rate), clip.samples - skipped)
-            clips[name] = Clip(clip.file, clip.start + skipped, samples)
+            clips[name] = PackedClip(clip.file, clip.start + skipped, samples)
             odd[name] = {"is": "longer", "used_from": segment.start if whole else 0.0}
         if name in odd:
             odd[name] |= {"seconds": round(there, 3), "segment": wanted, "file": file.path}
@@ -323,10 +326,10 @@ def _counted(ontology: Ontology, chosen: str) -> list[str]:
 
 
 def _write_manifest(
-    path: Path, clips: Mapping[str, Clip], listed: Mapping[str, Segment], labels: list[str]
+    path: Path, clips: Mapping[str, PackedClip], listed: Mapping[str, Segment], labels: list[str]
 ) -> None:
     """Write a line a clip: two million of them as one text would fill the memory."""
-    with written_beside(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.write("{")
         for number, (name, clip) in enumerate(clips.items()):
             names = [labels[place] for place in listed[name].classes]

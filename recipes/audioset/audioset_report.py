@@ -10,9 +10,8 @@ from typing import Any
 from audioset_clips import READABLE, UNREADABLE, Found
 from audioset_lists import FOLDS, Segment
 
-from aed_plugins.errors import InputError, first_few
-from aed_plugins.files import write_json
-from aed_plugins.packing import Packed
+from aed_plugins.core import InputError, first_few, write_json
+from aed_plugins.data import PackingResult
 
 NO_VALIDATION = "; for no validation give --valid_share=0 and no --valid_segments"
 OUTCOMES = ("used", "missing", "unreadable", "bad")
@@ -48,7 +47,7 @@ class Account:
         self,
         listed: Mapping[str, Segment],
         found: Found,
-        packed: Packed,
+        packed: PackingResult,
         odd: Mapping[str, dict[str, Any]],
         labels: list[str],
     ) -> None:

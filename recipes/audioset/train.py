@@ -11,14 +11,16 @@ from audioset_lists import FOLDS
 from audioset_prepare import Prepared, Selection, find_data, is_demonstration, prepare
 from speechbrain.utils.distributed import if_main_process
 
-from aed_plugins.class_choice import audioset_labels
-from aed_plugins.crossvalidation import CrossValidation
-from aed_plugins.experiment import join_processes, parse, run
-from aed_plugins.folds import FoldPlan
-from aed_plugins.manifest import read_manifest
-from aed_plugins.processes import on_main
-from aed_plugins.results import table
-from aed_plugins.webdataset_shards import ShardIndex, read_index
+from aed_plugins.data import FoldPlan, ShardIndex, read_index, read_manifest
+from aed_plugins.experiments import (
+    CrossValidation,
+    join_processes,
+    parse_experiment,
+    results_table,
+    run_program,
+)
+from aed_plugins.labels import audioset_labels
+from aed_plugins.training import run_on_main
 
 FILES = ("per_class.png", "training_curve.png", "results.json", "predictions.csv")
 
@@ -49,16 +51,16 @@ def _with_training_clips(data: Prepared, shards: ShardIndex) -> Prepared:
 
 def main(arguments: list[str]) -> None:
     """Prepare the data, train, judge, print the table."""
-    experiment = parse(arguments, Options)
+    experiment = parse_experiment(arguments, Options)
     join_processes(experiment.run_options)
     options = experiment.options
-    folder = on_main(find_data, options.data_folder)
+    folder = run_on_main(find_data, options.data_folder)
     dataset = "audioset_demonstration" if is_demonstration(folder) else "audioset"
     handed_in = {"dataset": dataset, "labels": [], "multi_label": True}
     sample_rate = experiment.value("sample_rate", **handed_in)
-    shards = None if options.webdataset is None else on_main(read_index, options.webdataset)
+    shards = None if options.webdataset is None else run_on_main(read_index, options.webdataset)
     needed = [fold for fold in FOLDS if shards is None or fold != "train"]
-    data = on_main(prepare, folder, options.prepared_folder, sample_rate, options, needed)
+    data = run_on_main(prepare, folder, options.prepared_folder, sample_rate, options, needed)
     if shards is not None:
         data = _with_training_clips(data, shards)
     handed_in["labels"] = data.labels
@@ -77,9 +79,9 @@ def main(arguments: list[str]) -> None:
     valid = ["valid"] if "valid" in data.folds else []
     results = run_.run([FoldPlan("eval", valid, ["train"])])
     if if_main_process():
-        print(table(results, run_.task))
+        print(results_table(results, run_.task))
         print("\nlook at:", *(run_.output / name for name in FILES), sep="\n  ")
 
 
 if __name__ == "__main__":
-    run(main)
+    run_program(main)

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 from audioset_prepare import Selection, find_data, prepare
 
-from aed_plugins.errors import InputError
-from aed_plugins.experiment import parse, run
-from aed_plugins.manifest import read_manifest
-from aed_plugins.webdataset_shards import webdataset, write_shards
+from aed_plugins.core import InputError
+from aed_plugins.data import import_webdataset, read_manifest, write_shards
+from aed_plugins.experiments import parse_experiment, run_program
 
 
 @dataclass(frozen=True)
@@ -31,11 +30,11 @@ class Options(Selection):
 
 def main(arguments: list[str]) -> None:
     """Prepare the data, write the shards, say what there is."""
-    experiment = parse(arguments, Options)
+    experiment = parse_experiment(arguments, Options)
     options = experiment.options
     if not options.shards:
         raise InputError("expected --shards=FOLDER, the folder to write the shards to")
-    webdataset()  # is it installed? The preparation may take hours
+    import_webdataset()  # is it installed? The preparation may take hours
     fixed = {"dataset": "audioset", "labels": [], "multi_label": True}
     sample_rate = experiment.value("sample_rate", **fixed)
     folder = find_data(options.data_folder)
@@ -51,4 +50,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_program(main)

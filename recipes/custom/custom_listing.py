@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from aed_plugins.cli.inputs import find_recordings
-from aed_plugins.errors import InputError
-from aed_plugins.folds import Fold
-from aed_plugins.preparation import read_rows
+from aed_plugins.cli import find_recordings
+from aed_plugins.core import InputError
+from aed_plugins.data import Fold, read_rows
 
 NEEDED = ("file", "label")
 COLUMNS = (*NEEDED, "fold", "split", "recording")

@@ -11,18 +11,20 @@ from typing import Any
 
 from custom_listing import SPLITS, Clip, Listing
 
-from aed_plugins.audio import read_info
-from aed_plugins.errors import InputError, first_few, named
-from aed_plugins.fold_dealing import deal_folds, recordings_by_label
-from aed_plugins.folds import Fold, FoldPlan, plan_folds
-from aed_plugins.preparation import (
+from aed_plugins.audio import check_duration, read_info
+from aed_plugins.core import InputError, error_prefix, first_few
+from aed_plugins.data import (
+    Fold,
+    FoldPlan,
     ListedClip,
-    Prepared,
+    PreparedData,
+    assign_folds,
+    count_recordings,
     default_prepared_folder,
-    pack_listed,
+    pack_listed_clips,
+    plan_folds,
     write_manifest,
 )
-from aed_plugins.streaming import check_duration
 
 LONGEST = 30.0  # seconds; a longer file would be padded to by every other clip of its batch
 PER_SHARD = 1000
@@ -35,7 +37,7 @@ def prepare(
     *,
     folds: int = 5,
     skip_bad_clips: bool = False,
-) -> Prepared:
+) -> PreparedData:
     """Decode what is new, deal the clips into folds if need be, write the manifest.
 
     Parameters
@@ -70,7 +72,7 @@ def prepare(
         for name, clip in listing.clips.items()
     }
     refused = {name: why for name, clip in listed.items() if (why := _refusal(clip.path))}
-    packed, bad = pack_listed(
+    packed, bad = pack_listed_clips(
         listed, kept, sample_rate, skip_bad_clips=skip_bad_clips, refused=refused
     )
     usable = {name: clip for name, clip in listing.clips.items() if name in packed}
@@ -80,7 +82,7 @@ def prepare(
         dealt = _deal(listing.source, usable, folds)
         listed = {name: listed[name]._replace(fold=fold) for name, fold in dealt.items()}
     manifest = kept / str(sample_rate) / f"manifest-{folds}.json"
-    return Prepared(
+    return PreparedData(
         manifest=manifest,
         folds=write_manifest(manifest, listed, packed),
         state="complete" if len(packed) == len(listing.clips) else "partial",
@@ -94,7 +96,7 @@ def _refusal(path: Path) -> str:
     """Say why a file is not to be decoded; nothing if it may be."""
     try:
         duration = read_info(path).duration
-        with named(path):
+        with error_prefix(path):
             check_duration(duration)
     except InputError as error:
         return str(error)
@@ -114,7 +116,7 @@ def _deal(source: Path, clips: Mapping[str, Clip], folds: Any) -> dict[str, int]
         )
     labels = {name: clip.labels for name, clip in clips.items()}
     recordings = {name: clip.recording or name for name, clip in clips.items()}
-    for label, count in recordings_by_label(labels, recordings).items():
+    for label, count in count_recordings(labels, recordings).items():
         if count < folds:
             first = next(clip for clip in clips.values() if label in clip.labels)
             has = "recording" if first.recording else "clip"
@@ -123,7 +125,7 @@ def _deal(source: Path, clips: Mapping[str, Clip], folds: Any) -> dict[str, int]
                 f"{first.row}: {label} has {count} {has}{'s' * (count > 1)}, fewer than the"
                 f" {folds} folds of {source.name}: add some{mend}"
             )
-    return deal_folds(labels, recordings, folds)
+    return assign_folds(labels, recordings, folds)
 
 
 def plan(

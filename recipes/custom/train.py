@@ -14,13 +14,16 @@ from custom_listing import read_listing
 from custom_prepare import check_trained, plan, prepare
 from speechbrain.utils.distributed import if_main_process
 
-from aed_plugins.crossvalidation import CrossValidation
-from aed_plugins.experiment import join_processes, parse, run
-from aed_plugins.folds import Fold
-from aed_plugins.label_mapping import other_names
-from aed_plugins.manifest import read_manifest
-from aed_plugins.processes import on_main
-from aed_plugins.results import table
+from aed_plugins.data import Fold, read_manifest
+from aed_plugins.experiments import (
+    CrossValidation,
+    join_processes,
+    parse_experiment,
+    results_table,
+    run_program,
+)
+from aed_plugins.labels import mapped_names
+from aed_plugins.training import run_on_main
 
 PICTURES = {False: "confusion_matrix.png", True: "per_class.png"}
 FILES = ("training_curve.png", "results.json", "predictions.csv")
@@ -44,17 +47,17 @@ class Options:
 
 def main(arguments: list[str]) -> None:
     """Prepare the clips, run the folds, print the table."""
-    experiment = parse(arguments, Options)
+    experiment = parse_experiment(arguments, Options)
     join_processes(experiment.run_options)
     options = experiment.options
-    listing = on_main(read_listing, options.clips)
-    multi_label = on_main(listing.multi_label, options.multi_label)
+    listing = run_on_main(read_listing, options.clips)
+    multi_label = run_on_main(listing.multi_label, options.multi_label)
     handed_in = {"dataset": listing.name, "labels": listing.labels, "multi_label": multi_label}
     if options.audioset_names is not None:
         path = Path(options.audioset_names)
-        names = on_main(other_names, path, listing.labels, known=listing.labels)
+        names = run_on_main(mapped_names, path, listing.labels, known=listing.labels)
         handed_in["audioset_names"] = names
-    data = on_main(
+    data = run_on_main(
         prepare,
         listing,
         options.prepared_folder,
@@ -63,18 +66,18 @@ def main(arguments: list[str]) -> None:
         skip_bad_clips=options.skip_bad_clips,
     )
     wanted = (options.test_folds, options.valid_folds, options.train_folds)
-    plans = on_main(plan, data.folds, *wanted)
+    plans = run_on_main(plan, data.folds, *wanted)
     manifest = read_manifest(data.manifest)
-    on_main(check_trained, listing, manifest, plans)
+    run_on_main(check_trained, listing, manifest, plans)
     cross_validation = CrossValidation(
         experiment, manifest, handed_in, data.summary(), options.initial_model
     )
     results = cross_validation.run(plans)
     if if_main_process():
-        print(table(results, cross_validation.task))
+        print(results_table(results, cross_validation.task))
         files = (PICTURES[multi_label], *FILES)
         print("\nlook at:", *(cross_validation.output / name for name in files), sep="\n  ")
 
 
 if __name__ == "__main__":
-    run(main)
+    run_program(main)

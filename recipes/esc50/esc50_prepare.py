@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aed_plugins.errors import InputError
-from aed_plugins.fold_dealing import deal_folds, recordings_by_label
-from aed_plugins.preparation import (
+from aed_plugins.core import InputError
+from aed_plugins.data import (
     ListedClip,
-    Prepared,
+    PreparedData,
+    assign_folds,
+    count_recordings,
     default_prepared_folder,
-    incomplete,
-    pack_listed,
+    pack_listed_clips,
     read_rows,
+    report_incomplete,
     write_manifest,
 )
 
@@ -152,7 +153,7 @@ def prepare(
     folds_by_recording: int | None = None,
     allow_partial: bool = False,
     skip_bad_clips: bool = False,
-) -> Prepared:
+) -> PreparedData:
     """Check the dataset, decode what is new, write the manifest.
 
     Parameters
@@ -185,7 +186,7 @@ def prepare(
     go_on = len(present) == CLIPS[dataset] or allow_partial or folds_by_recording is not None
     if not (present and go_on):
         wanted = f"{folder}: expected the {CLIPS[dataset]} clips of {dataset}"
-        raise incomplete(wanted, len(rows), missing, [], kept / "missing.json")
+        raise report_incomplete(wanted, len(rows), missing, [], kept / "missing.json")
     own = None if folds_by_recording is None else _own_folds(present, folds_by_recording)
     clips = {
         row.name: ListedClip(
@@ -196,10 +197,10 @@ def prepare(
         )
         for row in present
     }
-    packed, bad = pack_listed(clips, kept, sample_rate, skip_bad_clips=skip_bad_clips)
+    packed, bad = pack_listed_clips(clips, kept, sample_rate, skip_bad_clips=skip_bad_clips)
     tag = dataset if own is None else f"{dataset}-{folds_by_recording}"
     manifest = kept / str(sample_rate) / f"manifest-{tag}.json"
-    return Prepared(
+    return PreparedData(
         manifest=manifest,
         folds=write_manifest(manifest, clips, packed),
         state="complete" if len(packed) == CLIPS[dataset] else "partial",
@@ -219,7 +220,7 @@ def _own_folds(rows: list[Row], folds: int) -> dict[str, int]:
         )
     labels = {row.name: [row.label] for row in rows}
     recordings = {row.name: row.recording for row in rows}
-    counts = recordings_by_label(labels, recordings)
+    counts = count_recordings(labels, recordings)
     number = len(set(recordings.values()))
     if type(folds) is not int or not 2 <= folds <= number:
         raise InputError(f"--folds_by_recording: expected 2 to {number}, got {folds!r}")
@@ -227,4 +228,4 @@ def _own_folds(rows: list[Row], folds: int) -> dict[str, int]:
     few = [f"{label} ({count})" for label, count in counts.items() if count < folds]
     if few:
         print(f"warning: classes of fewer recordings than folds: {', '.join(few)}")
-    return deal_folds(labels, recordings, folds)
+    return assign_folds(labels, recordings, folds)

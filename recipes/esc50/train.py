@@ -12,14 +12,17 @@ from pathlib import Path
 from esc50_prepare import choose, find_data, labels_of, prepare
 from speechbrain.utils.distributed import if_main_process
 
-from aed_plugins.crossvalidation import CrossValidation
-from aed_plugins.experiment import join_processes, parse, run
-from aed_plugins.folds import FoldPlan, plan_folds
-from aed_plugins.initial_model import OPTION, find_run
-from aed_plugins.label_mapping import other_names
-from aed_plugins.manifest import read_manifest
-from aed_plugins.processes import on_main
-from aed_plugins.results import table
+from aed_plugins.data import FoldPlan, plan_folds, read_manifest
+from aed_plugins.experiments import (
+    CrossValidation,
+    join_processes,
+    parse_experiment,
+    results_table,
+    run_program,
+)
+from aed_plugins.labels import mapped_names
+from aed_plugins.pretrained import find_run
+from aed_plugins.training import INITIAL_MODEL_OPTION, run_on_main
 
 AUDIOSET_NAMES = Path(__file__).parents[1] / "labels_esc50_audioset.yaml"
 FILES = ("confusion_matrix.png", "training_curve.png", "results.json", "predictions.csv")
@@ -62,7 +65,7 @@ def check_unseen(source: str, dataset: str, plans: Sequence[FoldPlan]) -> None:
         If it has.
     """
     for plan in plans:
-        model = find_run(Path(source), plan.name, OPTION)
+        model = find_run(Path(source), plan.name, INITIAL_MODEL_OPTION)
         for name in (*OFFICIAL, *OWN):
             same_folds = name in OFFICIAL and dataset in OFFICIAL
             model.check_unseen(name, [plan.test] if same_folds else range(1, 2001))
@@ -70,17 +73,17 @@ def check_unseen(source: str, dataset: str, plans: Sequence[FoldPlan]) -> None:
 
 def main(arguments: list[str]) -> None:
     """Prepare the data, run the folds, print the table."""
-    experiment = parse(arguments, Options)
+    experiment = parse_experiment(arguments, Options)
     join_processes(experiment.run_options)
     options = experiment.options
-    folder = on_main(find_data, options.data_folder)
-    rows = on_main(choose, folder, options.esc10)
+    folder = run_on_main(find_data, options.data_folder)
+    rows = run_on_main(choose, folder, options.esc10)
     official = "esc10" if options.esc10 else "esc50"
     dataset = official if options.folds_by_recording is None else f"{official}_own_folds"
     handed_in = {"dataset": dataset, "labels": labels_of(rows), "multi_label": False}
     if experiment.has("audioset_names"):
-        handed_in["audioset_names"] = other_names(AUDIOSET_NAMES, labels_of(rows))
-    data = on_main(
+        handed_in["audioset_names"] = mapped_names(AUDIOSET_NAMES, labels_of(rows))
+    data = run_on_main(
         prepare,
         folder,
         rows,
@@ -92,17 +95,17 @@ def main(arguments: list[str]) -> None:
         skip_bad_clips=options.skip_bad_clips,
     )
     tested = data.folds[-1:] if options.test_folds is None else options.test_folds
-    plans = on_main(plan_folds, data.folds, tested, options.valid_folds, options.train_folds)
+    plans = run_on_main(plan_folds, data.folds, tested, options.valid_folds, options.train_folds)
     if options.initial_model is not None:
-        on_main(check_unseen, options.initial_model, dataset, plans)
+        run_on_main(check_unseen, options.initial_model, dataset, plans)
     cross_validation = CrossValidation(
         experiment, read_manifest(data.manifest), handed_in, data.summary(), options.initial_model
     )
     results = cross_validation.run(plans)
     if if_main_process():
-        print(table(results, cross_validation.task))
+        print(results_table(results, cross_validation.task))
         print("\nlook at:", *(cross_validation.output / name for name in FILES), sep="\n  ")
 
 
 if __name__ == "__main__":
-    run(main)
+    run_program(main)

@@ -8,6 +8,6 @@ README.md beside this file lists the options, the files that a run leaves and ou
 if __name__ == "__main__":  # the processes that decode import this file, and nothing of it
     from tedlium_run import main
 
-    from aed_plugins.experiment import run
+    from aed_plugins.experiments import run_program
 
-    run(main)
+    run_program(main)

@@ -15,12 +15,12 @@ from tedlium_language import training_set
 from tedlium_prepare import Corpus, Talks
 from tedlium_results import difference_entry, wer_entry
 
-from aed_plugins.speech.alignment import Score
-from aed_plugins.speech.ctm import CtmWord, write_ctm
-from aed_plugins.speech.recognisers.interface import DecodingWeights, Language, Recogniser
-from aed_plugins.speech.scoring import score
-from aed_plugins.speech.segmentation import human_segments
-from aed_plugins.speech.segments import SpeechSegment
+from asr.formats.ctm import CtmWord, write_ctm
+from asr.recognizers.interface import DecodingWeights, Language, Recognizer
+from asr.scoring.alignment import Score
+from asr.scoring.scoring import score
+from asr.segmentation.segmentation import human_segments
+from asr.segmentation.segments import SpeechSegment
 
 logger = logging.getLogger("aed_plugins.tedlium")  # shown on the screen
 
@@ -45,7 +45,7 @@ class Trained:
         Where what it recognised in the human segments of each set is kept.
     """
 
-    recogniser: Recogniser
+    recogniser: Recognizer
     system: str
     language: Language | None
     models: Path
@@ -103,7 +103,7 @@ class Trained:
 
 
 def run_annotations(
-    corpus: Corpus, recogniser: Recogniser, share: float, seed: int, folder: Path
+    corpus: Corpus, recogniser: Recognizer, share: float, seed: int, folder: Path
 ) -> tuple[dict[str, Any], dict[str, Score]]:
     """Train and judge both variants.
 

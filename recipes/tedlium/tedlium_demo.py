@@ -18,10 +18,10 @@ from tedlium_demo_sounds import Voice, check_synthesiser
 from tedlium_demo_talk import PHONES, SAMPLE_RATE, Segment, Talk
 from tqdm import tqdm
 
-from aed_plugins.audio import in_16_bits
-from aed_plugins.demo import DEMONSTRATION_MARK, build_whole
-from aed_plugins.errors import InputError
-from aed_plugins.speech.sphere import write_sphere
+from aed_plugins.audio import to_int16
+from aed_plugins.core import InputError
+from aed_plugins.data import DEMONSTRATION_MARK, build_whole
+from asr.formats.sphere import write_sphere
 
 SEED = 2_014
 NOTE = (
@@ -97,7 +97,7 @@ def _write_corpus(folder: Path, utterances: int) -> None:
         for kind in ("sph", "stm"):
             (folder / voice.part / kind).mkdir(parents=True, exist_ok=True)
         place = folder / voice.part
-        samples = in_16_bits(talk.waveform())
+        samples = to_int16(talk.waveform())
         write_sphere(place / f"sph/{voice.talk}.sph", samples, SAMPLE_RATE)
         lines = _stm_lines(voice, talk.segments, len(samples) / SAMPLE_RATE)
         (place / f"stm/{voice.talk}.stm").write_text("".join(lines), encoding="utf-8")

@@ -12,11 +12,8 @@ from typing import Any
 from speechbrain.utils.run_opts import RunOptions
 from tedlium_prepare import Talks
 
-from aed_plugins.crossvalidation import CrossValidation
-from aed_plugins.experiment import Experiment
-from aed_plugins.folds import FoldPlan
-from aed_plugins.manifest import Manifest
-from aed_plugins.packing import Source, pack
+from aed_plugins.data import FoldPlan, Manifest, Source, pack_clips
+from aed_plugins.experiments import CrossValidation, Experiment
 
 HPARAMS = Path(__file__).resolve().parents[2] / "hparams/resnet_plain.yaml"
 LABELS = ("Speech", "Other sounds")
@@ -64,7 +61,7 @@ def train_demo_tagger(train: Talks, dev: Talks, folder: Path, device: str) -> Pa
 def _windows(talks: Talks, fold: str, folder: Path) -> Manifest:
     """Cut talks into windows; one that is half speech or more is `Speech`."""
     sources = {talk: Source(path, fold) for talk, path in talks.recordings.items()}
-    packed = pack(sources, folder, SAMPLE_RATE)
+    packed = pack_clips(sources, folder, SAMPLE_RATE)
     length = round(WINDOW * SAMPLE_RATE)
     windows: Manifest = {}
     for talk, clip in packed.clips.items():

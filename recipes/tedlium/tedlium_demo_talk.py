@@ -9,8 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from tedlium_demo_sounds import Voice, annotation_sound, spoken
 
-from aed_plugins.audioset_demo_sounds import sounding
-from aed_plugins.demo_sounds import Array, Take
+from aed_plugins.data import SoundVariant, Waveform, synthesize_sound
 
 SAMPLE_RATE = 16_000
 PHONES = {
@@ -69,7 +68,7 @@ class Talk:
         self.rng = rng
         self.segments: list[Segment] = []
         self.truth: list[Truth] = []
-        self._pieces: list[Array] = []
+        self._pieces: list[Waveform] = []
         self._samples = 0
         self._digits = _dealt(rng, tuple(PHONES))
         self._annotations = _dealt(rng, ANNOTATIONS)
@@ -80,10 +79,10 @@ class Talk:
         """Seconds so far."""
         return self._samples / SAMPLE_RATE
 
-    def waveform(self) -> Array:
+    def waveform(self) -> Waveform:
         """Give all of it in the quiet noise of a room."""
         clean = np.concatenate(self._pieces)
-        room = Take(self.rng, self.rng, np.arange(len(clean)) / SAMPLE_RATE, SAMPLE_RATE)
+        room = SoundVariant(self.rng, self.rng, np.arange(len(clean)) / SAMPLE_RATE, SAMPLE_RATE)
         noise = room.sloped(room.noise(), 0.7)
         return clean + noise / noise.std() * _amplitude(self.rng.uniform(-64, -58))
 
@@ -96,7 +95,7 @@ class Talk:
             self._utterance()
         self._pause(long=True)
 
-    def _add(self, waveform: Array, decibels: float) -> tuple[float, float]:
+    def _add(self, waveform: Waveform, decibels: float) -> tuple[float, float]:
         """Put a sound of deviation 1 at the end, and give its onset and offset."""
         onset = self.now
         self._pieces.append(waveform * _amplitude(decibels))
@@ -115,7 +114,7 @@ class Talk:
         self._rest(0.3, 0.6)
         time = np.arange(round(self.rng.uniform(2.2, 4.2) * SAMPLE_RATE)) / SAMPLE_RATE
         label = next(self._sounds)
-        sound = sounding(Take(self.rng, self.rng, time, SAMPLE_RATE), label)
+        sound = synthesize_sound(SoundVariant(self.rng, self.rng, time, SAMPLE_RATE), label)
         self.truth.append(Truth(*self._add(sound, self.rng.uniform(-30, -24)), "sound", label))
         self._rest(0.3, 0.6)
 

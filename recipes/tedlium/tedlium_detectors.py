@@ -8,15 +8,14 @@ from pathlib import Path
 from tedlium_prepare import Talks
 from tqdm import tqdm
 
-from aed_plugins.annotation import Annotation, read_annotation, write_annotation
-from aed_plugins.class_choice import choose_classes
-from aed_plugins.errors import InputError
+from aed_plugins.annotations import Annotation, read_annotation, write_annotation
+from aed_plugins.core import Event, InputError
 from aed_plugins.inference import PretrainedTagger
-from aed_plugins.speech.energy_detector import EnergyDetector
-from aed_plugins.speech.segmentation import speech_from_events
-from aed_plugins.speech.segments import SpeechSegment
-from aed_plugins.speech.stages import fingerprint, run_stage
-from aed_plugins.timeline import Event
+from aed_plugins.labels import select_classes
+from asr.recognizers.stages import fingerprint, run_stage
+from asr.segmentation.energy_detector import EnergyDetector
+from asr.segmentation.segmentation import speech_from_events
+from asr.segmentation.segments import SpeechSegment
 
 SHOWN = 0.5  # from which probability on another event is shown on a page
 
@@ -52,7 +51,7 @@ class TaggerDetector:
         folder: Path,
     ) -> None:
         labels = tagger.labels
-        self.speech_labels = [labels[place] for place in choose_classes(labels, speech_classes)]
+        self.speech_labels = [labels[place] for place in select_classes(labels, speech_classes)]
         tagger.choose(list(dict.fromkeys([*self.speech_labels, *_known(labels, event_classes)])))
         self.tagger = tagger
         self.settings = replace(tagger.timeline_settings, hop_length=hop_length)
@@ -100,7 +99,7 @@ def _known(labels: Sequence[str], classes: Sequence[str]) -> list[str]:
     known: list[str] = []
     for wanted in classes:
         with contextlib.suppress(InputError):
-            known += [labels[place] for place in choose_classes(labels, [wanted])]
+            known += [labels[place] for place in select_classes(labels, [wanted])]
     return known
 
 

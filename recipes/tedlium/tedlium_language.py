@@ -8,15 +8,19 @@ from pathlib import Path
 
 from tedlium_prepare import Corpus, choose_share, spoken
 
-from aed_plugins.errors import InputError, first_few
-from aed_plugins.files import written_beside
-from aed_plugins.speech.arpa import with_annotations as model_with_annotations
-from aed_plugins.speech.arpa_estimation import estimate
-from aed_plugins.speech.lexicon import Lexicon, missing_words, read_lexicon, with_annotations
-from aed_plugins.speech.recognisers.interface import Language, TrainingSet
-from aed_plugins.speech.stages import fingerprint, run_stage
-from aed_plugins.speech.stm import StmSegment
-from aed_plugins.speech.transcript import is_annotation
+from aed_plugins.core import InputError, atomic_write, first_few
+from asr.formats.arpa import with_nonspeech_words as model_with_annotations
+from asr.formats.arpa_estimation import estimate
+from asr.formats.lexicon import (
+    Lexicon,
+    missing_words,
+    read_lexicon,
+    with_nonspeech_tags,
+)
+from asr.formats.stm import StmSegment
+from asr.formats.transcript import is_nonspeech_tag
+from asr.recognizers.interface import Language, TrainingSet
+from asr.recognizers.stages import fingerprint, run_stage
 
 logger = logging.getLogger("aed_plugins.tedlium")  # shown on the screen
 
@@ -65,8 +69,8 @@ def training_set(
         (f"{said.talk} {said.onset:.2f} {said.offset:.2f}" for said in utterances),
     )
     # Those that acoustic models never hear have no phone.
-    heard = {word for said in utterances for word in said.words if is_annotation(word)}
-    lexicon = with_annotations(lexicon, heard)
+    heard = {word for said in utterances for word in said.words if is_nonspeech_tag(word)}
+    lexicon = with_nonspeech_tags(lexicon, heard)
     model = folder / "language_model.arpa"
     text = [_known(said, missing).words for said in everything]
     _write_language_model(corpus.language_model, text, lexicon, model)
@@ -74,7 +78,7 @@ def training_set(
 
 
 def _is_special(word: str) -> bool:
-    return is_annotation(word) or word == "<unk>"
+    return is_nonspeech_tag(word) or word == "<unk>"
 
 
 def _known(said: StmSegment, missing: Counter[str]) -> StmSegment:
@@ -120,5 +124,5 @@ def _write_language_model(
 
 
 def _write_lines(path: Path, lines: Iterable[str]) -> None:
-    with written_beside(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

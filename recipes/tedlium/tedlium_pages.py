@@ -6,9 +6,10 @@ from pathlib import Path
 from tedlium_prepare import Corpus
 from tqdm import tqdm
 
-from aed_plugins.speech.alignment import Score
-from aed_plugins.speech.alignment_page import IndexEntry, write_alignment_page, write_index
-from aed_plugins.timeline import Event
+from aed_plugins.core import Event
+from asr.pages.index import IndexEntry, write_index
+from asr.pages.talk import write_alignment_page
+from asr.scoring.alignment import Score
 
 TITLE = "TED-LIUM: what was said against what was recognised"
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from tedlium_demo import build_demonstration
 
-from aed_plugins.errors import InputError
-from aed_plugins.speech.sphere import talk_duration
-from aed_plugins.speech.stm import StmSegment, read_stm
-from aed_plugins.speech.transcript import normalised, without_annotations
+from aed_plugins.core import InputError
+from asr.formats.sphere import talk_duration
+from asr.formats.stm import StmSegment, read_stm
+from asr.formats.transcript import normalize, without_nonspeech_tags
 
 SETS = ("train", "dev", "test")
 DEFAULT_FOLDERS = tuple(
@@ -157,7 +157,7 @@ def read_talks(folder: Path) -> Talks:
         raise InputError(f"{folder / 'stm'}: expected STM files, one a talk, found none")
     recordings, stm = {}, []
     for file in files:
-        segments = [normalised(segment) for segment in read_stm(file)]
+        segments = [normalize(segment) for segment in read_stm(file)]
         if not any(not segment.is_ignored for segment in segments):
             raise InputError(f"{file}: expected a transcript, found nothing that is said")
         for talk in sorted({segment.talk for segment in segments}):
@@ -259,7 +259,7 @@ def spoken(utterances: Sequence[StmSegment], annotations: bool) -> list[StmSegme
     kept = [
         utterance
         if annotations
-        else utterance._replace(words=tuple(without_annotations(utterance.words)))
+        else utterance._replace(words=tuple(without_nonspeech_tags(utterance.words)))
         for utterance in utterances
     ]
     return [utterance for utterance in kept if utterance.words]

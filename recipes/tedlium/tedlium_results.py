@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from aed_plugins.speech.alignment import Counts, Score
-from aed_plugins.speech.significance import paired_difference, wer_interval
+from asr.scoring.alignment import ErrorCounts, Score
+from asr.scoring.significance import paired_difference, wer_interval
 
 PER_CENT = 100.0
 
@@ -64,7 +64,7 @@ def difference_entry(first: Score, second: Score, seed: int) -> dict[str, Any]:
     }
 
 
-def _counts(counts: Counts) -> dict[str, Any]:
+def _counts(counts: ErrorCounts) -> dict[str, Any]:
     return {
         "wer": _per_cent(counts.wer),
         "reference_words": counts.reference_words,

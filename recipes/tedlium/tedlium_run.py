@@ -19,17 +19,21 @@ from tedlium_prepare import Corpus, choose_share, find_data, read_corpus
 from tedlium_results import annotations_table, segmentation_table
 from tedlium_segmentation import METHODS, SegmentationExperiment, Tuning
 
-from aed_plugins.errors import InputError
-from aed_plugins.experiment import Experiment, flattened, parse, start_log, write_resolved
-from aed_plugins.files import write_json, written_beside
+from aed_plugins.core import Event, InputError, atomic_write, write_json
+from aed_plugins.experiments import (
+    Experiment,
+    flatten,
+    parse_experiment,
+    provenance,
+    start_log,
+    write_resolved,
+)
 from aed_plugins.inference import PretrainedTagger
-from aed_plugins.results import origin
-from aed_plugins.speech.alignment import Score
-from aed_plugins.speech.detection_error import uem_of
-from aed_plugins.speech.recognisers.interface import Recogniser
-from aed_plugins.speech.stm import write_stm
-from aed_plugins.speech.uem import write_uem
-from aed_plugins.timeline import Event
+from asr.formats.stm import write_stm
+from asr.formats.uem import write_uem
+from asr.recognizers.interface import Recognizer
+from asr.scoring.alignment import Score
+from asr.scoring.detection_error import uem_of
 
 logger = logging.getLogger("aed_plugins.tedlium")  # shown on the screen
 
@@ -87,8 +91,8 @@ class Run:
             {
                 "demonstration": self.demonstration,
                 "data": self._data(),
-                "configuration": flattened(resolved),
-                **origin(),
+                "configuration": flatten(resolved),
+                **provenance(),
             }
         )
 
@@ -101,7 +105,7 @@ class Run:
         choose_share((), share, 0)
         return float(share)
 
-    def _recogniser(self, key: str) -> Recogniser:
+    def _recogniser(self, key: str) -> Recognizer:
         """Build the recogniser of an experiment, and see that what it needs is there."""
         name = self.hparams[key]
         if name == "auto":
@@ -110,7 +114,7 @@ class Run:
         if name not in RECOGNISERS:
             known = ", ".join(RECOGNISERS)
             raise InputError(f"{key}: expected a recogniser of {known}, got {name!r}")
-        recogniser: Recogniser = self.hparams[name]()
+        recogniser: Recognizer = self.hparams[name]()
         if key == "annotations_recogniser" and not recogniser.trainable:
             raise InputError(f"{key}: expected one that is trained, kaldi or sphinx, got {name}")
         recogniser.check()
@@ -201,7 +205,7 @@ class Run:
             self.output / "pages", self.corpus, self.scores, events, self.demonstration
         )
 
-    def _trained(self, recogniser: Recogniser, folder: Path) -> Trained:
+    def _trained(self, recogniser: Recognizer, folder: Path) -> Trained:
         """Train without annotations, in experiment 1's folder, what needs training."""
         place = self.output / "annotations/without_annotations"
         data = training_set(self.corpus, False, self.share, self.hparams["seed"], place)
@@ -215,7 +219,7 @@ class Run:
     def _write(self, name: str, table: str) -> str:
         """Write what was found so far, and a table of it."""
         write_json(self.output / "results.json", self.results)
-        with written_beside(self.output / name) as temporary:
+        with atomic_write(self.output / name) as temporary:
             temporary.write_text(table, encoding="utf-8")
         return table
 
@@ -237,7 +241,7 @@ def _checked(option: str, names: Any, known: Sequence[str]) -> list[str]:
 
 def main(arguments: list[str]) -> None:
     """Read the corpus, run the experiments, print the tables."""
-    experiment = parse(arguments, Options)
+    experiment = parse_experiment(arguments, Options)
     run_ = Run(experiment)
     if "annotations" in run_.experiments:
         run_.annotations()

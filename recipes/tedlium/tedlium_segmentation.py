@@ -18,20 +18,19 @@ from tedlium_detectors import Detector
 from tedlium_prepare import Corpus, Talks
 from tedlium_results import wer_entry
 
-from aed_plugins.errors import InputError
-from aed_plugins.files import written_beside
-from aed_plugins.speech.alignment import Score
-from aed_plugins.speech.ctm import CtmWord, write_ctm
-from aed_plugins.speech.detection_error import detection_error, segmentation_summary, uem_of
-from aed_plugins.speech.energy_detector import EnergyDetector
-from aed_plugins.speech.scoring import score
-from aed_plugins.speech.segmentation import (
+from aed_plugins.core import InputError, atomic_write
+from asr.formats.ctm import CtmWord, write_ctm
+from asr.scoring.alignment import Score
+from asr.scoring.detection_error import detection_error, segmentation_summary, uem_of
+from asr.scoring.scoring import score
+from asr.segmentation.energy_detector import EnergyDetector
+from asr.segmentation.segmentation import (
     Shaping,
     fixed_chunks,
     human_segments,
     whole_talks,
 )
-from aed_plugins.speech.segments import SpeechSegment, segments_rttm
+from asr.segmentation.segments import SpeechSegment, segments_rttm
 
 METHODS = ("human", "tagger", "energy", "chunks", "whole_talks")
 DETECTORS = ("tagger", "energy")  # whose threshold and shape are chosen
@@ -171,7 +170,7 @@ class SegmentationExperiment:
         scores = {part: score(talks.stm, found.words[part]) for part, talks in self.sets.items()}
         for part in self.sets:
             write_ctm(self.folder / f"{method}/{part}.ctm", found.words[part])
-            with written_beside(self.folder / f"{method}/{part}.rttm") as temporary:
+            with atomic_write(self.folder / f"{method}/{part}.rttm") as temporary:
                 temporary.write_text(segments_rttm(found.segments[part]), encoding="utf-8")
         entry = {"settings": found.settings} | {
             part: self._entry(found.segments[part], talks, scores[part], seed)

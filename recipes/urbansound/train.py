@@ -13,14 +13,16 @@ from pathlib import Path
 from speechbrain.utils.distributed import if_main_process
 from urbansound_prepare import LABELS, find_data, is_demonstration, prepare
 
-from aed_plugins.crossvalidation import CrossValidation
-from aed_plugins.distillation import teacher_of
-from aed_plugins.experiment import join_processes, parse, run
-from aed_plugins.folds import plan_folds
-from aed_plugins.label_mapping import other_names
-from aed_plugins.manifest import read_manifest
-from aed_plugins.processes import on_main
-from aed_plugins.results import table
+from aed_plugins.data import plan_folds, read_manifest
+from aed_plugins.experiments import (
+    CrossValidation,
+    join_processes,
+    parse_experiment,
+    results_table,
+    run_program,
+)
+from aed_plugins.labels import mapped_names
+from aed_plugins.training import make_teacher, run_on_main
 
 AUDIOSET_NAMES = Path(__file__).parents[1] / "labels_urbansound_audioset.yaml"
 CROP = 2.0  # seconds of a training clip: a slice has its sound from beginning to end
@@ -46,16 +48,16 @@ class Options:
 
 def main(arguments: list[str]) -> None:
     """Prepare the data, run the folds, print the table."""
-    experiment = parse(arguments, Options)
+    experiment = parse_experiment(arguments, Options)
     join_processes(experiment.run_options)
     options = experiment.options
-    folder = on_main(find_data, options.data_folder)
+    folder = run_on_main(find_data, options.data_folder)
     dataset = "urbansound_demonstration" if is_demonstration(folder) else "urbansound"
     handed_in = {"dataset": dataset, "labels": list(LABELS), "multi_label": False}
     if experiment.has("crop"):
         handed_in["crop"] = experiment.overrides.get("crop", CROP)
     if experiment.has("audioset_names"):
-        handed_in["audioset_names"] = other_names(AUDIOSET_NAMES, LABELS)
+        handed_in["audioset_names"] = mapped_names(AUDIOSET_NAMES, LABELS)
     prepared_at = partial(
         prepare,
         folder,
@@ -63,12 +65,12 @@ def main(arguments: list[str]) -> None:
         allow_partial=options.allow_partial,
         skip_bad_clips=options.skip_bad_clips,
     )
-    data = on_main(prepared_at, experiment.value("sample_rate", **handed_in))
-    plans = on_main(
+    data = run_on_main(prepared_at, experiment.value("sample_rate", **handed_in))
+    plans = run_on_main(
         plan_folds, data.folds, options.test_folds, options.valid_folds, options.train_folds
     )
     manifest = read_manifest(data.manifest)
-    teacher = teacher_of(
+    teacher = make_teacher(
         options.teacher,
         lambda sample_rate: read_manifest(prepared_at(sample_rate).manifest),
         options.teacher_weight,
@@ -79,9 +81,9 @@ def main(arguments: list[str]) -> None:
     )
     results = cross_validation.run(plans)
     if if_main_process():
-        print(table(results, cross_validation.task))
+        print(results_table(results, cross_validation.task))
         print("\nlook at:", *(cross_validation.output / name for name in FILES), sep="\n  ")
 
 
 if __name__ == "__main__":
-    run(main)
+    run_program(main)

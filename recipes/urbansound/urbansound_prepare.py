@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aed_plugins.demo import DEMONSTRATION_MARK, build_demonstration
-from aed_plugins.errors import InputError
-from aed_plugins.preparation import (
+from aed_plugins.core import InputError
+from aed_plugins.data import (
+    DEMONSTRATION_MARK,
     ListedClip,
-    Prepared,
+    PreparedData,
+    build_urbansound_demonstration,
     default_prepared_folder,
-    incomplete,
-    pack_listed,
+    pack_listed_clips,
     read_rows,
+    report_incomplete,
     write_manifest,
 )
 
@@ -72,7 +73,7 @@ def find_data(data_folder: str | None) -> Path:
     """
     if data_folder is None and not DEFAULT_FOLDER.exists():
         print(f"no {DEFAULT_FOLDER}: this is a DEMONSTRATION with synthesised sounds")
-        return build_demonstration(DEMONSTRATION_FOLDER)
+        return build_urbansound_demonstration(DEMONSTRATION_FOLDER)
     folder = DEFAULT_FOLDER if data_folder is None else Path(str(data_folder))
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; --data_folder names the one of UrbanSound8K")
@@ -95,7 +96,7 @@ def prepare(
     *,
     allow_partial: bool = False,
     skip_bad_clips: bool = False,
-) -> Prepared:
+) -> PreparedData:
     """Check the dataset, decode what is new, write the manifest.
 
     Parameters
@@ -123,16 +124,16 @@ def prepare(
     expected = len(rows) if demonstration else CLIPS
     if (missing or extra or len(rows) != expected) and not allow_partial:
         wanted = f"{folder}: expected the {CLIPS} clips of UrbanSound8K"
-        raise incomplete(wanted, len(rows), missing, extra, kept / "missing.json")
+        raise report_incomplete(wanted, len(rows), missing, extra, kept / "missing.json")
     absent = set(missing)
     clips = {
         row.name: ListedClip(folder / row.path, f"fold{row.fold}", [row.label], row.fold)
         for row in rows
         if row.path not in absent
     }
-    packed, bad = pack_listed(clips, kept, sample_rate, skip_bad_clips=skip_bad_clips)
+    packed, bad = pack_listed_clips(clips, kept, sample_rate, skip_bad_clips=skip_bad_clips)
     manifest = kept / str(sample_rate) / "manifest.json"
-    return Prepared(
+    return PreparedData(
         manifest=manifest,
         folds=write_manifest(manifest, clips, packed),
         state=_state(demonstration, complete=len(packed) == expected),

@@ -1,0 +1,3 @@
+from .inference import PretrainedTagger as PretrainedTagger
+
+__version__: str

@@ -1,0 +1,167 @@
+"""What the formats have in common: strict readers of numbers and events, and times as text."""
+
+import math
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from aed_plugins.annotations.annotation import Annotation, check_label
+from aed_plugins.core import Event, InputError
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def split_lines(text: str) -> list[str]:
+    r"""Split at line ends alone.
+
+    `str.splitlines` would also split at characters that a label may have, such as U+2028.
+
+    Parameters
+    ----------
+    text : str
+        The content of a file, with line ends of any system.
+
+    Examples
+    --------
+    >>> split_lines("a\r\nb\u2028c\n")
+    ['a', 'b\u2028c', '']
+    """
+    return re.split(r"\r\n|\r|\n", text)
+
+
+def read_number(text: str, what: str, where: str) -> float:
+    """Read a number that is written with digits.
+
+    Parameters
+    ----------
+    text : str
+        The number, perhaps with spaces around it. A comma for the decimal point, `nan`, `inf` and
+        `1_000` are no numbers here.
+    what, where : str
+        What it is and where it stands, for the message.
+
+    Raises
+    ------
+    InputError
+        If it is not a number, or too large for a float.
+
+    Examples
+    --------
+    >>> read_number(" 1.5e1", "onset", "dogs.csv line 2")
+    15.0
+    >>> read_number("1,5", "onset", "dogs.csv line 2")
+    Traceback (most recent call last):
+    aed_plugins.core.errors.InputError: dogs.csv line 2: expected a number as onset, got '1,5'
+    """
+    if not _NUMBER.fullmatch(text.strip()) or math.isinf(float(text)):
+        raise InputError(f"{where}: expected a number as {what}, got {text!r}")
+    return float(text)
+
+
+def make_event(label: str, onset: float, offset: float, score: float | None, where: str) -> Event:
+    """Make an event of what a file says.
+
+    Parameters
+    ----------
+    label : str
+        What is heard.
+    onset, offset : float
+        Seconds.
+    score : float or None
+        In [0, 1].
+    where : str
+        Where it stands, for the message.
+
+    Raises
+    ------
+    InputError
+        If the times are in the wrong order, the label is blank, or the score is not in [0, 1].
+
+    Examples
+    --------
+    >>> make_event("dog", 2.0, 1.0, None, "dogs.csv line 2")
+    Traceback (most recent call last):
+    aed_plugins.core.errors.InputError: dogs.csv line 2: expected 0 <= onset <= offset, got 2.0 and
+     1.0 for 'dog'
+    """
+    try:
+        check_label(label)
+        return Event(label, onset, offset, score)
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
+def make_annotation(
+    where: str, events: Iterable[Event], recording: str = "", duration: float | None = None
+) -> Annotation:
+    """Make an annotation of what a file says.
+
+    Parameters
+    ----------
+    where : str
+        The file's name, for the message.
+    events, recording, duration
+        As `Annotation` takes them.
+
+    Raises
+    ------
+    InputError
+        If the recording's name or the duration cannot be.
+    """
+    try:
+        return Annotation(tuple(events), recording, duration)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
+def json_number(value: Any, what: str, where: str) -> float:
+    """Take a number out of JSON.
+
+    Parameters
+    ----------
+    value : object
+        What `json.loads` gave.
+    what, where : str
+        What it is and where it stands, for the message.
+
+    Raises
+    ------
+    InputError
+        If it is not a number; `true` is none. Too large ones become infinite, which no event takes.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(f"{where}: expected a number as {what}, got {value!r}")
+    return float(value) if abs(value) < 1e300 else math.inf
+
+
+def decimal_text(seconds: float) -> str:
+    """Write a number so that it is read back exactly, and without an exponent.
+
+    Parameters
+    ----------
+    seconds : float
+        A finite number.
+
+    Examples
+    --------
+    >>> decimal_text(1e-07), decimal_text(2.5)
+    ('0.0000001', '2.5')
+    """
+    return format(Decimal(repr(seconds)), "f")
+
+
+def milliseconds(seconds: float) -> int:
+    """Round to the nearest millisecond, and half of one to the even one.
+
+    Parameters
+    ----------
+    seconds : float
+        Seconds.
+
+    Examples
+    --------
+    >>> milliseconds(1.2344), milliseconds(0.0005), milliseconds(0.0015)
+    (1234, 0, 2)
+    """
+    return round(Decimal(repr(seconds)) * 1000)

@@ -1,0 +1,3 @@
+from .command import command as command
+from .command import main as main
+from .inputs import find_recordings as find_recordings

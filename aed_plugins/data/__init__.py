@@ -1,0 +1,5 @@
+"""Manifests, packed audio, folds, shards and the synthetic demonstration corpora."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,116 @@
+"""Official folds and splits: which to train on, validate on and test."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aed_plugins.core import InputError
+
+Fold = int | str
+
+
+@dataclass(frozen=True)
+class FoldPlan:
+    """The folds of one run; no fold is in two of the three.
+
+    Attributes
+    ----------
+    test : int or str
+        The fold that is tested; a number, or a name such as `eval`.
+    valid : list of int or str
+        The folds whose figures choose the checkpoint; none to take the last one.
+    train : list of int or str
+        The folds that are trained on.
+    """
+
+    test: Fold
+    valid: Sequence[Fold]
+    train: Sequence[Fold]
+
+    @property
+    def name(self) -> str:
+        """What the run's folder is called."""
+        return f"fold{self.test}" if isinstance(self.test, int) else self.test
+
+
+def plan_folds(
+    available: Sequence[Fold],
+    test_folds: Sequence[Fold] | Fold,
+    valid_folds: Sequence[Fold] | Fold | None = None,
+    train_folds: Sequence[Fold] | Fold | None = None,
+) -> list[FoldPlan]:
+    """Plan a run for every test fold.
+
+    Parameters
+    ----------
+    available : sequence of int or str
+        The folds that have clips, in their order.
+    test_folds : sequence of int or str, one of them, or "all"
+        The folds to test, one run each.
+    valid_folds : sequence of int or str, or one of them, optional
+        The validation folds of every run; by default the fold before the test fold (before the
+        first, the last). Empty for none.
+    train_folds : sequence of int or str, or one of them, optional
+        The training folds of every run; by default all others.
+
+    Raises
+    ------
+    InputError
+        If a fold is not there, is named twice, serves two purposes, or none is left to train on.
+
+    Examples
+    --------
+    >>> plan_folds([1, 2, 3], test_folds=[1])
+    [FoldPlan(test=1, valid=[3], train=[2])]
+    >>> plan_folds([1, 2, 3], test_folds="all", valid_folds=[])[2]
+    FoldPlan(test=3, valid=[], train=[1, 2])
+    """
+    available = list(available)
+    tests = available if test_folds == "all" else _folds("test_folds", test_folds, available)
+    if not tests:
+        raise InputError("--test_folds is empty: expected a list of folds such as [10], or all")
+    plans = []
+    for test in tests:
+        if valid_folds is None:
+            valid = [available[available.index(test) - 1]]
+        else:
+            valid = _folds("valid_folds", valid_folds, available)
+        if train_folds is None:
+            train = [fold for fold in available if fold != test and fold not in valid]
+        else:
+            train = _folds("train_folds", train_folds, available)
+        _check_apart(test, valid, train)
+        plans.append(FoldPlan(test, valid, train))
+    return plans
+
+
+def _folds(option: str, folds: Any, available: Sequence[Fold]) -> list[Fold]:
+    folds = [folds] if type(folds) is int or folds in available else folds
+    several = isinstance(folds, Sequence) and not isinstance(folds, str)
+    if not several or not all(type(fold) in {int, str} for fold in folds):
+        raise InputError(f"--{option}: expected a list of folds such as [1,2], got {folds}")
+    chosen: list[Fold] = list(folds)
+    missing = [fold for fold in chosen if fold not in available]
+    if missing:
+        there = ", ".join(map(str, available))
+        raise InputError(f"--{option}: there is no clip of fold {missing[0]}; folds there: {there}")
+    if len(set(chosen)) < len(chosen):
+        raise InputError(f"--{option}: a fold is named twice in {chosen}")
+    return chosen
+
+
+def _check_apart(test: Fold, valid: Sequence[Fold], train: Sequence[Fold]) -> None:
+    if test in valid or test in train:
+        role = "validation" if test in valid else "training"
+        raise InputError(
+            f"fold {test} is both a test and a {role} fold: its figure would be worthless;"
+            f" take it out of --{'valid' if test in valid else 'train'}_folds or --test_folds"
+        )
+    both = [fold for fold in valid if fold in train]
+    if both:
+        raise InputError(f"fold {both[0]} is both a validation and a training fold")
+    if not train:
+        raise InputError(
+            f"no fold is left to train on when fold {test} is tested and {list(valid)} validate:"
+            " add clips of other folds, or give --valid_folds=[]"
+        )

@@ -1,0 +1,1 @@
+"""Synthetic demonstration corpora, in the layouts of the real datasets."""

@@ -1,0 +1,22 @@
+"""Hysteresis thresholding: a frame between both thresholds keeps the state before it."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+def hysteresis(
+    probabilities: npt.NDArray[np.floating[Any]],
+    onset: npt.NDArray[np.floating[Any]],
+    offset: npt.NDArray[np.floating[Any]],
+    before: npt.NDArray[np.bool_],
+) -> npt.NDArray[np.bool_]:
+    """Tell which cells are active: a cell between the thresholds is what the one before it is."""
+    rises = probabilities >= onset
+    certain = rises | (probabilities < offset)
+    # The last certain cell up to each; 0 stands for what was before.
+    last = np.where(certain, np.arange(1, len(probabilities) + 1)[:, None], 0)
+    last = np.maximum.accumulate(last, axis=0)
+    states = np.concatenate([before[None], rises])
+    return np.take_along_axis(states, last, axis=0)

@@ -1,0 +1,103 @@
+"""How a timeline is made: windows, then post-processing."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from aed_plugins.core import InputError, Steps
+from aed_plugins.detection.post_processing import PostProcessing
+from aed_plugins.detection.windows import (
+    Windows,
+    plan_windows,
+)
+
+
+@dataclass(frozen=True)
+class TimelineSettings:
+    """How a time line is made: windows, then post-processing.
+
+    Attributes
+    ----------
+    window_length : float
+        Seconds that the model hears at a time. 1 s is the paper's.
+    hop_length : float, optional
+        Seconds from one window to the next; by default the window's length.
+    resolution : {"window", "step"}
+        Whether a window is judged as a clip, or each of the encoder's own steps in it.
+    batch_size : int, optional
+        Windows judged together; by default about half a minute of sound.
+    post_processing : PostProcessing
+        How probabilities become events.
+
+    Raises
+    ------
+    InputError
+        If a value is of another type.
+
+    Examples
+    --------
+    >>> settings = TimelineSettings(2.0, 0.5, post_processing=PostProcessing(onset=0.3))
+    >>> TimelineSettings.from_dict(settings.to_dict()) == settings
+    True
+    """
+
+    window_length: float = 1.0
+    hop_length: float | None = None
+    resolution: str = "window"
+    batch_size: int | None = None
+    post_processing: PostProcessing = field(default_factory=PostProcessing)
+
+    def __post_init__(self) -> None:
+        for name in ("window_length", "hop_length"):
+            value = getattr(self, name)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number and not (value is None and name == "hop_length"):
+                raise InputError(f"expected {name} in seconds, got {value!r}")
+        if self.batch_size is not None and type(self.batch_size) is not int:
+            raise InputError(f"expected a whole number as batch_size, got {self.batch_size!r}")
+
+    def windows(self, steps: Steps) -> Windows:
+        """Lay the windows for a model.
+
+        Parameters
+        ----------
+        steps : Steps
+            The model's own.
+
+        Raises
+        ------
+        InputError
+            If a value cannot be.
+        """
+        return plan_windows(
+            steps, self.window_length, self.hop_length, self.resolution, self.batch_size
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the settings as JSON has them; `from_dict` reads them back."""
+        return asdict(self) | {"post_processing": self.post_processing.to_dict()}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "TimelineSettings":
+        """Make settings of what `to_dict` gave.
+
+        Parameters
+        ----------
+        content : mapping
+            Missing values have their defaults.
+
+        Raises
+        ------
+        InputError
+            If there is something else in it.
+        """
+        known = [entry.name for entry in fields(cls)]
+        unknown = [name for name in content if name not in known]
+        if unknown:
+            raise InputError(f"expected settings of {', '.join(known)}, got {unknown[0]!r}")
+        given = dict(content)
+        how = given.get("post_processing", {})
+        if not isinstance(how, Mapping):
+            raise InputError(f"expected post_processing to be settings by name, got {how!r}")
+        given["post_processing"] = PostProcessing.from_dict(how)
+        return cls(**given)

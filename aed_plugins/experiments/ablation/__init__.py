@@ -1,0 +1,1 @@
+"""Comparison of variants of a model on the same folds and seeds."""

@@ -1,0 +1,110 @@
+"""A trained model judged on another dataset, through a mapping of labels."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aed_plugins.core import InputError
+from aed_plugins.data import Manifest
+from aed_plugins.labels import LabelPair
+from aed_plugins.metrics import compute_metrics, decide
+from aed_plugins.pretrained import TrainedRun
+
+HALF = 0.5  # parts 0 and 1
+RATES = ("precision", "recall", "f1")
+
+
+def evaluate(
+    run: TrainedRun,
+    names: Sequence[str],
+    probabilities: npt.ArrayLike,
+    manifest: Manifest,
+    shared: Sequence[LabelPair],
+) -> tuple[dict[str, Any], list[list[Any]]]:
+    """Compare what a model said of clips with their labels.
+
+    Several labels per clip: one is said when its probability reaches the model's own threshold. One
+    label per clip: one is said when it is the most probable of all that the model knows.
+
+    Parameters
+    ----------
+    run : TrainedRun
+        The model.
+    names : sequence of str
+        The clips.
+    probabilities : array_like
+        `(clip, class)`, of the model's classes.
+    manifest : Manifest
+        The clips' labels.
+    shared : sequence of Pair
+        The labels that count.
+
+    Returns
+    -------
+    tuple of dict and list of list
+        Figures as of `multi_label_metrics.figures`, whose classes also have the dataset's `called`
+        and `chance` (the AP of a guess); and header and rows of a table of the clips.
+
+    Raises
+    ------
+    InputError
+        If no clip has one of the labels.
+    """
+    given = np.asarray(probabilities)
+    places = [run.labels.index(pair.model) for pair in shared]
+    targets = np.array([[pair.data in manifest[n]["labels"] for pair in shared] for n in names])
+    _check_positives(targets, shared)
+    if run.multi_label:
+        thresholds: list[float | None] = run.thresholds.values[places].tolist()
+        said = decide(given, run.thresholds.values)[:, places]
+    else:
+        thresholds = [None] * len(places)
+        said = (given.argmax(axis=1)[:, None] == np.arange(given.shape[1]))[:, places]
+    found = _figures(targets, given[:, places], said, [pair.model for pair in shared])
+    for row, pair, threshold in zip(found["per_class"], shared, thresholds, strict=True):
+        row |= {"threshold": threshold, "called": pair.data}
+        row["chance"] = row["support"] / len(names)
+    labels = np.array([pair.model for pair in shared])
+    rows = [["clip", "labels", "predicted", *labels.tolist()]]
+    for name, target, marks, shares in zip(names, targets, said, given[:, places], strict=True):
+        named = [";".join(labels[chosen]) for chosen in (target, marks)]
+        rows.append([name, *named, *(f"{share:.6f}" for share in shares)])
+    return found, rows
+
+
+def _check_positives(targets: npt.NDArray[np.bool_], shared: Sequence[LabelPair]) -> None:
+    lacking = [
+        pair.data for pair, column in zip(shared, targets.T, strict=True) if not column.any()
+    ]
+    if lacking:
+        rest = [pair.data for pair in shared if pair.data not in lacking]
+        without = f", or without: --classes={shlex.quote(json.dumps(rest))}" if rest else ""
+        raise InputError(
+            f"none of the {len(targets)} clips has {', '.join(map(repr, lacking))}; judge on other"
+            f" clips{without}"
+        )
+
+
+def _figures(
+    targets: npt.NDArray[np.bool_],
+    probabilities: npt.NDArray[Any],
+    said: npt.NDArray[np.bool_],
+    labels: Sequence[str],
+) -> dict[str, Any]:
+    """Give figures of the ranking from probabilities, the others from what is said."""
+    halves = np.full(len(labels), HALF)
+    ranked = compute_metrics(targets, probabilities, halves, labels)
+    decided = compute_metrics(targets, said.astype(float), halves, labels)
+    for average in ("micro", "macro"):
+        for rate in RATES:
+            name = f"{average}_{rate}"
+            ranked[name], ranked["intervals"][name] = decided[name], decided["intervals"][name]
+    for row, other in zip(ranked["per_class"], decided["per_class"], strict=True):
+        row |= {name: other[name] for name in (*RATES, "share_predicted")}
+    if len(labels) == 1:  # the only label is always the first
+        ranked["lwlrap"] = ranked["intervals"]["lwlrap"] = None
+    return ranked

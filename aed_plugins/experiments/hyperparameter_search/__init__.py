@@ -1,0 +1,1 @@
+"""Hyperparameter search over any recipe and any YAML file."""

@@ -1,0 +1,5 @@
+"""Metrics of clips, segments and events, bootstrap intervals, durations and threshold tuning."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

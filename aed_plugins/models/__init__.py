@@ -1,0 +1,5 @@
+"""Features, front-ends, encoders and heads, and `AudioTagger`, the one forward."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,185 @@
+"""What the stations of a tagger promise one another."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor, nn
+
+from aed_plugins.models.lengths import Count
+
+Floats = npt.NDArray[np.floating]
+
+
+class Kernel(NamedTuple):
+    """One layer of a convolutional path, the same along time and mel bands.
+
+    Attributes
+    ----------
+    size, stride, dilation : int
+        In positions of the layer's input.
+    """
+
+    size: int
+    stride: int = 1
+    dilation: int = 1
+
+
+class Features(nn.Module):
+    """Maps `waveform (batch, sample)` and lengths to `log_mel (batch, frame, mel)`.
+
+    Attributes
+    ----------
+    sample_rate : int
+        Hertz.
+    n_mels : int
+        Number of mel bands.
+    window_samples, hop_samples : int
+        What a frame sees, and the way from one frame to the next.
+    first_centre : float
+        Seconds; the middle of frame 0.
+    """
+
+    sample_rate: int
+    n_mels: int
+    window_samples: int
+    hop_samples: int
+    first_centre: float = 0.0
+
+    @property
+    def hop_length(self) -> float:
+        """Seconds from one frame to the next."""
+        return self.hop_samples / self.sample_rate
+
+    def frame_count(self, samples: Count) -> Count:
+        """Tell how many frames waveforms of these lengths have: at least one.
+
+        Parameters
+        ----------
+        samples : int or Tensor
+            A length in samples, or integers of any shape.
+        """
+        raise NotImplementedError
+
+
+class FrontEnd(nn.Module):
+    """Maps `(batch, 1, frame, mel)` to `(batch, out_channels, frame, mel)`.
+
+    Attributes
+    ----------
+    out_channels : int
+        Channels of the maps.
+    kernels : list of Kernel
+        The path with the widest receptive field.
+    """
+
+    out_channels: int
+    kernels: list[Kernel]
+
+
+class Encoder(nn.Module):
+    """Maps `(batch, channel, frame, mel)` and lengths to `(batch, step, embedding_size)`.
+
+    The embeddings of an item do not depend on what stands behind its end.
+
+    Attributes
+    ----------
+    embedding_size : int
+        Size of an embedding.
+    time_stride : int
+        Frames per step.
+    first_centre : float
+        Frames; the middle of step 0.
+    kernels : list of Kernel
+        The path with the widest receptive field, up to the maps whose mel bands are joined.
+    """
+
+    embedding_size: int
+    time_stride: int
+    first_centre: float = 0.0
+    kernels: list[Kernel]
+
+    def step_count(self, frames: Count) -> Count:
+        """Tell how many steps items of these lengths have: one per `time_stride` frames begun.
+
+        Parameters
+        ----------
+        frames : int or Tensor
+            A length in frames, or integers of any shape.
+        """
+        return (frames + self.time_stride - 1) // self.time_stride
+
+    def stages(self) -> list[nn.Module]:
+        """Give the parts that have parameters, from the input to the output."""
+        return [part for part in self.children() if any(True for _ in part.parameters())]
+
+
+class HeadOutput(NamedTuple):
+    """What a head gives; no sigmoid or softmax has been applied.
+
+    Attributes
+    ----------
+    step_logits : Tensor
+        `(batch, step, class)`.
+    clip_logits : Tensor
+        `(batch, class)`.
+    """
+
+    step_logits: Tensor
+    clip_logits: Tensor
+
+
+class FittedHead(nn.Module):
+    """A head that is fitted to all steps at once, where others are trained batch by batch."""
+
+    def fit(self, steps: Floats, targets: Floats, weights: Floats, seed: int) -> None:
+        """Learn from steps.
+
+        Parameters
+        ----------
+        steps : ndarray
+            `(step, embedding)`.
+        targets : ndarray
+            `(step, class)`, from 0 to 1.
+        weights : ndarray
+            `(step,)`, how much each step counts; their scale does not matter.
+        seed : int
+            Of what is drawn.
+        """
+        raise NotImplementedError
+
+
+class TaggerOutput(NamedTuple):
+    """What a tagger gives; no sigmoid or softmax has been applied.
+
+    Attributes
+    ----------
+    embeddings : Tensor
+        `(batch, step, embedding)`.
+    step_logits : Tensor
+        `(batch, step, class)`.
+    clip_logits : Tensor
+        `(batch, class)`.
+    """
+
+    embeddings: Tensor
+    step_logits: Tensor
+    clip_logits: Tensor
+
+
+class Probabilities(NamedTuple):
+    """What a tagger's logits mean, after the one sigmoid or softmax.
+
+    Attributes
+    ----------
+    embeddings : Tensor
+        `(batch, step, embedding)`.
+    step : Tensor
+        `(batch, step, class)`.
+    clip : Tensor
+        `(batch, class)`.
+    """
+
+    embeddings: Tensor
+    step: Tensor
+    clip: Tensor

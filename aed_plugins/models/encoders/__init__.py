@@ -1,0 +1,1 @@
+"""Encoders: from maps `(batch, channel, frame, mel)` to embeddings `(batch, step, embedding)`."""

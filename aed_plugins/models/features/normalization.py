@@ -1,0 +1,101 @@
+"""Statistics of the training set that log-mel frames are standardised with."""
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from aed_plugins.models.lengths import valid_mask
+
+BELOW_MEDIAN = 3 * math.log(10)  # 60 dB, of magnitudes whose logarithm is natural
+
+
+class FeatureNormalization(nn.Module):
+    """Subtract the training set's mean from each mel band and divide by its standard deviation.
+
+    Until `fit` is called it changes nothing. The statistics are buffers: they are saved with the
+    model and cannot part from it.
+
+    Parameters
+    ----------
+    n_mels : int
+        Number of mel bands.
+    relative_to_peak : bool
+        Whether the loudest value of each clip is first subtracted from it, so that its level does
+        not matter: as librosa's `power_to_db(ref=np.max)` does. Silence is not lifted: at
+        least the median of the training clips' peaks less 60 dB (of magnitudes; 30 dB of powers) is
+        subtracted.
+
+    Examples
+    --------
+    >>> standardization = FeatureNormalization(n_mels=1)
+    >>> standardization.fit([(torch.tensor([[[1.0], [3.0], [99.0]]]), torch.tensor([2 / 3]))])
+    >>> standardization(torch.tensor([[[1.0], [2.0], [3.0]]])).flatten()
+    tensor([-1.,  0.,  1.])
+    >>> normalize = FeatureNormalization(n_mels=1, relative_to_peak=True)
+    >>> normalize(torch.tensor([[[1.0], [3.0]]])).flatten()
+    tensor([-2.,  0.])
+    """
+
+    mean: Tensor
+    std: Tensor
+    quietest_peak: Tensor
+
+    def __init__(self, n_mels: int, relative_to_peak: bool = False) -> None:
+        super().__init__()
+        self.relative_to_peak = relative_to_peak
+        self.register_buffer("mean", torch.zeros(n_mels))
+        self.register_buffer("std", torch.ones(n_mels))
+        if relative_to_peak:
+            self.register_buffer("quietest_peak", torch.tensor(-math.inf))
+
+    @torch.no_grad()
+    def fit(self, batches: Iterable[tuple[Tensor, Tensor | None]]) -> None:
+        """Set the statistics from all valid frames of a training set.
+
+        Parameters
+        ----------
+        batches : iterable of (Tensor, Tensor or None)
+            Log-mel frames `(batch, frame, mel)` and their lengths `(batch,)`.
+
+        Raises
+        ------
+        ValueError
+            If there is no frame at all.
+        """
+        count, peaks = 0, []
+        if self.relative_to_peak:  # as long as the peaks are not known, every clip is lifted
+            self.quietest_peak.fill_(-math.inf)
+        # On the CPU, because not every device has 64-bit floats.
+        total = torch.zeros(len(self.mean), dtype=torch.float64)
+        squares = torch.zeros_like(total)
+        for log_mel, lengths in batches:
+            if self.relative_to_peak:
+                peaks.append(log_mel.amax(dim=(1, 2)).cpu())
+            frames = self._levelled(log_mel).flatten(0, 1)
+            if lengths is not None:
+                frames = frames[valid_mask(lengths, log_mel.shape[1]).flatten()]
+            frames = frames.cpu().double()
+            count += len(frames)
+            total += frames.sum(0)
+            squares += frames.square().sum(0)
+        if count == 0:
+            raise ValueError("standardisation needs at least one frame, got none")
+        if self.relative_to_peak:
+            self.quietest_peak.copy_(torch.cat(peaks).median() - BELOW_MEDIAN)
+        mean = total / count
+        variance = (squares / count - mean.square()).clamp(min=0)
+        self.mean.copy_(mean)
+        # A band that never changes is left as it is instead of being divided by nothing.
+        self.std.copy_(torch.where(variance > 1e-10, variance.sqrt(), torch.ones_like(variance)))
+
+    def forward(self, log_mel: Tensor) -> Tensor:
+        """Standardise `(batch, frame, mel)`."""
+        return (self._levelled(log_mel) - self.mean) / self.std
+
+    def _levelled(self, log_mel: Tensor) -> Tensor:
+        if not self.relative_to_peak:
+            return log_mel
+        # What is behind a clip's end is silent, and never the loudest.
+        return log_mel - log_mel.amax(dim=(1, 2), keepdim=True).maximum(self.quietest_peak)

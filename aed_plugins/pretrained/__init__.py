@@ -1,0 +1,5 @@
+"""Loading, publishing and exporting models: folders, the Hub, ONNX, safe YAML."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

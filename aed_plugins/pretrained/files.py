@@ -1,0 +1,168 @@
+"""The files of a model folder, without the model: their names, checksums and settings."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aed_plugins.core import InputError, atomic_write, write_json
+
+HPARAMS = "hyperparams.yaml"
+WEIGHTS = "model.safetensors"
+THRESHOLDS = "thresholds.json"
+TIMELINE = "timeline.json"
+SUMS = "SHA256SUMS"
+CARD = "README.md"
+INTERFACE = "custom_interface.py"
+# What is loaded: nothing else is fetched from the Hub.
+LOADED = (HPARAMS, WEIGHTS, THRESHOLDS, TIMELINE, SUMS)
+ALL = (*LOADED, CARD, INTERFACE)
+SUM_LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](\S.*)")
+MAX_BYTES = 1 << 24  # of a JSON or text file
+
+
+def check_sums(folder: Path) -> None:
+    """Compare files with the checksums of `SHA256SUMS`, if there is one.
+
+    Parameters
+    ----------
+    folder : Path
+        A model folder. What of it is not there, or not listed, is not compared.
+
+    Raises
+    ------
+    InputError
+        If a file's checksum is another, or the list is damaged.
+    """
+    path = folder / SUMS
+    if not path.is_file():
+        return
+    for number, line in enumerate(_text(path).splitlines(), start=1):
+        found = SUM_LINE.fullmatch(line)
+        if found is None or found[2] not in ALL:
+            raise InputError(
+                f"{path} line {number}: expected a checksum and the name of a model's file, got"
+                f" {line[:100]!r}"
+            )
+        listed = folder / found[2]
+        if listed.is_file() and (digest := sha256_of(listed)) != found[1].lower():
+            raise InputError(
+                f"{listed}: expected SHA-256 {found[1].lower()}, as in {SUMS}, got {digest}: it was"
+                " damaged or changed; fetch it again, or publish the model again"
+            )
+
+
+def sha256_of(path: Path) -> str:
+    """Give a file's SHA-256 in hexadecimal digits.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def read_timeline_settings(folder: Path) -> dict[str, Any] | None:
+    """Read the settings of the time line that belong to a model.
+
+    Parameters
+    ----------
+    folder : Path
+        A model's or a training's folder.
+
+    Returns
+    -------
+    dict or None
+        The content of `timeline.json`; None where there is none.
+
+    Raises
+    ------
+    InputError
+        If it is damaged.
+    """
+    path = folder / TIMELINE
+    return read_json_object(path) if path.is_file() else None
+
+
+def write_timeline_settings(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Write the settings of the time line beside a model, and their checksum if it has any.
+
+    Parameters
+    ----------
+    folder : Path
+        A model's or a training's folder.
+    settings : mapping
+        Anything JSON can hold.
+
+    Raises
+    ------
+    ValueError
+        If a figure is not finite.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> write_timeline_settings(folder, {"hop": 0.5})
+    >>> read_timeline_settings(folder)
+    {'hop': 0.5}
+    """
+    write_json(folder / TIMELINE, dict(settings))
+    if (folder / SUMS).is_file():
+        write_sums(folder)
+
+
+def write_sums(folder: Path) -> None:
+    """Write `SHA256SUMS` over the files of a model that are there.
+
+    Parameters
+    ----------
+    folder : Path
+        A model folder.
+    """
+    names = sorted(name for name in ALL if name != SUMS and (folder / name).is_file())
+    with atomic_write(folder / SUMS) as temporary:
+        lines = [f"{sha256_of(folder / name)}  {name}\n" for name in names]
+        temporary.write_text("".join(lines), encoding="utf-8")
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise InputError(f"{path}: expected at most {MAX_BYTES} bytes")
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: expected text in UTF-8: {error}") from error
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """Read a JSON file that holds an object.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    InputError
+        If it holds something else.
+    """
+    try:
+        content = json.loads(_text(path))
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: expected JSON: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected a JSON object, got {type(content).__name__}")
+    return content

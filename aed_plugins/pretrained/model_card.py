@@ -1,0 +1,225 @@
+"""The model card of a published model: what it is, what it was trained on and how good it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from aed_plugins.data import describe_data
+from aed_plugins.pretrained.run import TrainedRun
+
+DEMONSTRATION = "_demonstration"
+# The Hub's names of figures that it knows; the others go by their own.
+HUB_METRICS = {"accuracy": "accuracy", "macro_f1": "f1", "micro_f1": "f1", "mAP": "mAP"}
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """A dataset as its makers name it, and on what terms they give it away.
+
+    Attributes
+    ----------
+    name, address, licence : str
+        For the reader.
+    """
+
+    name: str
+    address: str
+    licence: str
+
+    def __str__(self) -> str:
+        return f"[{self.name}]({self.address}), {self.licence}"
+
+
+DATASETS = {
+    "urbansound": TrainingData(
+        "UrbanSound8K",
+        "https://urbansounddataset.weebly.com/urbansound8k.html",
+        "CC BY-NC 3.0",
+    ),
+    "audioset": TrainingData(
+        "AudioSet",
+        "https://research.google.com/audioset/",
+        "annotations CC BY 4.0; the recordings belong to those who put them on YouTube",
+    ),
+}
+
+
+def model_card(
+    run: TrainedRun,
+    summary: Mapping[str, Any] | None,
+    name: str,
+    license: str,  # noqa: A002  the Hub's own word
+    title: str,
+    training_data: str | None = None,
+) -> str:
+    """Write a model card.
+
+    Parameters
+    ----------
+    run : TrainedRun
+        The training.
+    summary : mapping, optional
+        The content of the recipe's `results.json`, over all its runs.
+    name : str
+        What the model is loaded by.
+    license : str
+        The Hub's identifier of the model's licence.
+    title : str
+        The card's title.
+    training_data : str, optional
+        What it was trained on and on what terms; known for the datasets that recipes are for.
+
+    Returns
+    -------
+    str
+        Markdown with the Hub's front matter.
+    """
+    kind = "several labels per clip" if run.multi_label else "one label per clip"
+    data = f"{training_data or _training_data(run.dataset)}."
+    parts = [
+        f"---\n{_front_matter(run, license, title)}\n---",
+        f"# {title}",
+        (
+            "Audio event detection with [SpeechBrain](https://speechbrain.github.io) and"
+            f" `aed_plugins`: {len(run.labels)} classes, {kind}, {run.sample_rate} Hz. Recordings"
+            " of any sample rate, length and number of channels are converted."
+        ),
+        f"**{_state(run, summary)}**",
+        "## Use",
+        _usage(name),
+        "## Figures",
+        _figures(run, summary),
+        "## Training data",
+        " ".join(filter(None, [data, _folds(run), _beginning(run), _teaching(run)])),
+        "## Labels",
+        ", ".join(f"`{label}`" for label in run.labels),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _front_matter(run: TrainedRun, licence: str, title: str) -> str:
+    known = DATASETS.get(run.dataset.removesuffix(DEMONSTRATION))
+    demonstration = run.dataset.endswith(DEMONSTRATION) or known is None
+    data_name = run.dataset if demonstration else known.name if known else run.dataset
+    figures = {key: value for key, value in _scalars(run).items() if key in HUB_METRICS}
+    data = ModelCardData(
+        library_name="speechbrain",
+        license=licence,
+        pipeline_tag="audio-classification",
+        tags=["audio-event-detection", "sound-event-detection", "audio-tagging", "aed_plugins"],
+        datasets=None if demonstration else [data_name],
+        metrics=sorted({HUB_METRICS[key] for key in figures}),
+        model_name=title,
+        eval_results=[
+            EvalResult(
+                task_type="audio-classification",
+                dataset_type=run.dataset,
+                dataset_name=f"{data_name} ({run.result['data_state']} data)",
+                dataset_split=str(run.result["test_fold"]),
+                metric_type=HUB_METRICS[key],
+                metric_name=key,
+                metric_value=round(value, 6),
+            )
+            for key, value in figures.items()
+        ],
+    )
+    return data.to_yaml()
+
+
+def _usage(name: str) -> str:
+    return f"""```python
+from aed_plugins.inference.tagger import PretrainedTagger
+
+tagger = PretrainedTagger.from_hparams(source="{name}")
+print(tagger.tag_file("recording.wav"))
+```
+
+or, as a page with a time line:
+
+    aed report recording.wav --model {name}
+
+SpeechBrain alone loads it too, with `aed_plugins` installed:
+
+```python
+from speechbrain.inference.interfaces import foreign_class
+
+tagger = foreign_class(
+    source="{name}", pymodule_file="custom_interface.py", classname="PretrainedTagger"
+)
+```"""
+
+
+def _state(run: TrainedRun, summary: Mapping[str, Any] | None) -> str:
+    if summary is not None:
+        return describe_data(summary["data"])
+    data = {"state": "demonstration", "bad_clips": 0}
+    state = run.result["data_state"]
+    return describe_data(data) if state == "demonstration" else f"Trained on {state} data."
+
+
+def _figures(run: TrainedRun, summary: Mapping[str, Any] | None) -> str:
+    intervals = run.result["figures"].get("intervals", {})
+    folds = 0 if summary is None else len(summary["folds"])
+    several = summary is not None and folds > 1
+    rows = [
+        [f"test on {run.result['test_fold']}, {run.result['clips']} clips"]
+        + ([f"mean of {folds} runs like it"] if several else [])
+    ]
+    names = [""]
+    for key, value in _scalars(run).items():
+        cell = f"{value:.3f}"
+        if key in intervals:
+            cell += " (95 %: {:.3f} to {:.3f})".format(*intervals[key])
+        names.append(key)
+        rows.append([cell] + ([_mean((summary or {}).get(key))] if several else []))
+    lines = [[name, *row] for name, row in zip(names, rows, strict=True)]
+    lines.insert(1, ["---"] * len(lines[0]))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _scalars(run: TrainedRun) -> dict[str, float]:
+    figures = run.result["figures"]
+    return {key: float(value) for key, value in figures.items() if type(value) in (int, float)}
+
+
+def _mean(figure: Mapping[str, float | None] | None) -> str:
+    if figure is None or figure["mean"] is None:
+        return ""
+    deviation = figure["deviation"]
+    return f"{figure['mean']:.3f}" + ("" if deviation is None else f" ± {deviation:.3f}")
+
+
+def _training_data(dataset: str) -> str:
+    if dataset.endswith(DEMONSTRATION):
+        return "Synthesised sounds that come with `aed_plugins`, under its licence (Apache-2.0)"
+    return str(DATASETS.get(dataset, dataset))
+
+
+def _folds(run: TrainedRun) -> str:
+    trained, chosen = (
+        ", ".join(str(fold) for fold in run.result[key]) for key in ("train_folds", "valid_folds")
+    )
+    by = f", the checkpoint chosen on {chosen}" if chosen else ""
+    return f"Trained on {trained}{by}, tested on {run.result['test_fold']}."
+
+
+def _beginning(run: TrainedRun) -> str:
+    """Say where the weights come from that the training began with."""
+    if "initial_model" in run.configuration["run"]:
+        return "It began with the weights of another model that was trained with `aed_plugins`."
+    hparams = run.configuration["hyperparameters"]
+    sources = {hparams.get(f"{station}.pretrained", "None") for station in ("encoder", "head")}
+    # A path of somebody's machine says nothing but its last part.
+    named = sorted(
+        source if "://" in source else PurePosixPath(source).name for source in sources - {"None"}
+    )
+    return f"It began with the weights in {', '.join(named)}." if named else ""
+
+
+def _teaching(run: TrainedRun) -> str:
+    if run.configuration["run"].get("teacher", "nothing") == "nothing":
+        return ""
+    return "It learnt from the probabilities of another model too, its teacher."

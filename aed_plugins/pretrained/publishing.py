@@ -1,0 +1,244 @@
+"""From a training to a model folder that others can load, on disk or on the Hub."""
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+import ruamel.yaml
+import safetensors.torch
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from aed_plugins.core import InputError, first_few
+from aed_plugins.pretrained.files import (
+    ALL,
+    CARD,
+    HPARAMS,
+    INTERFACE,
+    THRESHOLDS,
+    WEIGHTS,
+    read_json_object,
+    read_timeline_settings,
+    write_sums,
+    write_timeline_settings,
+)
+from aed_plugins.pretrained.folder import (
+    DESCRIBED,
+    LoadedModel,
+    load_model,
+    run_name,
+)
+from aed_plugins.pretrained.hub import hub_id, upload_folder
+from aed_plugins.pretrained.model_card import model_card
+from aed_plugins.pretrained.run import TrainedRun, find_run
+from aed_plugins.pretrained.safe_yaml.allowed import PRETRAINER
+from aed_plugins.pretrained.safe_yaml.allowed import THRESHOLDS as THRESHOLDS_TAG
+from aed_plugins.pretrained.safe_yaml.file import SafeFile
+from aed_plugins.pretrained.safe_yaml.nodes import TAGS
+
+LICENSE_ID = re.compile(r"[a-z0-9][a-z0-9.-]*")
+HEADER = """\
+# An audio tagger of aed_plugins; README.md says how to use it. `model.safetensors` has its weights.
+"""
+INTERFACE_TEXT = '''\
+"""What SpeechBrain's `foreign_class` takes from here: the interface of aed_plugins."""
+
+from aed_plugins.inference.tagger import PretrainedTagger
+
+__all__ = ["PretrainedTagger"]
+'''
+
+
+def publish_model(
+    run: str | Path,
+    dest: str | Path,
+    *,
+    license: str,  # noqa: A002  the Hub's own word
+    title: str | None = None,
+    training_data: str | None = None,
+    hub: bool = False,
+    private: bool = False,
+    force: bool = False,
+) -> str:
+    """Turn a finished training into a model folder.
+
+    Parameters
+    ----------
+    run : str or Path
+        A fold's folder, or the output folder of a recipe that holds but one.
+    dest : str or Path
+        A folder; with `hub`, `owner/name`.
+    license : str
+        The Hub's identifier of the model's licence, such as `apache-2.0` or `cc-by-nc-4.0`.
+    title : str, optional
+        Of the model card; what the training's results are called otherwise.
+    training_data : str, optional
+        What the card says of the training data and its terms; known for the recipes' datasets.
+    hub : bool
+        Upload to the Hugging Face Hub, with the token of `hf auth login` or `HF_TOKEN`.
+    private : bool
+        Make a repository on the Hub that only its owner can see; one that is there stays as it is.
+    force : bool
+        Replace a model folder that is there. What is on the Hub is replaced by a new commit.
+
+    Returns
+    -------
+    str
+        The folder, or the address of the commit on the Hub.
+
+    Raises
+    ------
+    InputError
+        If there is no finished training, the licence is no identifier, or `dest` cannot be used.
+    OSError
+        If the folder cannot be written: nothing is left of it then.
+    """
+    if not LICENSE_ID.fullmatch(license):
+        raise InputError(
+            f"license: expected an identifier such as apache-2.0, cc-by-nc-4.0 or other, got"
+            f" {license!r}"
+        )
+    model = load_model(run)
+    trained = find_run(Path(run).expanduser())
+    if hub:
+        repository = _repository(str(dest))
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            _write(folder, model, trained, repository, license, title, training_data)
+            return upload_folder(folder, repository, ALL, private)
+    if private:
+        raise InputError(f"{dest}: only a model on the Hub is private or public: give hub, too")
+    folder = Path(dest).expanduser()
+    check_replaceable(folder, force)
+    with _folder_beside(folder) as beside:
+        _write(beside, model, trained, folder.resolve().name, license, title, training_data)
+    return str(folder)
+
+
+def check_replaceable(folder: Path, force: bool) -> None:
+    """See that writing a model folder destroys nothing that was not to be replaced.
+
+    Parameters
+    ----------
+    folder : Path
+        Where a model is to be written.
+    force : bool
+        Whether a model that is there may be replaced.
+
+    Raises
+    ------
+    InputError
+        If it would.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file: expected a folder, or one that is not there yet")
+    # Stock SpeechBrain imports a file of the folder, and Python leaves what it compiled.
+    names = sorted(path.name for path in folder.iterdir() if path.name != "__pycache__")
+    others = [name for name in names if name not in ALL]
+    if others or (names and HPARAMS not in names):
+        raise InputError(
+            f"{folder} is no model folder (there is {first_few(others or names)} in it): expected"
+            " one, or a folder that is not there yet"
+        )
+    if names and not force:
+        raise InputError(f"{folder} holds a model: give --force to replace it, or another folder")
+
+
+def _repository(dest: str) -> str:
+    named = hub_id(dest)
+    if named is None or named[1] is not None:
+        raise InputError(f"{dest}: expected owner/name on the Hugging Face Hub, and no revision")
+    return named[0]
+
+
+@contextlib.contextmanager
+def _folder_beside(folder: Path) -> Iterator[Path]:
+    """Give a folder beside; put it in the place of `folder` when the block succeeds."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}")
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    try:
+        beside.mkdir()
+        yield beside
+        if folder.exists():
+            folder.rename(old)
+        try:
+            beside.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _write(
+    folder: Path,
+    model: LoadedModel,
+    run: TrainedRun,
+    name: str,
+    license: str,  # noqa: A002
+    title: str | None,
+    training_data: str | None,
+) -> None:
+    described = SafeFile(run.folder / HPARAMS, DESCRIBED, without_sources=True)
+    text = HEADER + _resolved(described, model.thresholds is not None)
+    (folder / HPARAMS).write_text(text, encoding="utf-8")
+    state = {key: tensor.clone() for key, tensor in model.tagger.state_dict().items()}
+    # Written by Python, whose errors name the file and the reason.
+    (folder / WEIGHTS).write_bytes(safetensors.torch.save(state, {"format": "pt"}))
+    if model.thresholds is not None:
+        model.thresholds.save(folder / THRESHOLDS)
+    settings = read_timeline_settings(run.folder)
+    if settings is not None:
+        write_timeline_settings(folder, settings)
+    path = run.folder.parent / "results.json"
+    summary = read_json_object(path) if path.is_file() else None
+    card = model_card(run, summary, name, license, title or run_name(run), training_data)
+    (folder / CARD).write_text(card, encoding="utf-8")
+    (folder / INTERFACE).write_text(INTERFACE_TEXT, encoding="utf-8")
+    write_sums(folder)
+
+
+def _resolved(file: SafeFile, with_thresholds: bool) -> str:
+    """Lay out all that is needed for using the model: no placeholder, no path, no training."""
+    labels = [_text(label) for label in file.texts("labels")]
+    loaded = {"tagger": _reference("tagger")}
+    parts = {
+        "sample_rate": file.resolved("sample_rate"),
+        "labels": SequenceNode(TAGS + "seq", labels, flow_style=True),
+        "multi_label": file.resolved("multi_label"),
+        "dataset": _text(file.value("dataset").value),
+        "tagger": file.resolved("tagger"),
+        "modules": _mapping(tagger=_reference("tagger")),
+    }
+    if with_thresholds:
+        parts["thresholds"] = _mapping(THRESHOLDS_TAG, labels=_reference("labels"))
+        loaded["thresholds"] = _reference("thresholds")
+    parts["pretrainer"] = _mapping(PRETRAINER, loadables=_mapping(**loaded))
+    yaml, text = ruamel.yaml.YAML(typ="safe", pure=True), StringIO()
+    yaml.indent, yaml.width, yaml.allow_unicode = 4, 100, True
+    yaml.serialize(_mapping(**parts), text)
+    return text.getvalue()
+
+
+def _mapping(tag: str = TAGS + "map", /, **entries: Node) -> MappingNode:
+    pairs = [(ScalarNode(TAGS + "str", name), node) for name, node in entries.items()]
+    return MappingNode(tag, pairs, flow_style=False)
+
+
+def _text(text: str) -> ScalarNode:
+    """Quote a text, so that no reader takes it for a number, a tuple or a truth."""
+    return ScalarNode(TAGS + "str", text, style='"')
+
+
+def _reference(name: str) -> ScalarNode:
+    return ScalarNode("!ref", f"<{name}>")

@@ -1,0 +1,232 @@
+"""A model that was trained before: found, built again, or to start from."""
+
+import io
+import json
+from collections.abc import MutableMapping, MutableSequence, Sequence
+from pathlib import Path
+from typing import Any
+
+import ruamel.yaml
+from hyperpyyaml import load_hyperpyyaml
+from speechbrain.utils.checkpoints import Checkpoint, Checkpointer
+
+from aed_plugins.core import InputError
+from aed_plugins.models import AudioTagger, Thresholds, load_weights, read_state_dict
+
+
+class TrainedRun:
+    """A finished run of a recipe on one fold: the folder with `save` and `result.json`.
+
+    Parameters
+    ----------
+    folder : Path
+        The fold's folder, such as `results/urbansound/resnet_dilated/1986/fold10`.
+
+    Attributes
+    ----------
+    labels : list of str
+        What the model tells apart.
+    dataset : str
+        What it was trained on.
+    multi_label : bool
+        Whether a clip may have several of the labels.
+    sample_rate : int
+        What it takes, in hertz.
+    checkpoint : Checkpoint
+        The one that was tested.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no finished run.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        needed = ("hyperparams.yaml", "configuration.json", "result.json", "save")
+        missing = [name for name in needed if not (folder / name).exists()]
+        if missing:
+            raise InputError(
+                f"{folder}: expected a finished run of a recipe, but there is no {missing[0]}"
+            )
+        try:
+            hparams = ruamel.yaml.YAML().load((folder / "hyperparams.yaml").read_text("utf-8"))
+            self.labels = [str(label) for label in hparams["labels"]]
+            self.dataset = str(hparams["dataset"])
+            self.multi_label = bool(hparams["multi_label"])
+            self.sample_rate = int(hparams["sample_rate"])
+            self.configuration = json.loads((folder / "configuration.json").read_text("utf-8"))
+            self.result = json.loads((folder / "result.json").read_text("utf-8"))
+        except (KeyError, ValueError, ruamel.yaml.error.YAMLError) as error:
+            raise InputError(
+                f"{folder}: what describes the run is damaged or older than this version: {error!r}"
+            ) from error
+        self.checkpoint = self._tested()
+
+    def _tested(self) -> Checkpoint:
+        epoch = self.result["tested_epoch"]
+        for checkpoint in Checkpointer(self.folder / "save").list_checkpoints():
+            if checkpoint.meta.get("epoch") == epoch:
+                return checkpoint
+        raise InputError(f"{self.folder}/save: the tested checkpoint (epoch {epoch}) is not there")
+
+    @property
+    def weights(self) -> Path:
+        """The tagger's state dict."""
+        return self.checkpoint.paramfiles["tagger"]
+
+    def knows(self, dataset: str, fold: int | str) -> bool:
+        """Tell whether it was trained or validated on a fold of a dataset."""
+        folds = self.configuration["folds"]
+        seen = json.loads(folds["train"]) + json.loads(folds["valid"])
+        return self.dataset == dataset and fold in seen
+
+    def check_unseen(self, dataset: str, folds: Sequence[int | str]) -> list[str]:
+        """Refuse the model if it, or one that it learnt from, was trained on these clips.
+
+        It learnt from the model that it began with and from its teacher, and from theirs.
+
+        Parameters
+        ----------
+        dataset : str
+            What is to be judged on.
+        folds : sequence of int or str
+            Its folds.
+
+        Returns
+        -------
+        list of str
+            What could not be checked.
+
+        Raises
+        ------
+        InputError
+            If it was, by whatever many steps.
+        """
+        found, unknown = [self], []
+        for run in found:  # it grows
+            seen = [str(fold) for fold in folds if run.knows(dataset, fold)]
+            if seen:
+                raise InputError(
+                    f"{run.folder} was trained on {dataset} {', '.join(seen)}, which is to be"
+                    " judged: the figure would be worthless; judge other clips, or name a model"
+                    " that has not seen these"
+                )
+            for how, source in run.learnt_from():
+                if source in {other.folder for other in found}:
+                    continue
+                try:
+                    found.append(TrainedRun(source))
+                except InputError:
+                    gone = f"{source}, which is gone: what that one knew is not known."
+                    unknown.append(f"It {how} {gone}")
+        return unknown
+
+    def learnt_from(self) -> list[tuple[str, Path]]:
+        """Name the models that it began with and was taught by, each with how."""
+        ways = {"initial_model": "began with", "teacher": "was taught by"}
+        said = {way: self.configuration["run"].get(way, "nothing") for way in ways}
+        return [(ways[way], Path(said[way])) for way in ways if said[way] != "nothing"]
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """From which probability on each label is said.
+
+        Raises
+        ------
+        InputError
+            If it is a model with one label per clip, or they are not in the checkpoint.
+        """
+        if not self.multi_label:
+            raise InputError(
+                f"{self.folder}: thresholds were asked of a model with one label per clip, which"
+                " has none: its most probable label is its answer"
+            )
+        kept = self.checkpoint.paramfiles.get("thresholds")
+        if kept is None:
+            raise InputError(f"{self.checkpoint.path}: expected thresholds in it, found none")
+        thresholds = Thresholds(self.labels)
+        thresholds.load(kept)
+        return thresholds
+
+    def tagger(self) -> AudioTagger:
+        """Build the model, with the weights that were tested, for inference.
+
+        Raises
+        ------
+        InputError
+            If it cannot be built, or the weights are of another.
+        """
+        described = self.folder / "hyperparams.yaml"
+        tagger = build_tagger(described)
+        expected = f"the weights of the model in {described.name}"
+        load_weights(tagger, read_state_dict(self.weights), str(self.weights), expected)
+        return tagger.eval()
+
+
+def build_tagger(path: Path) -> AudioTagger:
+    """Build the model of a run, with random weights, and nothing else of its hyperparameter file.
+
+    Weights that the training began with are neither needed nor fetched.
+
+    Parameters
+    ----------
+    path : Path
+        The run's `hyperparams.yaml`: no placeholders, no overrides.
+
+    Raises
+    ------
+    InputError
+        If the file describes no model, or one that cannot be built.
+    """
+    yaml = ruamel.yaml.YAML()
+    text = io.StringIO()
+    try:
+        tree = yaml.load(path.read_text("utf-8"))["tagger"]
+        _start_at_random(tree)
+        yaml.dump({"tagger": tree}, text)
+        return load_hyperpyyaml(text.getvalue())["tagger"]
+    except (ValueError, TypeError, KeyError, ImportError, ruamel.yaml.error.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: the model in it cannot be built: {reason}") from error
+
+
+def _start_at_random(tree: Any) -> None:
+    """Take every `pretrained` back, wherever it is."""
+    if isinstance(tree, MutableMapping):
+        if "pretrained" in tree:
+            tree["pretrained"] = None
+        tree = list(tree.values())
+    if isinstance(tree, MutableSequence):
+        for branch in tree:
+            _start_at_random(branch)
+
+
+def find_run(source: Path, name: str | None = None, option: str = "") -> TrainedRun:
+    """Find a finished run.
+
+    Parameters
+    ----------
+    source : Path
+        A fold's folder, or the output folder of a recipe.
+    name : str, optional
+        Which fold of an output folder is wanted if it is there; else it must hold but one.
+    option : str
+        What begins an error's message.
+
+    Raises
+    ------
+    InputError
+        If there is none, or one of several would have to be guessed.
+    """
+    if not source.is_dir():
+        raise InputError(f"{option}there is no folder {source}")
+    if (source / "configuration.json").is_file():
+        return TrainedRun(source)
+    if name is not None and (source / name).is_dir():
+        return TrainedRun(source / name)
+    folders = sorted(path.parent for path in source.glob("*/result.json"))
+    if len(folders) != 1:
+        names = ", ".join(folder.name for folder in folders) or "no finished run"
+        raise InputError(f"{option}expected one run in {source}, found {names}; name its folder")
+    return TrainedRun(folders[0])

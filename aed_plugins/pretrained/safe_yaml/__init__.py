@@ -1,0 +1,1 @@
+"""Hyperparameter files from elsewhere: only components of this package are built."""

@@ -1,1 +1,0 @@
-"""Speech recognisers behind one interface: a file each."""

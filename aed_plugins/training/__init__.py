@@ -1,0 +1,5 @@
+"""The `Brain`, tasks, augmentation, fine-tuning, distillation and checkpoints."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,131 @@
+"""Rare classes: how often their clips are drawn, how much they count.
+
+Source: Kong et al., "PANNs: Large-Scale Pretrained Audio Neural Networks for Audio Pattern
+Recognition" (TASLP 2020), balanced sampling; here each clip is drawn with a weight, as in Gong et
+al., "AST: Audio Spectrogram Transformer" (Interspeech 2021), rather than class by class.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from speechbrain.dataio.dataset import DynamicItemDataset
+from speechbrain.dataio.sampler import ReproducibleWeightedRandomSampler
+
+from aed_plugins.data import StreamedClips
+from aed_plugins.training.tasks.task import Task
+
+BALANCES = ("none", "class_weights", "sampling")
+
+
+def list_labels(dataset: DynamicItemDataset) -> list[list[str]]:
+    """List the labels of each clip.
+
+    Parameters
+    ----------
+    dataset : DynamicItemDataset
+        Clips with `labels`.
+    """
+    return [dataset.data[name]["labels"] for name in dataset.data_ids]
+
+
+def count_labels(
+    dataset: DynamicItemDataset | StreamedClips, task: Task
+) -> tuple[npt.NDArray[np.float64], int]:
+    """Give how many clips have each label `(class,)`, and how many clips there are.
+
+    Parameters
+    ----------
+    dataset : DynamicItemDataset or StreamedClips
+        The clips.
+    task : Task
+        Whose labels they are.
+    """
+    if isinstance(dataset, StreamedClips):
+        return dataset.label_counts()
+    labels = list_labels(dataset)
+    counts = Counter(name for names in labels for name in set(names))
+    return np.array([counts[name] for name in task.labels], np.float64), len(labels)
+
+
+def clip_weights(labels: Sequence[Collection[str]]) -> npt.NDArray[np.float64]:
+    """Weigh each clip by the sum over its labels of 1 / (clips that have the label).
+
+    Clips without any label count together as much as one class.
+
+    Parameters
+    ----------
+    labels : sequence of collection of str
+        The labels of each clip.
+
+    Examples
+    --------
+    >>> clip_weights([["siren"], ["siren", "dog"], []])
+    array([0.5, 1.5, 1. ])
+    """
+    counts = Counter(name for names in labels for name in set(names))
+    without = sum(not names for names in labels)
+    return np.array(
+        [sum(1 / counts[name] for name in set(names)) if names else 1 / without for names in labels]
+    )
+
+
+def balanced_sampler(
+    labels: Sequence[Collection[str]], seed: int, clips: int
+) -> ReproducibleWeightedRandomSampler:
+    """Draw clips with replacement, by `clip_weights`.
+
+    Parameters
+    ----------
+    labels : sequence of collection of str
+        The labels of each clip.
+    seed : int
+        With the epoch it decides what is drawn.
+    clips : int
+        How many are drawn in an epoch.
+    """
+    weights = clip_weights(labels)
+    return ReproducibleWeightedRandomSampler(weights, clips, replacement=True, seed=seed)
+
+
+def passes_per_epoch(clips: int, epoch_clips: int) -> int:
+    """Tell how many times an epoch goes through a dataset: once at least.
+
+    Parameters
+    ----------
+    clips : int
+        How many the dataset has.
+    epoch_clips : int
+        About how many a smaller dataset's epoch is to have.
+
+    Examples
+    --------
+    >>> [clips * passes_per_epoch(clips, 1500) for clips in (48, 700, 1100, 5000)]
+    [1488, 1400, 1100, 5000]
+    """
+    return max(1, round(epoch_clips / max(1, clips)))
+
+
+def check_epoch_clips(epoch_clips: int) -> None:
+    """Refuse what is not a number of clips.
+
+    Raises
+    ------
+    ValueError
+        If it is not a whole number, 0 or more.
+    """
+    if not isinstance(epoch_clips, int) or isinstance(epoch_clips, bool) or epoch_clips < 0:
+        raise ValueError(f"epoch_clips must be a whole number, 0 or more, got {epoch_clips!r}")
+
+
+def check_balance(balance: str) -> None:
+    """Refuse an unknown way of balancing.
+
+    Raises
+    ------
+    ValueError
+        If it is not one of `BALANCES`.
+    """
+    if balance not in BALANCES:
+        raise ValueError(f"balance must be one of {', '.join(BALANCES)}, got {balance!r}")

@@ -1,0 +1,394 @@
+"""Training and evaluation of a tagger with SpeechBrain's loop."""
+
+import itertools
+import logging
+import random
+import time
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed
+from speechbrain import Brain, Stage
+from speechbrain.dataio.batch import PaddedBatch
+from speechbrain.utils.checkpoints import Checkpoint
+from speechbrain.utils.distributed import ddp_all_reduce, is_distributed_initialized
+from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, DistributedSampler
+from tqdm import tqdm
+
+from aed_plugins.core import InputError
+from aed_plugins.data import StreamedClips, collate
+from aed_plugins.metrics import Predictions, concatenate_predictions
+from aed_plugins.models import AudioTagger, FeatureNormalization, TaggerOutput
+from aed_plugins.training.augmentation.augmentation import Augmentation
+from aed_plugins.training.balancing import (
+    balanced_sampler,
+    count_labels,
+    list_labels,
+    passes_per_epoch,
+)
+from aed_plugins.training.distributed import number_of_processes, run_on_main
+from aed_plugins.training.ema import EMA
+from aed_plugins.training.history import History
+from aed_plugins.training.tasks.task import Task
+
+logger = logging.getLogger(__name__)
+DIVERGED = "the training diverged (a lower --lr may mend it)"
+
+
+def _has_validation(checkpoint: Checkpoint) -> bool:
+    return "valid_loss" in checkpoint.meta
+
+
+def _ends_an_epoch(checkpoint: Checkpoint) -> bool:
+    return "epoch" in checkpoint.meta
+
+
+def _rank() -> int:
+    return torch.distributed.get_rank() if is_distributed_initialized() else 0
+
+
+class TaggingBrain(Brain):
+    """Trains and evaluates a tagger.
+
+    Of the hparams it uses `seed`, `tagger`, `task` (a `Task`), `balance` (see `balance.py`),
+    `fine_tuning`, `epoch_counter`, `lr_scheduler` (called with the optimizer and `total_steps`,
+    stepped with it), `train_loggers` and, where they are there, `augmentation` (an `Augmentation`),
+    `weight_average` (a `EMA`) and `epoch_clips` (see `passes_per_epoch`; clips from shards
+    are gone through once). `modules` holds what is trained: `{"tagger": tagger}`.
+
+    A batch has `id`, `waveform` (padded) and `target` (the task's). Random numbers are drawn anew
+    from the seed, the epoch and the step, so that a run which was interrupted goes on exactly as it
+    would have; on a GPU, as exactly as its sums in no fixed order allow.
+
+    Attributes
+    ----------
+    history : History
+        Figures of the finished epochs.
+    predictions : Predictions
+        Those of the last evaluation, of all processes, on every process.
+    evaluated_epoch : int
+        The epoch whose checkpoint `evaluate` loaded.
+    """
+
+    history: History
+    predictions: Predictions
+    evaluated_epoch: int
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.task: Task = self.hparams.task
+        self.tagger: AudioTagger = self.hparams.tagger.to(self.device)
+        self.augmentation: Augmentation | None = getattr(self.hparams, "augmentation", None)
+        self.average: EMA | None = getattr(self.hparams, "weight_average", None)
+        self.history = History()
+        for name, kept in {"history": self.history, **self.task.recoverables()}.items():
+            self.checkpointer.add_recoverable(name, kept)
+        self._parts: list[Predictions] = []
+        self._class_weights: Tensor | None = None
+        self._validates = False
+        self._streamed: StreamedClips | None = None
+        self._steps_per_epoch = 0
+        self._stepped = False
+        self._epoch_started = 0.0
+
+    def best_first(self, checkpoint: Checkpoint) -> tuple[float, float, float]:
+        """Rank checkpoints by the task's figure, then by validation loss, then earlier epoch."""
+        meta = checkpoint.meta
+        return (meta[f"valid_{self.task.best}"], -meta["valid_loss"], -meta["epoch"])
+
+    def compute_forward(self, batch: PaddedBatch, stage: Stage) -> TaggerOutput:
+        """Run the tagger on `batch.waveform`."""
+        waveform, lengths = (tensor.to(self.device) for tensor in batch.waveform)
+        change = None
+        if stage == Stage.TRAIN and self.augmentation is not None:
+            targets = batch.target.to(self.device)
+            waveform, lengths, batch.target, change = self.augmentation(
+                waveform, lengths, targets, self.task.soft
+            )
+        # Nothing is padded: masks would change nothing and cost a tenth of the time.
+        lengths = None if bool((lengths == 1.0).all()) else lengths
+        # In evaluation processes have different numbers of batches; the wrapper would wait for all.
+        tagger = self.modules["tagger"] if stage == Stage.TRAIN else self.tagger
+        return tagger(waveform, lengths, change)
+
+    def compute_objectives(self, output: TaggerOutput, batch: PaddedBatch, stage: Stage) -> Tensor:
+        """Give the loss; in evaluation, keep the predictions."""
+        logits = output.clip_logits.float()
+        targets = batch.target.to(self.device)
+        if stage == Stage.TRAIN:
+            return self.task.loss(logits, targets, self._class_weights)
+        probabilities = self.task.probabilities(logits.cpu().double()).numpy()
+        self._parts.append(Predictions(list(batch.id), batch.target.numpy(), probabilities))
+        return self.task.loss(logits, targets, None)
+
+    def fit_standardization(self, train_set: Dataset, **loader_kwargs: Any) -> None:
+        """Set the tagger's feature statistics, if it has any, from the training set.
+
+        Parameters
+        ----------
+        train_set : Dataset
+            The training clips.
+        **loader_kwargs
+            For the `DataLoader`.
+        """
+        if isinstance(self.tagger.standardization, FeatureNormalization):
+            # The wrapper for several processes will hand the main process's statistics out.
+            run_on_main(
+                self._fit_standardization, self.tagger.standardization, train_set, loader_kwargs
+            )
+
+    def _fit_standardization(
+        self,
+        standardization: FeatureNormalization,
+        train_set: Dataset,
+        loader_kwargs: dict[str, Any],
+    ) -> None:
+        loader = DataLoader(train_set, collate_fn=collate, **loader_kwargs)
+        bar = tqdm(loader, "feature statistics", disable=self.noprogressbar, dynamic_ncols=True)
+        features = self.tagger.features
+
+        def log_mels() -> Any:
+            for batch in bar:
+                waveform, lengths = batch.to(self.device).waveform
+                yield (
+                    features(waveform, lengths),
+                    self.tagger.frame_lengths(lengths, waveform.shape[1]),
+                )
+
+        with torch.no_grad():
+            standardization.fit(log_mels())
+
+    def make_dataloader(
+        self,
+        dataset: Dataset,
+        stage: Stage,
+        ckpt_prefix: str | None = "dataloader-",
+        **loader_kwargs: Any,
+    ) -> DataLoader:
+        """Make a loader; several processes share an evaluation set out, each clip once."""
+        if stage != Stage.TRAIN and self.distributed_launch:
+            loader_kwargs["sampler"] = range(self.rank, len(dataset), number_of_processes())  # type: ignore[arg-type]
+        loader_kwargs["collate_fn"] = collate
+        return super().make_dataloader(dataset, stage, ckpt_prefix, **loader_kwargs)
+
+    def fit(
+        self,
+        epoch_counter: Any,
+        train_set: Any,
+        valid_set: Any = None,
+        progressbar: bool | None = None,
+        train_loader_kwargs: dict[str, Any] | None = None,
+        valid_loader_kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        """Train on a dataset as `Brain.fit` does; the schedule is told the number of steps."""
+        train_loader_kwargs = dict(train_loader_kwargs or {})
+        times = passes_per_epoch(len(train_set), getattr(self.hparams, "epoch_clips", 0))
+        if self.hparams.balance == "class_weights":
+            weights = self.task.class_weights(*count_labels(train_set, self.task))
+            self._class_weights = weights.to(self.device)
+        if self.hparams.balance == "sampling":
+            del train_loader_kwargs["shuffle"]
+            clips = times * len(train_set)
+            sampler = balanced_sampler(list_labels(train_set), self.hparams.seed, clips)
+            # SpeechBrain tells the epoch to samplers of its own alone.
+            self.train_sampler = train_loader_kwargs["sampler"] = sampler
+        elif isinstance(train_set, StreamedClips):
+            train_loader_kwargs.pop("shuffle", None)  # it draws an order of its own
+            train_set = self._streamed = train_set.part(_rank(), number_of_processes())
+        elif times > 1:
+            train_set = ConcatDataset([train_set] * times)
+        loader = self.make_dataloader(train_set, Stage.TRAIN, **train_loader_kwargs)
+        if isinstance(self.train_sampler, DistributedSampler):
+            self.train_sampler.seed = self.hparams.seed
+        self._steps_per_epoch = len(loader) // self.grad_accumulation_factor
+        if self._steps_per_epoch == 0:
+            raise InputError(
+                f"--grad_accumulation_factor={self.grad_accumulation_factor}: no step would be"
+                f" taken, as an epoch has {len(loader)} batches"
+            )
+        self._validates = valid_set is not None
+        super().fit(
+            epoch_counter,
+            loader,
+            valid_set,
+            progressbar,
+            valid_loader_kwargs=dict(valid_loader_kwargs or {}),
+        )
+
+    def init_optimizers(self) -> None:
+        """Make the optimizer and the schedule of its learning rate."""
+        self.optimizer = self.hparams.fine_tuning.optimizer(
+            self.opt_class, self.tagger, decay_vectors=not self.remove_vector_weight_decay
+        )
+        self.optimizers_dict = {"opt_class": self.optimizer}
+        self.checkpointer.add_recoverable("optimizer", self.optimizer)
+        total_steps = max(1, self.hparams.epoch_counter.limit * self._steps_per_epoch)
+        self.lr_scheduler = self.hparams.lr_scheduler(self.optimizer, total_steps=total_steps)
+        self.checkpointer.add_recoverable("lr_scheduler", self.lr_scheduler)
+        if self.average is not None:
+            self.average.start(self.tagger)
+            self.checkpointer.add_recoverable("weight_average", self.average)
+
+    def _wrap_distributed(self) -> None:
+        """Wrap as SpeechBrain does, but on CPUs without SyncBatchNorm, which needs GPUs.
+
+        Called again when other parameters are trained: the wrapper asks what is when it is made.
+        """
+        for name, module in self.modules.items():
+            if isinstance(module, DistributedDataParallel):
+                self.modules[name] = module.module
+        if not (self.distributed_launch and self.device_type == "cpu"):
+            super()._wrap_distributed()
+            return
+        for name, module in self.modules.items():
+            self.modules[name] = DistributedDataParallel(module)
+
+    def fit_batch(self, batch: PaddedBatch) -> Tensor:
+        """Train on one batch, with random numbers of its own."""
+        place = [self.hparams.seed, self.hparams.epoch_counter.current, self.step]
+        seed = int(np.random.SeedSequence([*place, _rank()]).generate_state(1)[0])
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002  SpeechBrain's augmentation draws from it
+        torch.manual_seed(seed)
+        self.hparams.fine_tuning.hold(self.tagger)
+        return super().fit_batch(batch)
+
+    def optimizers_step(self) -> None:
+        """Take a step as `Brain` does, the norm of all gradients clipped to `max_grad_norm`.
+
+        SpeechBrain clips those of the first group of parameters alone, which is the head.
+        """
+        self.scaler.unscale_(self.optimizer)
+        groups = [group["params"] for group in self.optimizer.param_groups]
+        torch.nn.utils.clip_grad_norm_(itertools.chain(*groups), self.max_grad_norm)
+        if not self.scaler.is_enabled() and self.skip_nonfinite_grads:
+            self.check_gradients()
+        scale = self.scaler.get_scale()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self._stepped = self.scaler.get_scale() >= scale  # it falls where fp16 overflowed
+        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer_step += 1
+
+    def _should_save_intra_epoch_ckpt(self, last_ckpt_time: float, steps_since_ckpt: int) -> bool:
+        """Wait until gradients have added up to a step: no checkpoint holds them."""
+        if self.step % self.grad_accumulation_factor:
+            return False
+        return bool(super()._should_save_intra_epoch_ckpt(last_ckpt_time, steps_since_ckpt))
+
+    def check_loss_isfinite(self, loss: Tensor) -> None:
+        """Stop with one line when the training diverges."""
+        try:
+            super().check_loss_isfinite(loss)
+        except ValueError as error:
+            epoch = self.hparams.epoch_counter.current
+            raise InputError(f"{DIVERGED}: the loss of epoch {epoch} is not finite") from error
+
+    def on_fit_batch_end(
+        self, batch: PaddedBatch, outputs: TaggerOutput, loss: Tensor, should_step: bool
+    ) -> None:
+        """Move learning rate and averaged weights on with every step of the optimizer."""
+        if should_step and self._stepped:
+            self.lr_scheduler.step()
+            if self.average is not None:
+                self.average.step()
+
+    def on_stage_start(self, stage: Stage, epoch: int | None = None) -> None:
+        """Start the clock of an epoch, forget the predictions of the last evaluation."""
+        self._parts = []
+        if stage == Stage.TRAIN:
+            self._show_average(averaged=False)
+            self._epoch_started = time.monotonic()
+            if self._streamed is not None:
+                self._streamed.start_at(epoch or 1, self.step)
+            changed = self.hparams.fine_tuning.unfreeze(self.tagger, epoch or 1)
+            if changed and is_distributed_initialized():
+                self._wrap_distributed()
+        elif is_distributed_initialized():
+            # After its last step each process has batch norm statistics of its own.
+            for buffer in self.tagger.buffers():
+                torch.distributed.broadcast(buffer, src=0)
+
+    def on_stage_end(self, stage: Stage, stage_loss: float, epoch: int | None = None) -> None:
+        """Gather what the processes predicted; end the epoch after its last stage."""
+        if stage == Stage.TRAIN:
+            loss = torch.tensor(float(stage_loss), device=self.device)
+            total = ddp_all_reduce(loss, torch.distributed.ReduceOp.SUM)
+            self._train_loss = float(total) / number_of_processes()
+            self._show_average(averaged=True)
+            if not self._validates:
+                self._end_epoch(epoch, {})
+            return
+        self.predictions = self._gathered()
+        if not np.isfinite(self.predictions.probabilities).all():
+            raise InputError(f"{DIVERGED}: what it predicts is not finite")
+        if stage == Stage.VALID:
+            self._end_epoch(epoch, self.task.watch(self.predictions))
+
+    def _show_average(self, *, averaged: bool) -> None:
+        if self.average is not None:
+            self.average.show(averaged=averaged)
+
+    def _gathered(self) -> Predictions:
+        parts = [self._parts]
+        if is_distributed_initialized():
+            parts = [[] for _ in range(number_of_processes())]
+            torch.distributed.all_gather_object(parts, self._parts)
+        return concatenate_predictions(part for process in parts for part in process)
+
+    def learning_rate(self) -> float:
+        """Give that of the first group of parameters, the head's."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def _end_epoch(self, epoch: int | None, valid: dict[str, float]) -> None:
+        """Write the epoch's row into history, checkpoint and logs."""
+        train = {
+            "loss": self._train_loss,
+            "learning_rate": self.learning_rate(),
+            "seconds": time.monotonic() - self._epoch_started,
+        }
+        # SpeechBrain ends the epoch only after this, and would count on when it resumes.
+        self.step, self.avg_train_loss = 0, 0.0
+        row: dict[str, Any] = {"epoch": epoch, "train_loss": train["loss"]}
+        row |= {name: train[name] for name in ("learning_rate", "seconds")}
+        row |= {f"valid_{name}": value for name, value in valid.items()}
+        self.history.rows.append(row)
+        self.checkpointer.save_and_keep_only(
+            meta=row,
+            importance_keys=[self.best_first] if valid else [],
+            keep_recent=True,
+            ckpt_predicate=_has_validation if valid else None,
+            verbosity=logging.DEBUG,
+        )
+        logger.info(self._line(row))
+        for train_logger in self.hparams.train_loggers:
+            train_logger.log_stats(
+                {"epoch": epoch}, train_stats=train, valid_stats=valid or None, verbose=False
+            )
+
+    def _line(self, row: dict[str, Any]) -> str:
+        text = f"epoch {row['epoch']}/{self.hparams.epoch_counter.limit}: {row['seconds']:.0f} s,"
+        text += f" loss {row['train_loss']:.3f}"
+        if "valid_loss" in row:
+            best = row[f"valid_{self.task.best}"]
+            text += f", validation loss {row['valid_loss']:.3f}, {self.task.best} {best:.1%}"
+        return text
+
+    def trained_epochs(self) -> int:
+        """Tell how many epochs the last checkpoint has seen to their end."""
+        last = self.checkpointer.find_checkpoint(ckpt_predicate=_ends_an_epoch)
+        return 0 if last is None else int(last.meta["epoch"])
+
+    def on_evaluate_start(self, max_key: str | None = None, min_key: str | None = None) -> None:
+        """Load the best checkpoint by validation; without validation, the last."""
+        last = self.checkpointer.find_checkpoint(ckpt_predicate=_ends_an_epoch)
+        best = self.checkpointer.find_checkpoint(
+            importance_key=self.best_first, ckpt_predicate=_has_validation
+        )
+        tested = best or last
+        self.checkpointer.load_checkpoint(tested)
+        self.history.load(last.paramfiles["history"])  # the tested one knows but its own past
+        self.evaluated_epoch = int(tested.meta["epoch"])

@@ -1,0 +1,112 @@
+"""Which brain trains what a hyperparameter file describes; a mistake in it is named here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from speechbrain.utils.run_opts import RunOptions
+
+from aed_plugins.models import AudioTagger, FittedHead, check_tagger
+from aed_plugins.training.balancing import check_balance, check_epoch_clips
+from aed_plugins.training.brain import TaggingBrain
+from aed_plugins.training.fitted_head import FittedHeadBrain
+from aed_plugins.training.frozen_brain import FrozenEncoderBrain
+from aed_plugins.training.tasks.multi_label import MultiLabel
+
+
+def make_brain(
+    hparams: Mapping[str, Any],
+    run_options: RunOptions,
+    *,
+    streamed: bool,
+    pretrained: bool,
+    started: bool,
+) -> TaggingBrain:
+    """Make the brain that fits an encoder that is trained, one that is frozen, or a fitted head.
+
+    Parameters
+    ----------
+    hparams : mapping
+        What the file describes, built, and `task`.
+    run_options : RunOptions
+        SpeechBrain's own.
+    streamed : bool
+        Whether the training clips are streamed from shards.
+    pretrained : bool
+        Whether the file names weights of the encoder.
+    started : bool
+        Whether the training starts from the weights of another one.
+
+    Raises
+    ------
+    ValueError
+        If a value cannot be used, alone or with the others.
+    """
+    tagger, epochs = hparams["tagger"], hparams["epoch_counter"].limit
+    if epochs < 1:
+        raise ValueError("expected at least one epoch")
+    check_balance(hparams["balance"])
+    check_epoch_clips(hparams.get("epoch_clips", 0))
+    check_tagger(tagger, hparams["sample_rate"])
+    _check_certain(hparams)
+    fitted = isinstance(tagger.head, FittedHead)
+    if fitted and epochs != 1:
+        raise ValueError(f"a head that is fitted at once takes one epoch, got {epochs}")
+    if fitted and started and not any(True for _ in tagger.parameters()):
+        raise ValueError(
+            "nothing here can start from another model: the head is fitted at once, and the encoder"
+            " has no weights: leave out --initial_model"
+        )
+    frozen = fitted or hparams["fine_tuning"].for_good(epochs)
+    if streamed:
+        _check_streamed(hparams["balance"], frozen)
+    if frozen and not started:
+        _check_not_random(tagger, pretrained)
+    if not fitted:  # it is made only later, when a mistake in it could no longer be named
+        optimizer = hparams["opt_class"]([torch.nn.Parameter(torch.zeros(1))])
+        hparams["lr_scheduler"](optimizer, total_steps=1)
+    kind = FittedHeadBrain if fitted else FrozenEncoderBrain if frozen else TaggingBrain
+    return kind(
+        modules={"head": tagger.head} if frozen else hparams["modules"],
+        opt_class=hparams.get("opt_class"),
+        hparams=hparams,
+        run_opts=run_options,
+        checkpointer=hparams["checkpointer"],
+    )
+
+
+def _check_not_random(tagger: AudioTagger, pretrained: bool) -> None:
+    random = []
+    if not pretrained and any(True for _ in tagger.encoder.parameters()):
+        random.append("the encoder")
+    if any(True for _ in tagger.front_end.parameters()):
+        random.append("the front-end")
+    if random:
+        raise ValueError(
+            f"{' and '.join(random)} would stay frozen with random weights: give pretrained ones,"
+            " --initial_model or --frozen_epochs=0"
+        )
+
+
+def _check_certain(hparams: Mapping[str, Any]) -> None:
+    augmentation = hparams.get("augmentation")
+    smoothing = 0.0 if augmentation is None else augmentation.label_smoothing
+    several = isinstance(hparams["task"], MultiLabel)
+    if several and smoothing > 0 and hparams["balance"] == "class_weights":
+        raise ValueError(
+            f"balance=class_weights would multiply what label_smoothing={smoothing:g} adds to"
+            " labels that a clip does not have: give --label_smoothing=0 or --balance=sampling"
+        )
+
+
+def _check_streamed(balance: str, frozen: bool) -> None:
+    if balance == "sampling":
+        raise ValueError(
+            "balance=sampling draws clips one by one, but shards are read in their order: give"
+            " --balance=class_weights, or leave out --webdataset"
+        )
+    if frozen:
+        raise ValueError(
+            "an encoder frozen for good trains on embeddings that were kept, not on shards: give"
+            " fewer --frozen_epochs, or leave out --webdataset"
+        )

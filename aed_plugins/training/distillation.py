@@ -1,0 +1,311 @@
+"""Knowledge distillation: a trained model's probabilities join the labels of the training clips.
+
+Source: Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network" (2015), section 2; for
+audio: Schmid, Koutini, Widmer, "Efficient Large-Scale Audio Tagging via Transformer-to-CNN
+Knowledge Distillation" (ICASSP 2023), with a teacher that is heard once, before the training.
+
+Deviations: there is one cross-entropy, with targets between label and teacher, in place of a
+weighted sum of two. That is the same sum while the student's logits have a temperature of 1, as in
+Schmid et al.; Hinton et al. divide them by the teacher's in the teacher's part, and multiply that
+by its square. With a temperature above 1 a student is therefore less certain than its teacher. And
+the teacher hears each clip once, whole and unchanged, whatever the student hears of it; where clips
+are mixed their targets are mixed in the same shares.
+"""
+
+import hashlib
+import logging
+import zipfile
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from speechbrain.dataio.dataset import DynamicItemDataset
+from torch import Tensor
+
+from aed_plugins.core import InputError, atomic_write, first_few
+from aed_plugins.data import FoldPlan, Manifest, manifest_fingerprint
+from aed_plugins.pretrained import TrainedRun, find_run
+from aed_plugins.training.balancing import list_labels
+from aed_plugins.training.distributed import run_on_main
+from aed_plugins.training.prediction import predict_logits
+from aed_plugins.training.tasks.multi_label import MultiLabel
+from aed_plugins.training.tasks.task import Task
+
+logger = logging.getLogger(__name__)
+OPTION = "--teacher: "
+WEIGHT = 0.5
+TEMPERATURE = 2.0
+FILE = "teacher.npz"
+
+
+def mix_soft_targets(
+    hard: Tensor, logits: Tensor, task: Task, weight: float, temperature: float
+) -> Tensor:
+    """Mix labels with what a teacher makes of the clips.
+
+    Parameters
+    ----------
+    hard : Tensor
+        `(clip, class)`, 1 for a clip's labels and 0 for the others.
+    logits : Tensor
+        `(clip, class)`, the teacher's.
+    task : Task
+        Turns logits into probabilities: a softmax, or a sigmoid where a clip may have several
+        labels.
+    weight : float
+        How much the teacher counts, from 0 to 1; the labels count the rest.
+    temperature : float
+        What the teacher's logits are divided by: the higher, the less certain it seems.
+
+    Returns
+    -------
+    Tensor
+        `(clip, class)`, from 0 to 1, of the type of `hard`.
+
+    Examples
+    --------
+    Odds of 1 to 9 are 1 to 3 at a temperature of 2.
+
+    >>> from aed_plugins.training.tasks.factory import SingleLabel
+    >>> task = SingleLabel(["dog_bark", "siren"])
+    >>> odds = torch.tensor([[1.0, 9.0]])
+    >>> mix_soft_targets(torch.tensor([[1.0, 0.0]]), odds.log(), task, weight=0.5, temperature=2.0)
+    tensor([[0.6250, 0.3750]])
+    """
+    taught = task.probabilities(logits.double() / temperature)
+    return ((1 - weight) * hard + weight * taught).to(hard.dtype)
+
+
+class Teacher:
+    """A finished run whose model teaches another one.
+
+    What it says of the training clips is computed once and kept in the fold's folder. The student
+    needs it no longer once it is trained.
+
+    Parameters
+    ----------
+    source : str
+        An output folder of a recipe (of several folds, the one of the same name is taken), or one
+        fold's folder in it.
+    clips_at : callable
+        Gives the manifest of the student's clips at a sample rate in hertz, the teacher's.
+    weight : float
+        See `mix_soft_targets`.
+    temperature : float
+        See `mix_soft_targets`.
+
+    Raises
+    ------
+    InputError
+        If `weight` is not from 0 to 1, or `temperature` not above 0.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        clips_at: Callable[[int], Manifest],
+        weight: float = WEIGHT,
+        temperature: float = TEMPERATURE,
+    ) -> None:
+        if not _is_number(weight) or not 0 <= weight <= 1:
+            raise InputError(f"--teacher_weight: expected a number from 0 to 1, got {weight!r}")
+        if not _is_number(temperature) or not 0 < temperature < float("inf"):
+            raise InputError(
+                f"--teacher_temperature: expected a number above 0, got {temperature!r}"
+            )
+        self.source = Path(str(source))
+        self.clips_at = clips_at
+        self.weight = float(weight)
+        self.temperature = float(temperature)
+
+    def _run(self, plan: FoldPlan) -> TrainedRun:
+        return find_run(self.source, plan.name, OPTION)
+
+    def configuration(self, plan: FoldPlan) -> dict[str, str]:
+        """List all of it that changes a fold's figures.
+
+        Parameters
+        ----------
+        plan : FoldPlan
+            What is going to be trained and tested.
+
+        Raises
+        ------
+        InputError
+            If there is no finished run.
+        """
+        run = self._run(plan)
+        return {
+            "teacher": str(run.folder),
+            "teacher_model": _digest(run),
+            "taught_by": str(self.source),
+            "teacher_weight": str(self.weight),
+            "teacher_temperature": str(self.temperature),
+        }
+
+    def check(self, plan: FoldPlan, dataset: str, task: Task) -> None:
+        """Refuse a teacher that tells other classes apart, or knows the clips to be tested.
+
+        Parameters
+        ----------
+        plan : FoldPlan
+            What is going to be trained and tested.
+        dataset : str
+            Its dataset.
+        task : Task
+            The student's.
+
+        Raises
+        ------
+        InputError
+            If it is to be refused, or there is none.
+        """
+        run = self._run(plan)
+        for unknown in run.check_unseen(dataset, [plan.test]):
+            logger.warning(unknown)
+        multi_label = isinstance(task, MultiLabel)
+        if run.multi_label != multi_label:
+            kinds = {True: "several labels", False: "one label"}
+            raise InputError(
+                f"{OPTION}expected a model with {kinds[multi_label]} per clip, as the clips have,"
+                f" but {run.folder} is one with {kinds[run.multi_label]} per clip"
+            )
+        for label, other in zip_longest(task.labels, run.labels):
+            if label != other:
+                raise InputError(
+                    f"{OPTION}expected a model with the same labels in the same order, but where"
+                    f" this data has {_named(label)}, {run.folder} has {_named(other)}"
+                )
+
+    def soften(
+        self,
+        clips: DynamicItemDataset,
+        plan: FoldPlan,
+        task: Task,
+        folder: Path,
+        device: str = "cpu",
+        **how: Any,
+    ) -> DynamicItemDataset:
+        """Give training clips soft targets.
+
+        Parameters
+        ----------
+        clips : DynamicItemDataset
+            The training clips, with `target` among their outputs.
+        plan : FoldPlan
+            What is going to be trained and tested.
+        task : Task
+            The student's, whose classes are the teacher's.
+        folder : Path
+            The fold's: the teacher's logits are kept in it, and taken from it where they are of
+            this teacher and these clips.
+        device : str
+            Where the teacher computes.
+        **how
+            For `judging.clip_logits`.
+
+        Returns
+        -------
+        DynamicItemDataset
+            The same one; `target` is `(class,)`, float32.
+
+        Raises
+        ------
+        InputError
+            If clips are missing among those that the teacher can hear.
+        """
+        names = list(clips.data_ids)
+        logits = run_on_main(self._logits, clips.data, names, plan, folder / FILE, device, how)
+        hard = torch.from_numpy(np.stack([task.present(labels) for labels in list_labels(clips)]))
+        soft = mix_soft_targets(hard, torch.from_numpy(logits), task, self.weight, self.temperature)
+        by_name = dict(zip(names, soft.numpy(), strict=True))
+        clips.add_dynamic_item(by_name.__getitem__, takes="id", provides="soft_target")
+        clips.set_output_keys({**clips.pipeline.output_mapping, "target": "soft_target"})
+        return clips
+
+    def _logits(
+        self,
+        clips: Manifest,
+        names: Sequence[str],
+        plan: FoldPlan,
+        path: Path,
+        device: str,
+        how: dict[str, Any],
+    ) -> npt.NDArray[np.float32]:
+        """Give `(clip, class)`, in the order of the names; compute what is not kept."""
+        run = self._run(plan)
+        key = f"{_digest(run)} {manifest_fingerprint(clips)}"
+        kept = _read(path, key)
+        if kept is None:
+            heard = self.clips_at(run.sample_rate)
+            missing = [name for name in names if name not in heard]
+            if missing:
+                raise InputError(
+                    f"{OPTION}{len(missing)} training clips cannot be had at {run.sample_rate} Hz,"
+                    f" the rate of {run.folder}: {first_few(missing)}"
+                )
+            logger.info("%s tags the %d training clips, once", run.folder, len(names))
+            wanted = {name: heard[name] for name in names}
+            tagged, logits = predict_logits(run.tagger(), wanted, device, **how)
+            kept = dict(zip(tagged, logits.astype(np.float32), strict=True))
+            with atomic_write(path) as temporary:
+                np.savez(temporary, key=key, names=list(kept), logits=np.stack(list(kept.values())))
+        return np.stack([kept[name] for name in names])
+
+
+def make_teacher(
+    source: str | None,
+    clips_at: Callable[[int], Manifest],
+    weight: float | None = None,
+    temperature: float | None = None,
+) -> Teacher | None:
+    """Make the teacher that a recipe's options name, if they do.
+
+    Parameters
+    ----------
+    source : str, optional
+        See `Teacher`; without it there is none.
+    clips_at : callable
+        See `Teacher`.
+    weight, temperature : float, optional
+        See `mix_soft_targets`; 0.5 and 2.
+
+    Raises
+    ------
+    InputError
+        If one of the other options is given without a teacher, or is no number that can be used.
+    """
+    given = {"weight": weight, "temperature": temperature}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    if source is None and chosen:
+        raise InputError(f"--teacher_{next(iter(chosen))} needs a --teacher, a trained run")
+    return None if source is None else Teacher(source, clips_at, **chosen)
+
+
+def _read(path: Path, key: str) -> dict[str, npt.NDArray[np.float32]] | None:
+    """Read what is kept, by clip; nothing if it is damaged, of another teacher or other clips."""
+    try:
+        with np.load(path) as file:
+            if str(file["key"]) != key:
+                return None
+            return dict(zip(file["names"].tolist(), file["logits"], strict=True))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def _digest(run: TrainedRun) -> str:
+    """Give a short text that changes with the model: its weights, or what its file says."""
+    content = (run.weights.read_bytes(), (run.folder / "hyperparams.yaml").read_bytes())
+    return hashlib.sha256(b"".join(content)).hexdigest()[:16]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _named(label: str | None) -> str:
+    return "no further label" if label is None else repr(label)

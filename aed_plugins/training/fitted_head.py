@@ -1,0 +1,94 @@
+"""Heads that are fitted at once in place of being trained step by step."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from speechbrain import Stage
+from speechbrain.dataio.batch import PaddedBatch
+from speechbrain.dataio.dataset import DynamicItemDataset
+from torch.utils.data import DataLoader
+
+from aed_plugins.core import InputError
+from aed_plugins.models import FittedHead, absolute_lengths
+from aed_plugins.training.balancing import clip_weights, list_labels
+from aed_plugins.training.distributed import number_of_processes, run_on_main
+from aed_plugins.training.frozen_brain import FrozenEncoderBrain
+
+
+class FittedHeadBrain(FrozenEncoderBrain):
+    """Fits a `FittedHead` to all kept embeddings; that is its only epoch.
+
+    A clip counts as much as another, however many steps it has. If `balance` is not none, it counts
+    as `clip_weights` says.
+    """
+
+    def fit(
+        self,
+        epoch_counter: Any,
+        train_set: Any,
+        valid_set: Any = None,
+        progressbar: bool | None = None,
+        train_loader_kwargs: dict[str, Any] | None = None,
+        valid_loader_kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        """Fit on a dataset, then validate; what is finished is not done again."""
+        run_on_main(_check_alone)
+        self._validates = valid_set is not None
+        for epoch in epoch_counter:
+            self.on_stage_start(Stage.TRAIN, epoch)
+            loss = self._fit_head(train_set, dict(train_loader_kwargs or {}) | {"shuffle": False})
+            self.on_stage_end(Stage.TRAIN, loss, epoch)
+            if valid_set is not None:
+                loader = self.make_dataloader(valid_set, Stage.VALID, **(valid_loader_kwargs or {}))
+                shown = not self.noprogressbar if progressbar is None else progressbar
+                self._fit_valid(loader, epoch, enable=shown)
+
+    def print_trainable_parameters(self) -> None:
+        """Say nothing, where SpeechBrain warns that there are none."""
+
+    def learning_rate(self) -> float:
+        """Give 0: nothing is learnt in steps."""
+        return 0.0
+
+    @torch.no_grad()
+    def _fit_head(self, train_set: DynamicItemDataset, loader_kwargs: dict[str, Any]) -> float:
+        """Fit the head and give its loss on the same clips."""
+        self.modules.eval()
+        loader = self.make_dataloader(train_set, Stage.VALID, ckpt_prefix=None, **loader_kwargs)
+        weights = np.ones(len(train_set))
+        if self.hparams.balance != "none":
+            weights = clip_weights(list_labels(train_set))
+        steps, targets, counts = [], [], []
+        for batch in self._batches(loader):
+            embeddings, lengths = batch.embeddings
+            for clip, count in zip(
+                embeddings, absolute_lengths(lengths, embeddings.shape[1]).tolist(), strict=True
+            ):
+                steps.append(clip[:count].numpy())
+                counts.append(count)
+            targets.append(self.task.soft(batch.target).numpy())
+        shares = weights[: len(counts)] / counts
+        head = self.tagger.head
+        assert isinstance(head, FittedHead)
+        head.fit(
+            np.concatenate(steps),
+            np.concatenate(targets).repeat(counts, axis=0),
+            weights=shares.repeat(counts),
+            seed=self.hparams.seed,
+        )
+        loss = 0.0
+        for batch in self._batches(loader):
+            logits = self.compute_forward(batch, Stage.VALID).clip_logits.cpu()
+            loss += float(self.task.loss(logits, batch.target, None)) * len(batch.id)
+        return loss / len(counts)
+
+    def _batches(self, loader: DataLoader[Any]) -> Iterator[PaddedBatch]:
+        return itertools.islice(loader, self.debug_batches if self.debug else None)
+
+
+def _check_alone() -> None:
+    if number_of_processes() > 1:
+        raise InputError("a head that is fitted at once takes one process: leave out torchrun")

@@ -1,0 +1,1 @@
+"""Tasks: what differs between one label per clip and several."""

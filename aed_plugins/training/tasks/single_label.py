@@ -1,0 +1,81 @@
+"""One label per clip: softmax, cross-entropy, accuracy."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy as cross_entropy_loss
+from torch.nn.functional import one_hot
+
+from aed_plugins.metrics import (
+    Predictions,
+    accuracy,
+    confusion_matrix,
+    cross_entropy,
+    macro_f1,
+)
+from aed_plugins.models import probabilities
+from aed_plugins.training.tasks.task import Task
+
+
+class SingleLabel(Task):
+    """Every clip has exactly one label, and the most probable one is the answer.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        All labels, in the order of their indices.
+
+    Examples
+    --------
+    >>> task = SingleLabel(["dog_bark", "siren"])
+    >>> task.target(["siren"])
+    1
+    >>> task.probabilities(torch.tensor([0.0, 0.0]))
+    tensor([0.5000, 0.5000])
+    """
+
+    best = "accuracy"
+    averaged = ("accuracy", "macro_f1")
+
+    def target(self, names: Sequence[str]) -> int:
+        """Give the label's index."""
+        return self.index[names[0]]
+
+    def soft(self, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+        """Give a label's index as 1 among zeros; doubt is shared out evenly among all classes."""
+        known = targets if targets.is_floating_point() else one_hot(targets, len(self.labels))
+        return known.float() * (1 - smoothing) + smoothing / len(self.labels)
+
+    def class_weights(self, counts: npt.NDArray[np.float64], clips: int) -> Tensor:
+        """Weigh each class by clips / (classes * clips of the class), one without clips by 1."""
+        weights = clips / (len(counts) * np.maximum(counts, 1))
+        return torch.from_numpy(np.where(counts > 0, weights, 1.0)).float()
+
+    def loss(self, logits: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+        """Give the cross-entropy; `targets` are indices `(batch,)` or soft `(batch, class)`."""
+        return cross_entropy_loss(logits, targets, weight=weights)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Take the softmax."""
+        return probabilities(logits, multi_label=False)
+
+    def watch(self, predictions: Predictions) -> dict[str, float]:
+        """Give `loss` (cross-entropy), `accuracy` and `macro_f1`."""
+        return {
+            "loss": cross_entropy(predictions),
+            "accuracy": accuracy(predictions),
+            "macro_f1": macro_f1(predictions),
+        }
+
+    def figures(self, predictions: Predictions) -> dict[str, Any]:
+        """Give accuracy, macro-F1, cross-entropy and the confusion matrix."""
+        return {
+            "accuracy": accuracy(predictions),
+            "macro_f1": macro_f1(predictions),
+            "cross_entropy": cross_entropy(predictions),
+            "confusion_matrix": confusion_matrix(predictions).tolist(),
+        }

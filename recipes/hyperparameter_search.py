@@ -1,0 +1,115 @@
+r"""Search over the hyperparameters of any recipe and any YAML.
+
+    python recipes/hyperparameter_search.py RECIPE YAML --grid KEY=VALUE,VALUE ... [-- options]
+
+For example
+
+    python recipes/hyperparameter_search.py \
+        recipes/urbansound/train.py hparams/resnet_dilated.yaml \
+        --grid lr=1e-3,1e-4 head.dropout=0.2,0.5 batch_size=16,32 --over seed=1,2,3 \
+        -- --data_folder=data/UrbanSound8K --number_of_epochs=10
+
+What is searched is a key of the YAML, or a place inside one (head.dropout), or an option of the
+recipe. One of
+    --grid KEY=VALUE,VALUE ...   every combination
+    --random KEY=RANGE ...       so many (--trials), drawn at random
+    --guided KEY=RANGE ...       so many, each chosen from what the earlier ones gave (TPE)
+where RANGE is LOW..HIGH (whole numbers if both are), LOW..HIGH:log, LOW..HIGH:STEP, or values.
+
+--over test_folds=[1],[2] runs each combination for each value and takes the mean. --prune stops
+a run that is worse than the median of the others at the same epoch.
+
+The study is kept in --output: interrupt it at any moment, even with kill -9; the same command goes
+on. Give it in several terminals, and they share the work (such as one for each GPU:
+-- --device=cuda:1). A trial that fails is noted and the search goes on. After each trial
+leaderboard.md and leaderboard.csv are written anew.
+
+What is high is the first of valid_accuracy, valid_mAP, accuracy and mAP that results.json has, or
+--metric. With valid_, the validation clips of the epoch that was tested choose, and the leaderboard
+shows the test figure beside it. Where there is no validation, the test clips choose, and the best
+of many is a flattering figure. The leaderboard says which it was.
+
+For a figure to report, give the test figure of the best by validation. In a cross-validation what
+one run tests on another validates on: search on some folds and run the best on others.
+"""
+
+import argparse
+import functools
+from pathlib import Path
+
+from aed_plugins.core import InputError, Parser
+from aed_plugins.experiments import (
+    COMPLETE,
+    DEFAULT_METRICS,
+    SearchWorker,
+    be_interruptible,
+    read_aim,
+    read_commands,
+    run_program,
+)
+
+METHODS = ("grid", "random", "guided")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    what = Parser(
+        prog="search.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    what.add_argument("recipe", metavar="RECIPE", help="such as recipes/urbansound/train.py")
+    what.add_argument("hparams", metavar="YAML", help="such as hparams/resnet_dilated.yaml")
+    method = what.add_mutually_exclusive_group(required=True)
+    method.add_argument("--grid", nargs="+", metavar="KEY=VALUES", help="every combination")
+    method.add_argument("--random", nargs="+", metavar="KEY=RANGE", help="drawn at random")
+    method.add_argument("--guided", nargs="+", metavar="KEY=RANGE", help="led by earlier trials")
+    what.add_argument("--over", metavar="KEY=VALUES", help="runs of each combination: seeds, folds")
+    what.add_argument("--trials", type=int, metavar="N", help="of --random and --guided; 20")
+    what.add_argument("--seed", type=int, default=1, help="of what is drawn; 1")
+    what.add_argument(
+        "--metric",
+        help="figure of results.json that is to be high; the first that is there of"
+        f" {', '.join(DEFAULT_METRICS)}",
+    )
+    what.add_argument(
+        "--prune",
+        nargs="?",
+        type=int,
+        const=1,
+        metavar="EPOCHS",
+        help="stop bad runs, after so many epochs; 1",
+    )
+    what.add_argument("--retry", action="store_true", help="run the trials that failed again")
+    what.add_argument("--output", type=Path, help="results/search/<recipe>/<YAML>")
+    return what
+
+
+def main(arguments: list[str]) -> None:
+    """Run the trials that are left, and say which is the best."""
+    cut = arguments.index("--") if "--" in arguments else len(arguments)
+    given = parser().parse_args(arguments[:cut])
+    method = next(name for name in METHODS if getattr(given, name) is not None)
+    if method == "grid" and given.trials is not None:
+        raise InputError("--trials: a grid runs all its combinations; leave it out")
+    trials = 20 if given.trials is None else given.trials
+    for name, number in {"--trials": trials, "--prune": given.prune, "--seed": given.seed}.items():
+        if number is not None and number < (name == "--trials"):
+            raise InputError(f"{name}: expected a positive number, got {number}")
+    commands = read_commands(given.recipe, given.hparams, given.over, arguments[cut + 1 :])
+    items = getattr(given, method)
+    aim = read_aim(commands, method, items, given.metric, trials, given.seed, given.prune)
+    named = Path("results/search", commands.recipe.parent.name, commands.hparams.stem)
+    output = named if given.output is None else given.output
+    say = functools.partial(print, flush=True)
+    rows = SearchWorker(commands, aim, output, given.metric, say).run(given.retry)
+    if not any(row.state == COMPLETE for row in rows):
+        raise InputError(f"no trial gave a figure; the first: {rows[0].note} ({rows[0].folder})")
+    print("", (output / "leaderboard.md").read_text(encoding="utf-8"), sep="\n")
+    print("look at:", output / "leaderboard.md", output / "leaderboard.csv", sep="\n  ")
+
+
+if __name__ == "__main__":
+    be_interruptible()
+    run_program(main)

@@ -1,0 +1,1 @@
+"""Speech recognition for TED-LIUM: formats, recognizers, scoring, segmentation, pages."""

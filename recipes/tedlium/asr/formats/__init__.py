@@ -1,0 +1,1 @@
+"""Files of speech recognition: transcripts, times, lexicons, language models, Kaldi folders."""

@@ -1,0 +1,208 @@
+"""Kaldi's data folders: which utterances there are, where their sound is, what is said in them.
+
+Source: Kaldi, "Data preparation" (kaldi-asr.org/doc/data_prep.html) and utils/validate_data_dir.sh,
+whose checks are made here on writing and on reading. A talk is a recording and a speaker; all files
+are sorted by code point, which in UTF-8 is the order of the C locale.
+"""
+
+import os
+import shlex
+import shutil
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from aed_plugins.audio import read_info
+from aed_plugins.core import InputError, atomic_write
+from asr.formats.lines import line_of, number_text
+from asr.formats.sphere import is_sphere
+from asr.formats.stm import StmSegment, stm_text
+from asr.formats.transcript import CHANNEL
+from asr.segmentation.segments import SpeechSegment
+
+# What the conditions in the STM mean: sclite's tables by label need it.
+_LABELS = """\
+;; LABEL "o" "Overall" "All segments"
+;; LABEL "f0" "f0" "Wide-band channel"
+;; LABEL "f2" "f2" "Telephone channel"
+;; LABEL "male" "Male" "Men"
+;; LABEL "female" "Female" "Women"
+"""
+# hubscr.pl wants a rule at least; this one never applies.
+_GLM = ";; no rules\n[FAKE] => %HESITATION / [ ] __ [ ]\n"
+
+_RESERVED = frozenset(("<s>", "</s>", "#0"))  # symbols of Kaldi's own
+
+
+def write_data_folder(
+    folder: str | Path,
+    recordings: Mapping[str, Path],
+    utterances: Iterable[StmSegment],
+    stm: Iterable[StmSegment] | None = None,
+) -> None:
+    r"""Write a data folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where to write `wav.scp`, `segments`, `text`, `utt2spk`, `spk2utt` and
+        `reco2file_and_channel`; other files there are left alone. Made if there is none.
+    recordings : mapping of str to Path
+        Talks and their audio files; those without an utterance are left out, as Kaldi wants it.
+    utterances : iterable of StmSegment
+        At least one, perhaps without words; ignored ones are left out.
+    stm : iterable of StmSegment, optional
+        What scoring compares with, ignored stretches among it: for `stm`, and `glm` beside it.
+
+    Raises
+    ------
+    InputError
+        If there is no utterance, two have the same name, a talk has no recording, a name or word
+        has white space or other characters that Kaldi refuses, or the talks' names are such that
+        utterances and speakers cannot both be sorted.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> said = StmSegment("AlGore", "A", "AlGore", 17.82, 28.81, "", ("thank", "you"))
+    >>> write_data_folder(folder, {"AlGore": Path("AlGore.sph")}, [said])
+    >>> (folder / "text").read_text()
+    'AlGore-0001782-0002881 thank you\n'
+    """
+    named = _named(utterances)
+    talks = sorted({said.talk for said in named.values()})
+    missing = [talk for talk in talks if talk not in recordings]
+    if missing:
+        raise InputError(f"expected a recording of each talk, got none of {missing[0]}; add it")
+    of_talk = defaultdict(list)
+    for name, said in named.items():
+        of_talk[said.talk].append(name)
+    sph2pipe = find_sph2pipe()
+    files: dict[str, Iterable[str]] = {
+        "wav.scp": (f"{talk} {audio_entry(recordings[talk], sph2pipe)}\n" for talk in talks),
+        "segments": (
+            line_of((name, said.talk, number_text(said.onset), number_text(said.offset)))
+            for name, said in named.items()
+        ),
+        "text": (line_of((name, *said.words)) for name, said in named.items()),
+        "utt2spk": (line_of((name, said.talk)) for name, said in named.items()),
+        "spk2utt": (line_of((talk, *of_talk[talk])) for talk in talks),
+        "reco2file_and_channel": (line_of((talk, talk, CHANNEL)) for talk in talks),
+    }
+    if stm is not None:
+        files |= {"stm": [_LABELS, stm_text(stm)], "glm": [_GLM]}
+    contents = {name: "".join(lines) for name, lines in files.items()}
+    for name, content in contents.items():
+        with atomic_write(Path(folder) / name) as temporary:
+            temporary.write_bytes(content.encode("utf-8"))
+
+
+def find_sph2pipe() -> str | None:
+    """Find the program that reads SPHERE for Kaldi: among its tools, or on the path."""
+    if root := os.environ.get("KALDI_ROOT"):
+        found = sorted(Path(root).glob("tools/sph2pipe*/sph2pipe"))
+        if found:
+            return str(found[-1])
+    return shutil.which("sph2pipe")
+
+
+def audio_entry(path: str | Path, sph2pipe: str | None) -> str:
+    """Say in Kaldi's manner where a recording's samples come from: a WAV file, or a command.
+
+    Parameters
+    ----------
+    path : str or Path
+        A SPHERE file, or any that libsndfile reads.
+    sph2pipe : str or None
+        The program that reads SPHERE; without it, `asr.formats.sphere` does.
+
+    Raises
+    ------
+    InputError
+        If a WAV file cannot be read, or the path has a line end.
+
+    Examples
+    --------
+    >>> audio_entry("/talks/Al Gore.sph", "sph2pipe")
+    "sph2pipe -f wav -p '/talks/Al Gore.sph' |"
+    """
+    path = Path(path).absolute()
+    if len(str(path).splitlines()) != 1:
+        raise InputError(f"expected a path without line ends, got {str(path)!r}; rename it")
+    quoted = shlex.quote(str(path))
+    if sph2pipe is not None and is_sphere(path):
+        return f"{shlex.quote(sph2pipe)} -f wav -p {quoted} |"
+    if path.suffix.lower() == ".wav" and quoted == str(path):
+        info = read_info(path)
+        if (info.kind, info.channels) == ("WAV PCM_16", 1):
+            return quoted
+    return f"{shlex.quote(sys.executable)} -m asr.formats.sphere {quoted} |"
+
+
+def check_words(words: Sequence[str], where: str) -> None:
+    """Refuse words that Kaldi's checks refuse.
+
+    Parameters
+    ----------
+    words : sequence of str
+        A transcript.
+    where : str
+        The utterance, or file and line.
+
+    Raises
+    ------
+    InputError
+        If there is one.
+    """
+    for word in words:
+        if word in _RESERVED or not word.isprintable():
+            raise InputError(
+                f"{where}: expected words of printable characters, other than Kaldi's own symbols"
+                f" <s>, </s> and #0, got {word!r}; leave it out"
+            )
+
+
+def check_order(names: Sequence[str], speakers: Sequence[str], where: str) -> None:
+    """Refuse utterances that are not sorted, or not by their speakers too.
+
+    Parameters
+    ----------
+    names, speakers : sequence of str
+        Of each utterance.
+    where : str
+        The file, for the message.
+
+    Raises
+    ------
+    InputError
+        If an utterance's name comes twice or too late, or its speaker's does.
+    """
+    for (one, before), (other, after) in pairwise(zip(names, speakers, strict=True)):
+        if one >= other:
+            came = f"{one} twice" if one == other else f"{other} after {one}"
+            raise InputError(
+                f"{where}: expected each utterance once, sorted in the C locale, got {came}"
+            )
+        if before > after:
+            raise InputError(
+                f"{where}: expected names of speakers that sort like those of their utterances, got"
+                f" {other} of {after} after {one} of {before}; rename {before} or {after}"
+            )
+
+
+def _named(utterances: Iterable[StmSegment]) -> dict[str, StmSegment]:
+    """Give utterances by their names, sorted by them."""
+    pairs = sorted(
+        (SpeechSegment(said.talk, said.onset, said.offset).name, said)
+        for said in utterances
+        if not said.is_ignored
+    )
+    if not pairs:
+        raise InputError("expected utterances for Kaldi, got none")
+    for name, said in pairs:
+        check_words(said.words, f"utterance {name}")
+    check_order([name for name, _ in pairs], [said.talk for _, said in pairs], "Kaldi's utt2spk")
+    return dict(pairs)

@@ -1,0 +1,1 @@
+"""Recognizers of one interface: Kaldi, Sphinx, PocketSphinx, SpeechBrain."""

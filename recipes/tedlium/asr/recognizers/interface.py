@@ -1,0 +1,178 @@
+"""What a speech recogniser promises, whoever it is."""
+
+import abc
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from aed_plugins.core import InputError
+from asr.formats.ctm import CtmWord
+from asr.formats.lexicon import Lexicon
+from asr.formats.stm import StmSegment
+from asr.segmentation.segments import SpeechSegment
+
+
+class DecodingWeights(NamedTuple):
+    """How much the language model counts, and what a word costs.
+
+    Attributes
+    ----------
+    language_weight : float
+        What the language model's log probabilities are multiplied by, in the recogniser's own
+        scale (Kaldi: 7 to 17; Sphinx: 3 to 15).
+    insertion_penalty : float
+        What each word costs, in the recogniser's own scale; see its class.
+    """
+
+    language_weight: float
+    insertion_penalty: float
+
+
+@dataclass(frozen=True)
+class Language:
+    """The words that can be said, and how likely they follow one another.
+
+    Attributes
+    ----------
+    lexicon : Lexicon
+        Pronunciations, and the annotations that have phones of their own.
+    arpa : Path
+        A back-off language model in ARPA format, plain text.
+    """
+
+    lexicon: Lexicon
+    arpa: Path
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """What an acoustic model learns from.
+
+    Attributes
+    ----------
+    recordings : mapping of str to Path
+        Talks and their audio files.
+    utterances : sequence of StmSegment
+        Each with at least one word; all of them in the language's lexicon.
+    language : Language
+        Lexicon and language model.
+    """
+
+    recordings: Mapping[str, Path]
+    utterances: Sequence[StmSegment]
+    language: Language
+
+
+class Recognizer(abc.ABC):
+    """Turns stretches of talks into words with times.
+
+    Attributes
+    ----------
+    systems : tuple of str
+        Its acoustic models, weakest first, such as `("mono", "tri")`; of a recogniser that comes
+        trained, one.
+    weights : tuple of DecodingWeights
+        Those to choose from on development data, in ascending order.
+    trainable : bool
+        Whether `train` must come before `decode`.
+    """
+
+    systems: tuple[str, ...]
+    weights: tuple[DecodingWeights, ...]
+    trainable: bool
+
+    @abc.abstractmethod
+    def check(self) -> None:
+        """Check that the programs and models that it needs are there.
+
+        Raises
+        ------
+        InputError
+            If not; the message says how to get them.
+        """
+
+    def train(self, data: TrainingSet, folder: Path) -> None:
+        """Train all systems into a folder; go on where an earlier call was interrupted.
+
+        Parameters
+        ----------
+        data : TrainingSet
+            What to learn from.
+        folder : Path
+            Where models, stages and logs are kept.
+
+        Raises
+        ------
+        InputError
+            If a stage fails; those before it are kept.
+        """
+        raise NotImplementedError(f"{type(self).__name__} comes trained")
+
+    @abc.abstractmethod
+    def decode(
+        self,
+        system: str,
+        recordings: Mapping[str, Path],
+        segments: Sequence[SpeechSegment],
+        language: Language | None,
+        weights: Sequence[DecodingWeights],
+        models: Path,
+        folder: Path,
+    ) -> dict[DecodingWeights, list[CtmWord]]:
+        """Recognise segments; go on where an earlier call was interrupted.
+
+        Parameters
+        ----------
+        system : str
+            One of `systems`.
+        recordings : mapping of str to Path
+            Talks and their audio files.
+        segments : sequence of SpeechSegment
+            What to hear, in any order.
+        language : Language or None
+            Words and language model; `None` for the recogniser's own, where it has one.
+        weights : sequence of DecodingWeights
+            Which of them to decode with.
+        models : Path
+            The folder that `train` filled.
+        folder : Path
+            Where results and logs of this decoding are kept; one folder for one set of segments.
+
+        Returns
+        -------
+        dict of DecodingWeights to list of CtmWord
+            Words with times from the talk's start, by talk and onset. Annotations are among the
+            words; silence and the sentences' ends are not.
+
+        Raises
+        ------
+        InputError
+            If a stage fails; what was decoded before is kept.
+        """
+
+
+def number_of_jobs(jobs: int | None) -> int:
+    """Give the number of processes to use.
+
+    Parameters
+    ----------
+    jobs : int or None
+        What a user asked for; as many as there are processors when `None`.
+
+    Raises
+    ------
+    InputError
+        If it is not a whole number from 1 on.
+
+    Examples
+    --------
+    >>> number_of_jobs(3)
+    3
+    """
+    if jobs is None:
+        return os.cpu_count() or 1
+    if type(jobs) is not int or jobs < 1:
+        raise InputError(f"expected jobs to be a whole number from 1 on, got {jobs!r}")
+    return jobs

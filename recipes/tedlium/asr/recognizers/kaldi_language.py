@@ -1,0 +1,157 @@
+"""The words of a language in Kaldi's form: a dictionary folder, a lang folder, a grammar."""
+
+import shutil
+from pathlib import Path
+
+from aed_plugins.core import atomic_write
+from asr.formats.lexicon import Lexicon
+from asr.recognizers.kaldi_work import WorkFolder
+from asr.recognizers.stages import fingerprint, run_stage
+
+UNKNOWN = "<unk>"  # what a word outside the lexicon becomes
+_SILENCE, _NOISE = "SIL", "NSN"
+_RESERVED = frozenset(("<eps>", "<s>", "</s>", "#0", UNKNOWN))
+
+
+def dictionary_files(lexicon: Lexicon) -> dict[str, str]:
+    """Write the files of a dictionary folder.
+
+    Source: Kaldi's recipe `egs/tedlium/s5`, whose annotations are words with a phone each that
+    counts as silence, and whose unknown word is a noise.
+
+    Parameters
+    ----------
+    lexicon : Lexicon
+        Words and annotations.
+
+    Returns
+    -------
+    dict of str to str
+        The files' names and what is in them.
+
+    Examples
+    --------
+    >>> files = dictionary_files(Lexicon({"two": (("T", "UW"),)}, {"[BREATH]": "BRH"}))
+    >>> print(files["lexicon.txt"])
+    <unk> NSN
+    [BREATH] BRH
+    two T UW
+    <BLANKLINE>
+    >>> files["silence_phones.txt"].split()
+    ['SIL', 'NSN', 'BRH']
+    """
+    annotations = lexicon.annotation_phones
+    entries = {f"{UNKNOWN} {_NOISE}"} | {f"{word} {annotations[word]}" for word in annotations}
+    phones: set[str] = set()
+    for word, pronunciations in lexicon.pronunciations.items():
+        if word in _RESERVED or word in annotations:
+            continue
+        for pronunciation in pronunciations:
+            entries.add(f"{word} {' '.join(pronunciation)}")
+            phones.update(pronunciation)
+    silences = list(dict.fromkeys((_SILENCE, _NOISE, *sorted(annotations.values()))))
+    files = {
+        "lexicon.txt": sorted(entries),
+        "silence_phones.txt": silences,
+        "optional_silence.txt": [_SILENCE],
+        "nonsilence_phones.txt": sorted(phones.difference(silences)),
+        "extra_questions.txt": [],
+    }
+    return {name: "".join(f"{line}\n" for line in lines) for name, lines in files.items()}
+
+
+def lexicon_fingerprint(lexicon: Lexicon) -> str:
+    """Give a short name for a lexicon's content; see `stages.fingerprint`.
+
+    Parameters
+    ----------
+    lexicon : Lexicon
+        Words and annotations.
+    """
+    return fingerprint(dictionary_files(lexicon))
+
+
+def make_lang(work: WorkFolder, lexicon: Lexicon, phones: Path | None = None) -> Path:
+    """Make a lang folder, unless it was made before: words, phones and the lexicon's transducer.
+
+    Parameters
+    ----------
+    work : WorkFolder
+        Where; prepared.
+    lexicon : Lexicon
+        Words and annotations.
+    phones : Path, optional
+        The `phones.txt` of acoustic models that are to go with it.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    InputError
+        If Kaldi refuses the dictionary, or knows no such phones.
+    """
+    depends_on = lexicon_fingerprint(lexicon)
+    lang = work.folder / "data" / f"lang-{depends_on}"
+    dictionary = lang.with_name(f"dict-{depends_on}")
+    table = () if phones is None else ("--phone-symbol-table", phones)
+
+    def make() -> None:
+        shutil.rmtree(dictionary, ignore_errors=True)
+        for name, text in dictionary_files(lexicon).items():
+            with atomic_write(dictionary / name) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+        work.run("dictionary", "utils/validate_dict_dir.pl", dictionary)
+        local = lang.with_name(f"local-{depends_on}")
+        work.run("lang", "utils/prepare_lang.sh", *table, dictionary, UNKNOWN, local, lang)
+
+    outputs = [lang / name for name in ("L.fst", "L_disambig.fst", "words.txt", "phones.txt")]
+    run_stage(lang.name, work.folder, depends_on, outputs, make)
+    return lang
+
+
+def make_grammar(work: WorkFolder, lang: Path, arpa: Path) -> Path:
+    """Make a lang folder with a grammar, unless it was made before.
+
+    Words of the language model that the lexicon has not are left out of the grammar, with the
+    n-grams that they are in.
+
+    Parameters
+    ----------
+    work : WorkFolder
+        Where; prepared.
+    lang : Path
+        What `make_lang` gave.
+    arpa : Path
+        The language model, plain text.
+
+    Returns
+    -------
+    Path
+        The folder; its name stands for the lexicon and the language model.
+
+    Raises
+    ------
+    InputError
+        If Kaldi cannot read the language model.
+    """
+    depends_on = fingerprint(lang.name, arpa)
+    folder = lang.with_name(f"grammar-{depends_on}")
+
+    def make() -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(lang, folder, ignore=shutil.ignore_patterns("tmp"))
+        work.run(
+            "grammar",
+            "arpa2fst",
+            "--disambig-symbol=#0",
+            f"--read-symbol-table={folder / 'words.txt'}",
+            arpa.absolute(),
+            folder / "G.fst",
+        )
+        work.run("grammar", "utils/validate_lang.pl", "--skip-determinization-check", folder)
+
+    run_stage(folder.name, work.folder, depends_on, [folder / "G.fst"], make)
+    return folder

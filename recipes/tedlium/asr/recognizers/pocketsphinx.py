@@ -1,0 +1,166 @@
+"""The English recogniser of the wheel `pocketsphinx`: nothing to train.
+
+Source: CMU Sphinx's generic US English acoustic model (phonetically tied mixtures) and the CMU
+pronouncing dictionary, both in the wheel under its own licence (BSD).
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from aed_plugins.core import InputError, atomic_write, first_few
+from asr.formats.ctm import CtmWord
+from asr.formats.lexicon import Lexicon
+from asr.recognizers.interface import (
+    DecodingWeights,
+    Language,
+    Recognizer,
+    number_of_jobs,
+)
+from asr.recognizers.pocketsphinx_wheel import english_model
+from asr.segmentation.segments import SpeechSegment
+
+# Those of the CMU pronouncing dictionary, without its marks of stress.
+ENGLISH_PHONES = frozenset(
+    (
+        *("AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G"),
+        *("HH", "IH", "IY", "JH", "K", "L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "T"),
+        *("TH", "UH", "UW", "V", "W", "Y", "Z", "ZH"),
+    )
+)
+MOST_STRANGE = 0.1  # of the words: beyond it, the lexicon has other phones
+
+logger = logging.getLogger(__name__)
+
+
+class PocketSphinx(Recognizer):
+    """Decodes with the wheel's English acoustic model.
+
+    The weights are pocketsphinx's `lw` and `wip` (see `cmu_decoder.decode_talks`): around its
+    defaults of 6.5 and 0.65, which are for dictation. Digits and other small vocabularies, where
+    sounds that are no words are soon taken for short ones, want less of both.
+
+    Parameters
+    ----------
+    jobs : int, optional
+        How many processes decode; as many as there are processors otherwise.
+    """
+
+    systems = ("english",)
+    weights = tuple(
+        DecodingWeights(language_weight, penalty)
+        for language_weight in (3.0, 6.5, 10.0)
+        for penalty in (1e-4, 0.01, 0.65)
+    )
+    trainable = False
+
+    def __init__(self, jobs: int | None = None) -> None:
+        self.jobs = number_of_jobs(jobs)
+
+    def check(self) -> None:
+        """Check that the wheel and its English model are there.
+
+        Raises
+        ------
+        InputError
+            If not.
+        """
+        english_model()
+
+    def decode(
+        self,
+        system: str,
+        recordings: Mapping[str, Path],
+        segments: Sequence[SpeechSegment],
+        language: Language | None,
+        weights: Sequence[DecodingWeights],
+        models: Path,
+        folder: Path,
+    ) -> dict[DecodingWeights, list[CtmWord]]:
+        """Recognise segments; talks that are done are kept.
+
+        Parameters
+        ----------
+        system : str
+            `english`.
+        recordings, segments
+            As for `Recognizer.decode`.
+        language : Language or None
+            Words and language model; the wheel's own where there is none. Annotations are never
+            recognised: the acoustic model has no phones for them.
+        weights : sequence of DecodingWeights
+            Which of them to decode with.
+        models : Path
+            Left aside.
+        folder : Path
+            Where the dictionary and the words of each talk are kept.
+
+        Returns
+        -------
+        dict of DecodingWeights to list of CtmWord
+            As `cmu_decoder.decode_talks`.
+
+        Raises
+        ------
+        InputError
+            If the lexicon has a phone that the acoustic model does not know, or as `decode_talks`.
+        """
+        from asr.recognizers.cmu_decoder import SphinxModel, decode_talks  # noqa: PLC0415  needs the wheel
+
+        self.check()
+        dictionary = english_model() / "cmudict-en-us.dict"
+        language_model = english_model() / "en-us.lm.bin"
+        if language is not None:
+            dictionary = folder / "english.dict"
+            _keep(dictionary, english_dictionary(language.lexicon))
+            language_model = language.arpa
+        model = SphinxModel(english_model() / "en-us", dictionary, language_model)
+        return decode_talks(model, recordings, segments, weights, folder, self.jobs)
+
+
+def english_dictionary(lexicon: Lexicon) -> str:
+    r"""Write a lexicon for the English acoustic model.
+
+    Parameters
+    ----------
+    lexicon : Lexicon
+        Its annotations are left out.
+
+    Returns
+    -------
+    str
+        A dictionary in Sphinx's form, sorted by words.
+
+    Raises
+    ------
+    InputError
+        If more than a tenth of the words have no pronunciation in CMU's 39 phones; the message
+        names some. Fewer are left out with a warning.
+
+    Examples
+    --------
+    >>> english_dictionary(Lexicon({"one": (("W", "AH", "N"), ("HH", "W", "AH", "N"))}, {}))
+    'one W AH N\none(2) HH W AH N\n'
+    """
+    lines, strange = [], []
+    for word, ways in sorted(lexicon.pronunciations.items()):
+        sayable = [phones for phones in ways if ENGLISH_PHONES.issuperset(phones)]
+        if not sayable:
+            others = set().union(*ways) - ENGLISH_PHONES
+            strange.append(f"{word} ({first_few(sorted(others))})")
+        for number, phones in enumerate(sayable, start=1):
+            mark = "" if number == 1 else f"({number})"
+            lines.append(f"{word}{mark} {' '.join(phones)}\n")
+    said = f"words without a pronunciation in the CMU dictionary's 39 phones: {first_few(strange)}"
+    if len(strange) > MOST_STRANGE * len(lexicon.pronunciations):
+        raise InputError(f"{said}; give a lexicon with these phones, or train a recogniser")
+    if strange:
+        logger.warning("%d %s; they cannot be recognised", len(strange), said)
+    return "".join(lines)
+
+
+def _keep(path: Path, text: str) -> None:
+    """Write a file, unless it says so already: a new one would have every talk decoded again."""
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        with atomic_write(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")

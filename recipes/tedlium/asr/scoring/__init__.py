@@ -1,0 +1,1 @@
+"""Word error rates, their significance, and errors of speech detection."""

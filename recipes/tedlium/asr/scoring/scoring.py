@@ -1,0 +1,226 @@
+"""Word error rates of recognised talks, with sclite or without, and the same either way.
+
+Both ways do what sclite does. Every talk's words go to the reference's segments by the middle of
+their times; a word between two segments goes to the later one, and one after the last to the last.
+What goes to a segment that is to be ignored is not counted. Words are compared without regard to
+upper and lower case. Within a segment a substitution costs 4, an insertion or a deletion 3; where
+alignments cost the same, a substitution goes before an insertion, and that before a deletion, seen
+from the segment's end. So not only the sum of the errors is sclite's, but each word's kind.
+
+With these weights there may be more errors than the fewest possible, which SpeechBrain's and most
+other edit distances count: `p q r a b` heard as `a b x y z` is three deletions and three insertions
+for sclite, and five substitutions for the others.
+
+Source: NIST SCTK (https://github.com/usnistgov/SCTK), src/sclite: stm2ctm.c, net_dp.c, word.c.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import numpy as np
+
+from aed_plugins.core import InputError
+from asr.formats.ctm import CtmWord
+from asr.formats.stm import StmSegment
+from asr.formats.transcript import for_scoring
+from asr.scoring.alignment import AlignedWord, Score, ScoredSegment
+from asr.scoring.sclite import find_sclite, run_sclite
+
+_SUBSTITUTION, _OTHER = 4, 3
+
+Engine = Literal["auto", "sclite", "own"]
+
+
+def score(
+    references: Sequence[StmSegment], hypotheses: Sequence[CtmWord], engine: Engine = "auto"
+) -> Score:
+    """Align what was recognised in talks with what was said.
+
+    Parameters
+    ----------
+    references : sequence of StmSegment
+        The segments that a person wrote down, and those that are to be ignored.
+    hypotheses : sequence of CtmWord
+        What was recognised. A talk may be missing: all its words are deletions then. Annotations
+        and `<unk>` are removed on both sides (see `transcript.for_scoring`).
+    engine : {"auto", "sclite", "own"}
+        What aligns them: NIST's program, this module, or the program where it is installed.
+
+    Returns
+    -------
+    Score
+        The scored segments, those that are to be ignored left out.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to score, a talk was recognised that the references lack, or sclite is
+        asked for and not there.
+
+    Examples
+    --------
+    >>> said = [StmSegment("ted", "A", "al", 0.0, 2.0, "", ("so", "[BREATH]", "it", "is"))]
+    >>> heard = [CtmWord("ted", "A", 0.5, 0.2, "it"), CtmWord("ted", "A", 1.0, 0.2, "was")]
+    >>> score(said, heard, "own").total
+    Counts(correct=1, substitutions=1, insertions=0, deletions=1)
+    """
+    segments = sorted(map(_cleaned, references), key=lambda it: (it.talk, it.channel, it.onset))
+    words = sorted(
+        (word for word in hypotheses if for_scoring((word.word,))),
+        key=lambda word: (word.talk, word.channel, word.onset),
+    )
+    _check(segments, words)
+    sclite = find_sclite() if engine != "own" else None
+    if sclite is None and engine == "sclite":
+        raise InputError(
+            "expected sclite, but it is neither on the PATH nor in /usr/lib/sctk/bin nor in "
+            "KALDI_ROOT; install Debian's package sctk, or score with engine='own'"
+        )
+    if sclite is None:
+        return Score(tuple(_aligned_here(segments, words)), "own")
+    return Score(tuple(run_sclite(sclite, segments, words)), "sclite")
+
+
+def _cleaned(segment: StmSegment) -> StmSegment:
+    return segment if segment.is_ignored else segment._replace(words=for_scoring(segment.words))
+
+
+def _check(segments: Iterable[StmSegment], words: Iterable[CtmWord]) -> None:
+    if all(segment.is_ignored for segment in segments):
+        raise InputError("expected references with a segment that is to be scored, got none")
+    known = {(segment.talk, segment.channel) for segment in segments}
+    for word in words:
+        if (word.talk, word.channel) not in known:
+            raise InputError(
+                f"{word.talk!r} channel {word.channel!r}: expected hypotheses for talks and "
+                "channels of the references alone; leave this one out, or add its reference"
+            )
+
+
+def _aligned_here(
+    segments: Sequence[StmSegment], words: Iterable[CtmWord]
+) -> Iterable[ScoredSegment]:
+    for segment, heard in zip(segments, words_of_segments(segments, words), strict=True):
+        if segment.is_ignored:
+            continue
+        places = align([word.lower() for word in segment.words], [w.word.lower() for w in heard])
+        yield ScoredSegment(
+            segment,
+            tuple(
+                _aligned_word(
+                    None if row is None else segment.words[row],
+                    None if column is None else heard[column],
+                )
+                for row, column in places
+            ),
+        )
+
+
+def _aligned_word(reference: str | None, hypothesis: CtmWord | None) -> AlignedWord:
+    if reference is None:
+        return AlignedWord("insertion", reference, hypothesis)
+    if hypothesis is None:
+        return AlignedWord("deletion", reference, hypothesis)
+    same = reference.lower() == hypothesis.word.lower()
+    return AlignedWord("correct" if same else "substitution", reference, hypothesis)
+
+
+def words_of_segments(
+    segments: Sequence[StmSegment], words: Iterable[CtmWord]
+) -> list[list[CtmWord]]:
+    """Give each segment the words that sclite gives it.
+
+    Parameters
+    ----------
+    segments : sequence of StmSegment
+        Sorted by talk, channel and onset, those that are to be ignored among them.
+    words : iterable of CtmWord
+        Sorted by talk, channel and onset; of talks that have segments.
+
+    Returns
+    -------
+    list of list of CtmWord
+        One list for each segment.
+
+    Examples
+    --------
+    >>> early = StmSegment("ted", "A", "al", 0.0, 2.0, "", ("so",))
+    >>> late = StmSegment("ted", "A", "al", 4.0, 6.0, "", ("yes",))
+    >>> heard = [CtmWord("ted", "A", onset, 0.2, f"at {onset}") for onset in (1.8, 1.9, 9.0)]
+    >>> for given in words_of_segments([early, late], heard):
+    ...     print([word.word for word in given])
+    ['at 1.8']
+    ['at 1.9', 'at 9.0']
+    """
+    waiting: dict[tuple[str, str], deque[CtmWord]] = defaultdict(deque)
+    for word in words:
+        waiting[word.talk, word.channel].append(word)
+    lasts = {(segment.talk, segment.channel): place for place, segment in enumerate(segments)}
+    given = []
+    for place, segment in enumerate(segments):
+        queue = waiting[segment.talk, segment.channel]
+        is_last = lasts[segment.talk, segment.channel] == place
+        end = float(np.float32(segment.offset))  # sclite keeps it so, and the words' times exactly
+        taken = []
+        while queue and (is_last or queue[0].onset + queue[0].duration / 2 < end):
+            taken.append(queue.popleft())
+        given.append(taken)
+    return given
+
+
+def align(
+    reference: Sequence[str], hypothesis: Sequence[str]
+) -> list[tuple[int | None, int | None]]:
+    """Find the alignment of two word sequences that sclite finds.
+
+    Parameters
+    ----------
+    reference, hypothesis : sequence of str
+        Words; equal ones are correct.
+
+    Returns
+    -------
+    list of tuple
+        In order, the places of words that stand for each other in the two sequences: `None` and a
+        place for an insertion, a place and `None` for a deletion.
+
+    Examples
+    --------
+    >>> align(["so", "it", "is"], ["it", "was"])
+    [(0, None), (1, 0), (2, 1)]
+    """
+    costs = _costs(reference, hypothesis).tolist()
+    row, column = len(reference), len(hypothesis)
+    places: list[tuple[int | None, int | None]] = []
+    while row or column:
+        here = costs[row][column]
+        if row and column:
+            cost = 0 if reference[row - 1] == hypothesis[column - 1] else _SUBSTITUTION
+            stands = costs[row - 1][column - 1] + cost == here
+        else:
+            stands = False
+        inserted = column and costs[row][column - 1] + _OTHER == here
+        row, column = row - (stands or not inserted), column - bool(stands or inserted)
+        places.append(
+            (
+                row if stands or not inserted else None,
+                column if stands or inserted else None,
+            )
+        )
+    return places[::-1]
+
+
+def _costs(reference: Sequence[str], hypothesis: Sequence[str]) -> np.ndarray:
+    """Give the least cost of aligning the first words, `(reference + 1, hypothesis + 1)`."""
+    numbers = {word: number for number, word in enumerate({*reference, *hypothesis})}
+    heard = np.array([numbers[word] for word in hypothesis], dtype=np.int64)
+    insertions = _OTHER * np.arange(len(hypothesis) + 1)
+    costs = np.empty((len(reference) + 1, len(hypothesis) + 1), dtype=np.int64)
+    costs[0] = insertions
+    for row, word in enumerate(reference):
+        best = costs[row] + _OTHER
+        best[1:] = np.minimum(best[1:], costs[row, :-1] + _SUBSTITUTION * (heard != numbers[word]))
+        # An insertion comes from the left, within the row: without its cost, the least so far.
+        costs[row + 1] = np.minimum.accumulate(best - insertions) + insertions
+    return costs

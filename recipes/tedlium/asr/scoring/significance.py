@@ -1,0 +1,192 @@
+"""How far word error rates can be trusted: intervals, and whether two systems really differ.
+
+The bootstrap draws whole talks, as the errors of one speaker go together. With the few talks of a
+development set its plain percentiles are too narrow: the interval of 8 talks' word error rate, made
+for 95 %, holds the true one in 86 % of simulated cases, and one in ten differences that are none
+counts as significant. The percentiles are therefore moved outwards as far as Student's t is wider
+than the normal distribution of as many values; 93 and 95 % it is then.
+
+Source: Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR performance
+evaluation", ICASSP 2004, with talks in place of segments; Hesterberg, "What teachers should know
+about the bootstrap", The American Statistician 69 (2015), section 4.3 (the expanded percentile
+interval).
+"""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from scipy.stats import norm, t
+
+from aed_plugins.core import InputError
+from asr.scoring.alignment import ErrorCounts, Score
+
+_LEVEL = 0.95
+_RESAMPLES = 10_000
+_FEWEST_TALKS = 5
+
+Over = Literal["talks", "segments"]
+
+
+class WerInterval(NamedTuple):
+    """A 95 % confidence interval of a word error rate.
+
+    Attributes
+    ----------
+    low, high : float
+        Shares, as `ErrorCounts.wer`.
+    over : str
+        What was drawn: `talks`, or `segments` where there are fewer than five talks: too narrow
+        then, as a talk's segments have much in common.
+    """
+
+    low: float
+    high: float
+    over: Over
+
+
+class WerDifference(NamedTuple):
+    """How much higher the second word error rate is.
+
+    Attributes
+    ----------
+    points : float
+        Percentage points; negative where the second system makes fewer errors.
+    low, high : float
+        The 95 % confidence interval of `points`.
+    p_value : float
+        Two-sided: a difference is significant at 5 % where this is below 0.05.
+    over : str
+        What was drawn, see `WerInterval`.
+    """
+
+    points: float
+    low: float
+    high: float
+    p_value: float
+    over: Over
+
+
+def wer_interval(score: Score, seed: int = 0) -> WerInterval:
+    """Give the 95 % confidence interval of a word error rate.
+
+    Parameters
+    ----------
+    score : Score
+        What was scored.
+    seed : int
+        Of the resamples.
+
+    Raises
+    ------
+    InputError
+        If no word was said, or there is only one segment.
+
+    Examples
+    --------
+    >>> from asr.formats.ctm import CtmWord
+    >>> from asr.scoring.scoring import score
+    >>> from asr.formats.stm import StmSegment
+    >>> said = [StmSegment(talk, "A", talk, 0.0, 2.0, "", ("so", "it", "is")) for talk in "abcdef"]
+    >>> heard = [CtmWord(talk, "A", 1.0, 0.2, "it") for talk in "abcdef"]
+    >>> interval = wer_interval(score(said, heard, "own"))  # two of three, whoever speaks
+    >>> f"{interval.low:.3f} {interval.high:.3f} {interval.over}"
+    '0.667 0.667 talks'
+    """
+    over, (counts,) = _blocks(score)
+    rates = _rates(_weights(len(counts), seed), counts)
+    low, high = np.quantile(rates, _levels(len(counts)))
+    return WerInterval(float(low), float(high), over)
+
+
+def paired_difference(first: Score, second: Score, seed: int = 0) -> WerDifference:
+    """Compare two systems on the same segments.
+
+    Parameters
+    ----------
+    first, second : Score
+        Of the same segments, with the same words.
+    seed : int
+        Of the resamples, which are the same for both.
+
+    Raises
+    ------
+    InputError
+        If the segments are not the same, no word was said, or there is only one segment.
+
+    Examples
+    --------
+    >>> from asr.formats.ctm import CtmWord
+    >>> from asr.scoring.scoring import score
+    >>> from asr.formats.stm import StmSegment
+    >>> said = [StmSegment(talk, "A", talk, 0.0, 2.0, "", ("so", "it", "is")) for talk in "abcdef"]
+    >>> it = [CtmWord(talk, "A", 1.0, 0.2, "it") for talk in "abcdef"]
+    >>> difference = paired_difference(score(said, [], "own"), score(said, it, "own"))
+    >>> f"{difference.points:.1f} points over {difference.over}"
+    '-33.3 points over talks'
+    """
+    _check_same(first, second)
+    over, (ones, others) = _blocks(first, second)
+    weights = _weights(len(ones), seed)
+    drawn = 100 * (_rates(weights, others) - _rates(weights, ones))
+    low, high = np.quantile(drawn, _levels(len(ones)))
+    points = 100 * (second.total.wer - first.total.wer)
+    return WerDifference(points, float(low), float(high), _p_value(drawn, len(ones)), over)
+
+
+def _check_same(first: Score, second: Score) -> None:
+    pairs = zip(first.segments, second.segments, strict=False)
+    differing = next((pair for pair in pairs if pair[0].segment != pair[1].segment), None)
+    if differing is not None:
+        ours, theirs = (f"{it.segment.talk} {it.segment.onset:.2f}" for it in differing)
+        raise InputError(
+            f"expected two scores of the same segments with the same words, but {ours} of the "
+            f"first differs from {theirs} of the second; score both against the same STM"
+        )
+    if len(first.segments) != len(second.segments):
+        raise InputError(
+            "expected two scores of the same segments, "
+            f"got {len(first.segments)} and {len(second.segments)}; score both against the same STM"
+        )
+
+
+def _blocks(*scores: Score) -> tuple[Over, list[np.ndarray]]:
+    """Give for each score the errors and the words said of each block, `(block, 2)`."""
+    over: Over = "talks"
+    parts: list[Sequence[ErrorCounts]] = [list(score.per_talk.values()) for score in scores]
+    if len(parts[0]) < _FEWEST_TALKS:
+        over = "segments"
+        parts = [[segment.counts for segment in score.segments] for score in scores]
+    if len(parts[0]) < 2 or not scores[0].total.reference_words:
+        raise InputError(
+            "expected words in two segments at least, got "
+            f"{scores[0].total.reference_words} words in {len(parts[0])} segments"
+        )
+    return over, [
+        np.array([(counts.errors, counts.reference_words) for counts in part]) for part in parts
+    ]
+
+
+def _weights(blocks: int, seed: int) -> np.ndarray:
+    """Say how often each block is in each resample, `(resample, block)`."""
+    generator = np.random.default_rng(seed)
+    return generator.multinomial(blocks, np.full(blocks, 1 / blocks), size=_RESAMPLES)
+
+
+def _rates(weights: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    errors, words = (weights @ counts).T
+    return errors / np.maximum(words, 1)  # a resample may draw nothing but silent segments
+
+
+def _levels(blocks: int) -> list[float]:
+    """Say which percentiles of the resamples bound a 95 % interval."""
+    tail = (1 - _LEVEL) / 2
+    low = float(norm.cdf(t.ppf(tail, blocks - 1) * np.sqrt(blocks / (blocks - 1))))
+    return [low, 1 - low]
+
+
+def _p_value(drawn: np.ndarray, blocks: int) -> float:
+    """Find the level at which the interval just leaves out 0."""
+    beyond = min(np.count_nonzero(drawn <= 0), np.count_nonzero(drawn >= 0))
+    tail = min((beyond + 1) / (len(drawn) + 1), 0.5)
+    return float(2 * t.cdf(norm.ppf(tail) * np.sqrt((blocks - 1) / blocks), blocks - 1))

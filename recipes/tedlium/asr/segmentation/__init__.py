@@ -1,0 +1,1 @@
+"""Where speech is: segments, and detectors that find them."""

@@ -1,0 +1,103 @@
+"""Stretches of talks that are to be recognised."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from aed_plugins.annotations import Annotation, annotation_text, read_annotations
+from aed_plugins.core import Event, InputError
+
+
+class SpeechSegment(NamedTuple):
+    """A stretch of a talk that a recogniser is to hear.
+
+    Attributes
+    ----------
+    talk : str
+        The talk's name, as in STM and CTM files.
+    onset, offset : float
+        Seconds from the talk's start; `0 <= onset < offset`.
+    """
+
+    talk: str
+    onset: float
+    offset: float
+
+    @property
+    def duration(self) -> float:
+        """Seconds from onset to offset."""
+        return self.offset - self.onset
+
+    @property
+    def name(self) -> str:
+        """The utterance's name in Kaldi's manner: talk, start and end in hundredths of a second.
+
+        Examples
+        --------
+        >>> SpeechSegment("AlGore_2009", 17.82, 28.81).name
+        'AlGore_2009-0001782-0002881'
+        """
+        return f"{self.talk}-{round(100 * self.onset):07d}-{round(100 * self.offset):07d}"
+
+
+def segments_rttm(segments: Iterable[SpeechSegment]) -> str:
+    r"""Give the content of an RTTM file that says where someone speaks in talks.
+
+    Parameters
+    ----------
+    segments : iterable of SpeechSegment
+        Of any talks, in any order; they are sorted. Times are kept to a microsecond.
+
+    Returns
+    -------
+    str
+        Whole lines, each ended by a line feed.
+
+    Examples
+    --------
+    >>> segments_rttm([SpeechSegment("AlGore_2009", 17.82, 28.81)])
+    'SPEAKER AlGore_2009 1 17.820000 10.990000 <NA> <NA> speech <NA> <NA>\n'
+    """
+    talks = defaultdict(list)
+    for talk, onset, offset in sorted(segments):
+        talks[talk].append(Event("speech", onset, offset))
+    # A recording's suffix is left out there, and a talk's name may have a dot in it.
+    return "".join(
+        annotation_text(Annotation(tuple(events), f"{talk}.sph"), "rttm")
+        for talk, events in talks.items()
+    )
+
+
+def read_segments_rttm(path: str | Path) -> list[SpeechSegment]:
+    """Read where someone speaks in talks from an RTTM file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file such as `segments_rttm` gives, or of a diarisation program: whoever speaks, each
+        turn is a segment.
+
+    Returns
+    -------
+    list of SpeechSegment
+        By talk and onset.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, a line is malformed (the message names it), or a segment has no
+        length.
+    """
+    segments = [
+        SpeechSegment(talk, event.onset, event.offset)
+        for talk, annotation in read_annotations(path, "rttm").items()
+        for event in annotation.events
+    ]
+    for segment in segments:
+        if not segment.duration > 0:
+            raise InputError(
+                f"{path}: expected segments that last, got one of 0 s at {segment.onset} s of"
+                f" {segment.talk}; leave it out"
+            )
+    return sorted(segments)

@@ -1,0 +1,57 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aed_plugins.core import InputError
+from aed_plugins.data import FoldPlan, plan_folds
+
+OFFICIAL = list(range(1, 11))
+
+
+def test_validation_is_on_the_fold_before_the_test_fold():
+    assert plan_folds(OFFICIAL, [10]) == [FoldPlan(10, [9], [1, 2, 3, 4, 5, 6, 7, 8])]
+    assert plan_folds(OFFICIAL, 1)[0].valid == [10]
+
+
+def test_all_is_the_official_protocol():
+    plans = plan_folds(OFFICIAL, "all", valid_folds=[])
+    assert [plan.test for plan in plans] == OFFICIAL
+    assert all(plan.valid == [] and len(plan.train) == 9 for plan in plans)
+
+
+@given(st.sets(st.integers(1, 10), min_size=3), st.data())
+def test_no_fold_serves_two_purposes(available, data):
+    available = sorted(available)
+    test = data.draw(st.lists(st.sampled_from(available), min_size=1, unique=True))
+    for plan in plan_folds(available, test):
+        used = [plan.test, *plan.valid, *plan.train]
+        assert sorted(used) == available
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"test_folds": [11]}, "--test_folds: there is no clip of fold 11; folds there: 1, 2, 3"),
+        ({"test_folds": [1], "valid_folds": [7]}, "--valid_folds: there is no clip of fold 7"),
+        ({"test_folds": []}, "--test_folds is empty"),
+        ({"test_folds": [1, 1]}, "named twice"),
+        ({"test_folds": "some"}, "expected a list of folds"),
+        ({"test_folds": [True]}, "expected a list of folds"),
+        ({"test_folds": None}, "expected a list of folds"),
+        ({"test_folds": 1.5}, "expected a list of folds"),
+        ({"test_folds": [1], "valid_folds": [1, 2]}, "fold 1 is both a test and a validation fold"),
+        ({"test_folds": "all", "valid_folds": [2]}, "fold 2 is both a test and a validation fold"),
+        ({"test_folds": [1], "train_folds": [1, 2]}, "fold 1 is both a test and a training fold"),
+        ({"test_folds": [1], "train_folds": [3]}, "fold 3 is both a validation and a training"),
+        ({"test_folds": [1], "valid_folds": [2, 3]}, "no fold is left to train on"),
+    ],
+)
+def test_folds_that_cannot_be_are_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        plan_folds([1, 2, 3], **options)
+
+
+def test_two_folds_alone_need_to_do_without_validation():
+    with pytest.raises(InputError, match=r"--valid_folds=\[\]"):
+        plan_folds([1, 2], [1])
+    assert plan_folds([1, 2], [1], valid_folds=[]) == [FoldPlan(1, [], [2])]

@@ -1,0 +1,469 @@
+"""Models on the Hub, through its own client, from a server on the loopback address."""
+
+import base64
+import contextlib
+import hashlib
+import http.server
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+
+import pytest
+import torch
+from huggingface_hub import constants
+from speechbrain.inference.interfaces import foreign_class
+from tiny_model import LABELS, write_model, write_run
+
+from aed_plugins.core import InputError
+from aed_plugins.pretrained import load_model, publish_model
+from aed_plugins.pretrained.files import write_sums
+from aed_plugins.pretrained.hub import hub_id
+
+TOKEN = "hf_of_the_test"
+COMMITS = {"main": "a" * 40, "v1.0": "b" * 40}
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """As much of the Hub's protocol as its client speaks to fetch and to upload a model.
+
+    Written after the client's sources: `hf_api.py`, `file_download.py`, `_commit_api.py`, `lfs.py`.
+    """
+
+    protocol_version = "HTTP/1.1"
+
+    def respond(self, status, body=b"", cut=None, **headers):
+        if not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in ({"Content_Length": len(body)} | headers).items():
+            self.send_header(name.replace("_", "-"), str(value))
+        self.end_headers()
+        if self.command != "HEAD":
+            with contextlib.suppress(ConnectionError):
+                self.wfile.write(body if cut is None else body[:cut])
+        self.close_connection = cut is not None
+
+    def route(self):
+        path = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path)
+        size = int(self.headers.get("Content-Length") or 0)
+        self.body = self.rfile.read(size)
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            while size := int(self.rfile.readline(), 16):
+                self.body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+        self.server.requests.append(f"{self.command} {path}")
+        if "owner/" in path:
+            self.server.tokens.add(self.headers.get("Authorization"))
+        for pattern, method in ROUTES:
+            found = re.fullmatch(pattern, f"{self.command} {path}")
+            if found is not None:
+                return method(self, *found.groups())
+        return self.respond(404, X_Error_Code="RepoNotFound")
+
+    do_GET = do_HEAD = do_POST = do_PUT = route  # noqa: N815
+
+    def log_message(self, *arguments):
+        pass
+
+    # Fetching
+
+    def files(self, repository, revision):
+        """The files of a revision, or None once an error has been sent."""
+        if repository not in self.server.models:
+            return self.respond(404, X_Error_Code="RepoNotFound")
+        revisions = self.server.models[repository]
+        names = {commit: name for name, commit in COMMITS.items()}
+        name = names.get(revision, revision)
+        if name not in revisions:
+            return self.respond(404, X_Error_Code="RevisionNotFound")
+        return revisions[name]
+
+    def info(self, repository, revision="main"):
+        files = self.files(repository, revision)
+        if files is not None:
+            siblings = [{"rfilename": name} for name in files]
+            about = {"id": repository, "sha": COMMITS.get(revision, revision), "siblings": siblings}
+            self.respond(200, about | {"private": False, "tags": [], "downloads": 0})
+
+    def tree(self, repository, revision):
+        files = self.files(repository, revision)
+        if files is not None:
+            entries = [
+                {"type": "file", "path": name, "size": len(content), "oid": blob_id(content)}
+                for name, content in files.items()
+            ]
+            self.respond(200, entries)
+
+    def resolve(self, repository, revision, name):
+        files = self.files(repository, revision)
+        if files is None:
+            return None
+        commit = COMMITS.get(revision, revision)
+        if name not in files:
+            return self.respond(404, X_Error_Code="EntryNotFound", X_Repo_Commit=commit)
+        content = files[name]
+        headers = {"ETag": f'"{blob_id(content)}"', "X_Repo_Commit": commit}
+        start = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "")
+        cut = self.server.cuts.get(name) if self.command == "GET" else None
+        if start is None:
+            return self.respond(200, content, cut, Accept_Ranges="bytes", **headers)
+        first = int(start[1])
+        span = f"bytes {first}-{len(content) - 1}/{len(content)}"
+        return self.respond(206, content[first:], cut, Content_Range=span, **headers)
+
+    # Uploading
+
+    def create(self):
+        if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return self.respond(401, {"error": "Invalid username or password."})
+        asked = json.loads(self.body)
+        repository = f"{asked['organization']}/{asked['name']}"
+        url = {"url": f"{self.server.url}/{repository}"}
+        if repository in self.server.models:
+            return self.respond(409, url | {"error": "You already created this model repo"})
+        self.server.models[repository] = {"main": {}}
+        self.server.created = asked
+        return self.respond(200, url)
+
+    def validate(self):
+        front_matter = json.loads(self.body)["content"]
+        right = front_matter.startswith("---\n") and "library_name: speechbrain" in front_matter
+        errors = [] if right else [{"message": "no front matter"}]
+        self.respond(200 if right else 400, {"errors": errors, "warnings": []})
+
+    def preupload(self, repository):
+        files = [
+            {
+                "path": file["path"],
+                "uploadMode": "lfs" if file["path"].endswith(".safetensors") else "regular",
+                "shouldIgnore": False,
+            }
+            for file in json.loads(self.body)["files"]
+        ]
+        self.respond(200, {"files": files})
+
+    def batch(self, repository):
+        objects = [
+            asked | {"actions": {"upload": {"href": f"{self.server.url}/lfs/{asked['oid']}"}}}
+            for asked in json.loads(self.body)["objects"]
+        ]
+        self.respond(200, {"transfer": "basic", "objects": objects})
+
+    def put(self, oid):
+        assert hashlib.sha256(self.body).hexdigest() == oid
+        self.server.objects[oid] = self.body
+        self.respond(200)
+
+    def commit(self, repository):
+        files = self.server.models[repository]["main"]
+        for line in self.body.decode().splitlines():
+            item = json.loads(line)
+            value = item["value"]
+            if item["key"] == "file":
+                files[value["path"]] = base64.b64decode(value["content"])
+            elif item["key"] == "lfsFile":
+                files[value["path"]] = self.server.objects[value["oid"]]
+            elif item["key"] == "deletedFile":
+                del files[value["path"]]
+        self.server.commits += 1
+        url = f"{self.server.url}/{repository}/commit/{'c' * 40}"
+        self.respond(200, {"success": True, "commitOid": "c" * 40, "commitUrl": url})
+
+
+REPOSITORY = r"([^/]+/[^/]+)"
+ROUTES = [
+    (rf"GET /api/models/{REPOSITORY}", Handler.info),
+    (rf"GET /api/models/{REPOSITORY}/revision/(.+)", Handler.info),
+    (rf"GET /api/models/{REPOSITORY}/tree/([^/]+)", Handler.tree),
+    (rf"(?:GET|HEAD) /{REPOSITORY}/resolve/([^/]+)/(.+)", Handler.resolve),
+    (r"POST /api/repos/create", Handler.create),
+    (r"POST /api/validate-yaml", Handler.validate),
+    (rf"POST /api/models/{REPOSITORY}/preupload/main", Handler.preupload),
+    (rf"POST /{REPOSITORY}\.git/info/lfs/objects/batch", Handler.batch),
+    (r"PUT /lfs/(\w+)", Handler.put),
+    (rf"POST /api/models/{REPOSITORY}/commit/main", Handler.commit),
+]
+
+
+def blob_id(content):
+    """Git's name of a content, which the Hub gives as ETag."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """The Hub in a thread, which can go away."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.models, self.objects, self.cuts = {}, {}, {}
+        self.requests, self.tokens, self.created, self.commits = [], set(), None, 0
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.thread = threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True)
+        self.thread.start()
+
+    def go_away(self):
+        if self.thread.is_alive():
+            self.shutdown()
+            self.thread.join()
+            self.server_close()
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """A Hub, and its client told so; it reads these settings from the environment once."""
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    server = Server()
+    template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, server.url)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "ENDPOINT", server.url)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.delenv("HUGGING_FACE_HUB_TOKEN", raising=False)
+    monkeypatch.setattr(time, "sleep", lambda _: None)  # the client tries several times
+    yield server
+    server.go_away()
+
+
+@pytest.fixture
+def model(hub, tmp_path):
+    """A model on the Hub, and its content."""
+    folder = write_model(tmp_path / "uploaded")
+    write_sums(folder)
+    content = {path.name: path.read_bytes() for path in folder.iterdir()}
+    strays = {"README.md": b"# a card", "custom_interface.py": b"raise SystemExit", "w.bin": b"x"}
+    hub.models["owner/name"] = {"main": content | strays | {"sub/hyperparams.yaml": b"x"}}
+    return content
+
+
+def refused(source, **options):
+    with pytest.raises(InputError) as caught:
+        load_model(source, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def fetched(hub):
+    return {
+        request.rpartition("/")[2] for request in hub.requests if request.startswith("GET /owner")
+    }
+
+
+# Fetching
+
+
+def test_a_model_is_fetched_with_its_own_files_alone(hub, model, tmp_path):
+    loaded = load_model("owner/name")
+    assert (loaded.name, loaded.labels) == ("owner/name", LABELS)
+    assert fetched(hub) == set(model)
+    expected = load_model(tmp_path / "uploaded").tagger.state_dict()
+    state = loaded.tagger.state_dict()
+    assert all(torch.equal(expected[name], tensor) for name, tensor in state.items())
+
+
+def test_the_second_time_no_server_is_needed(hub, model, monkeypatch):
+    load_model("owner/name")
+    before = len(hub.requests)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert load_model("owner/name").labels == LABELS
+    assert len(hub.requests) == before
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    hub.go_away()
+    assert load_model("hf://owner/name").labels == LABELS
+
+
+def test_the_client_s_environment_counts(hub, model, tmp_path):
+    """In a process of its own, as a user would: settings come from the environment."""
+    program = (
+        "from aed_plugins.pretrained import load_model; print(load_model('owner/name').folder)"
+    )
+    environment = os.environ | {
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(tmp_path / "home"),
+        "HF_TOKEN": TOKEN,
+        "OMP_NUM_THREADS": "1",
+    }
+    environment.pop("HF_HUB_OFFLINE", None)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(tmp_path / "home"))
+    assert hub.tokens == {f"Bearer {TOKEN}"}
+
+
+def test_an_interrupted_download_is_one_line_and_goes_on(hub, model, monkeypatch):
+    size = len(model["model.safetensors"])
+    hub.cuts["model.safetensors"] = 1000
+    message = refused("owner/name")
+    assert message.startswith(f"owner/name: not to be had from {hub.url}: ")
+    assert message.endswith("give the same command again to go on")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert "not all of it is in the cache" in refused("owner/name")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    hub.cuts.clear()
+    loaded = load_model("owner/name")
+    assert (loaded.folder / "model.safetensors").stat().st_size == size
+
+
+def test_a_revision_is_asked_for_and_kept_apart(hub, model):
+    other = model["hyperparams.yaml"].replace(b'"dog"', b'"cat"')
+    old = {"hyperparams.yaml": other, "model.safetensors": model["model.safetensors"]}
+    hub.models["owner/name"]["v1.0"] = old
+    assert load_model("owner/name").labels[0] == "dog"
+    assert load_model("owner/name", revision="v1.0").labels[0] == "cat"
+    assert load_model("owner/name@v1.0").labels[0] == "cat"
+    assert load_model(f"owner/name@{COMMITS['v1.0']}").labels[0] == "cat"
+    assert load_model("owner/name@v1.0", revision="v1.0").labels[0] == "cat"
+    assert "expected one revision, got main besides" in refused("owner/name@v1.0", revision="main")
+    assert "at revision v9: not to be had" in (message := refused("owner/name@v9"))
+    assert "there is no such revision" in message
+
+
+def test_altered_weights_are_one_line(hub, model):
+    content = model["model.safetensors"]
+    hub.models["owner/name"]["main"]["model.safetensors"] = content[:-1] + b"x"
+    message = refused("owner/name")
+    assert "model.safetensors: expected SHA-256 " in message
+    assert message.startswith(constants.HF_HUB_CACHE)
+
+
+def test_a_hostile_model_is_refused(hub, model, tmp_path):
+    canary = tmp_path / "canary"
+    files = hub.models["owner/name"]["main"]
+    files["hyperparams.yaml"] += f"x: !apply:os.mkdir [{canary}]\n".encode()
+    del files["SHA256SUMS"]
+    assert "!apply:os.mkdir is not allowed" in refused("owner/name")
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize("name", ["hyperparams.yaml", "model.safetensors"])
+def test_a_file_that_the_repository_lacks_is_named(name, hub, model):
+    del hub.models["owner/name"]["main"][name]
+    assert f"{name}: missing" in refused("owner/name")
+
+
+def test_a_repository_that_is_not_there_is_one_line(hub):
+    message = refused("owner/none")
+    assert message.startswith(f"owner/none: not to be had from {hub.url}: there is no such model")
+    assert "HF_TOKEN" in message
+
+
+def test_a_hub_that_is_gone_is_one_line(hub, monkeypatch):
+    hub.go_away()
+    message = refused("owner/name")
+    assert "not all of it is in the cache" in message
+    assert "Connection refused" in message
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert "HF_HUB_OFFLINE" in refused("owner/name")
+
+
+@pytest.mark.parametrize(
+    ("source", "read"),
+    [
+        ("owner/name", ("owner/name", None)),
+        ("hf://owner/name@main", ("owner/name", "main")),
+        ("owner/name@refs/pr/1", ("owner/name", "refs/pr/1")),
+        ("./owner/name", None),
+        ("/owner/name", None),
+        ("../name", None),
+        ("owner", None),
+        ("owner/name/file", None),
+        ("https://huggingface.co/owner/name", None),
+        ("owner/na me", None),
+    ],
+)
+def test_what_is_a_name_on_the_hub(source, read):
+    assert hub_id(source) == read
+
+
+# Uploading
+
+
+@pytest.fixture
+def logged_in(hub, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    # What is tested here is the client's way without its optional package.
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    return hub
+
+
+def test_a_training_is_uploaded_and_loads_from_there(logged_in, tmp_path):
+    run = write_run(tmp_path / "out/fold3")
+    address = publish_model(run, "owner/new", license="cc-by-4.0", hub=True, private=True)
+    assert address == f"{logged_in.url}/owner/new/commit/{'c' * 40}"
+    assert logged_in.commits == 1
+    assert {"name": "new", "organization": "owner"}.items() <= logged_in.created.items()
+    assert "private" in json.dumps(logged_in.created)
+    files = logged_in.models["owner/new"]["main"]
+    publish_model(run, tmp_path / "folder", license="cc-by-4.0")
+    for path in (tmp_path / "folder").iterdir():
+        if path.name not in {"README.md", "SHA256SUMS"}:  # the card says how to load it
+            assert files[path.name] == path.read_bytes()
+    assert b'source="owner/new"' in files["README.md"]
+    loaded = load_model("owner/new")
+    expected = load_model(run)
+    waveform = torch.randn(2, 8000)
+    assert torch.equal(loaded.tagger(waveform).clip_logits, expected.tagger(waveform).clip_logits)
+    assert loaded.thresholds.values.tolist() == expected.thresholds.values.tolist()
+
+
+def test_stock_speechbrain_loads_it_from_the_hub(logged_in, tmp_path):
+    run = write_run(tmp_path / "fold3")
+    publish_model(run, "owner/new", license="cc-by-4.0", hub=True)
+    waveform = torch.randn(2, 8000)
+    expected = load_model(run).tagger(waveform).clip_logits
+    for options in ({}, {"savedir": tmp_path / "linked"}):
+        stock = foreign_class(
+            source="owner/new",
+            pymodule_file="custom_interface.py",
+            classname="PretrainedTagger",
+            run_opts={"device": "cpu"},
+            **options,
+        )
+        given = stock.mods["tagger"](waveform).clip_logits
+        torch.testing.assert_close(given, expected, rtol=1e-5, atol=1e-5)
+        assert stock.thresholds.tolist() == load_model(run).thresholds.values.tolist()
+
+
+def test_a_second_upload_replaces_the_model_and_keeps_the_rest(logged_in, tmp_path):
+    run = write_run(tmp_path / "fold3")
+    (run / "timeline.json").write_text("{}")
+    publish_model(run, "owner/new", license="cc-by-4.0", hub=True)
+    files = logged_in.models["owner/new"]["main"]
+    assert "timeline.json" in files
+    files["picture.png"] = b"theirs"
+    (run / "timeline.json").unlink()
+    publish_model(run, "owner/new", license="apache-2.0", hub=True)
+    assert "timeline.json" not in files
+    assert files["picture.png"] == b"theirs"
+    assert b"license: apache-2.0" in files["README.md"]
+    assert load_model("owner/new").timeline is None
+
+
+def test_who_may_not_upload_is_told_in_one_line(hub, tmp_path):
+    run = write_run(tmp_path / "fold3")
+    with pytest.raises(InputError) as caught:
+        publish_model(run, "owner/new", license="cc-by-4.0", hub=True)
+    message = str(caught.value)
+    assert message.startswith(
+        f"owner/new: cannot be uploaded to {hub.url}: you may not do that (401)"
+    )
+    assert "hf auth login" in message
+    assert "\n" not in message
+    assert hub.models == {}
