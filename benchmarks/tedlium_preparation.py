@@ -90,7 +90,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         train = corpus.talks["train"]
         chosen = choose_share(train.utterances, 0.2, seed=0)
         lap(f"{len(chosen)} utterances chosen")
-        write_data_folder(folder / "data", train.recordings, train.utterances, train.stm)
+        # As where there is sph2pipe: the holes are not decoded.
+        write_data_folder(
+            folder / "data", train.recordings, train.utterances, train.stm, "sph2pipe"
+        )
         lap("Kaldi data folder written")
         read_data_folder(folder / "data")
         lap("and read back")

@@ -1,3 +1,2 @@
-from .command import command as command
-from .command import main as main
+from .command import command as command, main as main
 from .inputs import find_recordings as find_recordings

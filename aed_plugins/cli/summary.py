@@ -122,8 +122,10 @@ def _from_model(given: Namespace, heard: "list[Annotation]") -> int:
 
 
 def _read(given: Namespace, heard: "list[Annotation]") -> int:
-    from aed_plugins.annotations import FORMATS as SUFFIXES  # noqa: PLC0415  not for --help
-    from aed_plugins.annotations import read_annotation  # noqa: PLC0415
+    from aed_plugins.annotations import (
+        FORMATS as SUFFIXES,
+        read_annotation,
+    )
 
     if any(getattr(given, name) is not None for name in HEARING):
         raise InputError("annotations are summed up as they are: give --model to hear recordings")

@@ -1,73 +1,43 @@
 from .ablation.report import (
     ABLATION_FILES as ABLATION_FILES,
-)
-from .ablation.report import (
     write_ablation_report as write_ablation_report,
 )
 from .ablation.variants import read_variants as read_variants
 from .ablation.worker import (
     Ablation as Ablation,
-)
-from .ablation.worker import (
     AblationWorker as AblationWorker,
 )
 from .command_line import (
     Experiment as Experiment,
-)
-from .command_line import (
     flatten as flatten,
-)
-from .command_line import (
     join_processes as join_processes,
-)
-from .command_line import (
     parse_experiment as parse_experiment,
-)
-from .command_line import (
     run_program as run_program,
-)
-from .command_line import (
     start_log as start_log,
-)
-from .command_line import (
     write_resolved as write_resolved,
 )
 from .cross_validation import CrossValidation as CrossValidation
 from .evaluation import evaluate as evaluate
 from .evaluation_report import (
     EVALUATION_FILES as EVALUATION_FILES,
-)
-from .evaluation_report import (
     describe_evaluation as describe_evaluation,
-)
-from .evaluation_report import (
     write_evaluation_report as write_evaluation_report,
 )
 from .hyperparameter_search.leaderboard import COMPLETE as COMPLETE
 from .hyperparameter_search.plan import (
     read_aim as read_aim,
-)
-from .hyperparameter_search.plan import (
     read_commands as read_commands,
 )
 from .hyperparameter_search.runs import be_interruptible as be_interruptible
 from .hyperparameter_search.worker import (
     DEFAULT_METRICS as DEFAULT_METRICS,
-)
-from .hyperparameter_search.worker import (
     SearchWorker as SearchWorker,
 )
 from .multi_label_report import MultiLabelReport as MultiLabelReport
 from .results import (
     FoldResult as FoldResult,
-)
-from .results import (
     provenance as provenance,
-)
-from .results import (
     results_table as results_table,
-)
-from .results import (
     write_results as write_results,
 )
 from .single_label_report import SingleLabelReport as SingleLabelReport

@@ -1,13 +1,7 @@
 from .moments import (
     Hit as Hit,
-)
-from .moments import (
     MomentIndex as MomentIndex,
-)
-from .moments import (
     Moments as Moments,
-)
-from .moments import (
     directions as directions,
 )
 from .outputs import Tags as Tags

@@ -42,6 +42,9 @@ DAMAGE = (
     TypeError,
     ValueError,
 )
+# The last bytes of a table as LevelDB writes them: of TensorFlow's checkpoints in the old format
+# (V1), Google's `vggish_model.ckpt` among them, and of the indexes of those in the new one (V2).
+TENSORFLOW_END = bytes.fromhex("57fb808b247547db")
 TIMEOUT = 30  # seconds without a byte
 # The errors of the HTTP library under the Hub's client, which differs from version to version; a
 # name that cannot be one is a ValueError, a failed transfer may be a RuntimeError.
@@ -156,7 +159,7 @@ def read_state_dict(path: str | Path) -> Mapping[str, Tensor]:
     Raises
     ------
     InputError
-        If there is no such file, it is damaged or holds something else.
+        If there is no such file, it is damaged, a TensorFlow checkpoint or something else.
     """
     path = Path(path)
     if not path.is_file():
@@ -167,13 +170,26 @@ def read_state_dict(path: str | Path) -> Mapping[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except DAMAGE as error:
         raise InputError(
-            f"{path}: expected weights saved with torch.save, got: {_in_one_line(error)}"
+            f"{path}: expected weights saved with torch.save, got{_what_else(path, error)}"
         ) from error
     if not isinstance(state, Mapping) or not all(
         isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items()
     ):
         raise InputError(f"{path}: expected a state dict of tensors, got {type(state).__name__}")
     return state
+
+
+def _what_else(path: Path, error: BaseException) -> str:
+    """Name what a file that torch.load refuses holds, as far as that can be told."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - len(TENSORFLOW_END)))
+        if file.read() != TENSORFLOW_END:
+            return f": {_in_one_line(error)}"
+    return (
+        " a TensorFlow checkpoint; convert it to a PyTorch state dict or, for VGGish, use"
+        " torchvggish's vggish-10086976.pth, which holds the same weights"
+    )
 
 
 def _in_one_line(error: BaseException) -> str:

@@ -1,10 +1,12 @@
+from .efficientat import (
+    CLASSIFIER as CLASSIFIER,
+    load_efficientat as load_efficientat,
+)
 from .files import write_timeline_settings as write_timeline_settings
 from .folder import load_model as load_model
 from .loading import load_models as load_models
 from .onnx_export import (
     TaggerWithProbabilities as TaggerWithProbabilities,
-)
-from .onnx_export import (
     export_onnx as export_onnx,
 )
 from .onnx_model import OnnxTagger as OnnxTagger
@@ -12,10 +14,6 @@ from .pretrainer import FolderPretrainer as FolderPretrainer
 from .publishing import publish_model as publish_model
 from .run import (
     TrainedRun as TrainedRun,
-)
-from .run import (
     build_tagger as build_tagger,
-)
-from .run import (
     find_run as find_run,
 )

@@ -35,8 +35,7 @@ from aed_plugins.pretrained.folder import (
 from aed_plugins.pretrained.hub import hub_id, upload_folder
 from aed_plugins.pretrained.model_card import model_card
 from aed_plugins.pretrained.run import TrainedRun, find_run
-from aed_plugins.pretrained.safe_yaml.allowed import PRETRAINER
-from aed_plugins.pretrained.safe_yaml.allowed import THRESHOLDS as THRESHOLDS_TAG
+from aed_plugins.pretrained.safe_yaml.allowed import PRETRAINER, THRESHOLDS as THRESHOLDS_TAG
 from aed_plugins.pretrained.safe_yaml.file import SafeFile
 from aed_plugins.pretrained.safe_yaml.nodes import TAGS
 

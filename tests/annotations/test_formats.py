@@ -9,8 +9,7 @@ import numpy as np
 import pandas
 import pytest
 import webvtt
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 from praatio import textgrid
 from pyannote.core import Segment
 from pyannote.database.util import load_rttm

@@ -8,11 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from aed_plugins.audio import decoding as audio
-from aed_plugins.audio import read_waveform
+from aed_plugins.audio import decoding as audio, read_waveform
 from aed_plugins.core import InputError
 
 # Half a step of each kind; mu-law's widest step is 1/32 of full scale.

@@ -1,6 +1,5 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from aed_plugins.core import InputError
 from aed_plugins.data import FoldPlan, plan_folds

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import scipy.ndimage
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from aed_plugins.core import Event, Grid, InputError
 from aed_plugins.detection import EventDetector, PostProcessing, sort_events

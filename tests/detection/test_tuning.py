@@ -2,8 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from aed_plugins.core import Event, Grid, InputError
 from aed_plugins.detection import PostProcessing, tune_post_processing

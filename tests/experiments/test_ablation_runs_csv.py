@@ -4,8 +4,7 @@ import multiprocessing
 
 import pytest
 from ablation_row import row
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from aed_plugins.core import InputError
 from aed_plugins.experiments.ablation.run import Key, from_hex, to_hex

@@ -5,8 +5,7 @@ import math
 import pytest
 import scipy.stats
 from ablation_row import row
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from aed_plugins.experiments.ablation.statistics import corrected_t_test, holm, mcnemar
 from aed_plugins.experiments.ablation.summary import summaries

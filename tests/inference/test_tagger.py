@@ -5,8 +5,7 @@ import pytest
 import soundfile
 import soxr
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from torch import nn
 
 from aed_plugins.audio import quantize, read_waveform

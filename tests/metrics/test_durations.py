@@ -3,8 +3,7 @@ import json
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from aed_plugins.core import Event, InputError
 from aed_plugins.metrics import summarize_durations

@@ -5,14 +5,12 @@ import warnings
 import numpy as np
 import pytest
 import sklearn.metrics
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from matplotlib.image import imread
 from scipy.stats import norm
 
 from aed_plugins.experiments.multi_label_plots import draw_per_class
-from aed_plugins.metrics import compute_metrics
-from aed_plugins.metrics import multi_label as multi_label_metrics
+from aed_plugins.metrics import compute_metrics, multi_label as multi_label_metrics
 from aed_plugins.metrics.bootstrap import Ranking
 from aed_plugins.metrics.multi_label import (
     average_precision,

@@ -3,8 +3,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from speechbrain.utils.checkpoints import Checkpointer
 
 from aed_plugins.core import InputError

@@ -13,13 +13,8 @@ from aed_plugins.core import InputError
 from aed_plugins.inference import PretrainedTagger
 from aed_plugins.labels import audioset_labels
 from aed_plugins.models import PUBLISHED
-from aed_plugins.pretrained import efficientat as released
-from aed_plugins.pretrained.efficientat import (
-    CHECKSUMS,
-    RELEASED,
-    is_efficientat,
-    load_efficientat,
-)
+from aed_plugins.pretrained import efficientat as released, load_efficientat
+from aed_plugins.pretrained.efficientat import CHECKSUMS, RELEASED, is_efficientat
 
 
 @pytest.fixture(scope="module")

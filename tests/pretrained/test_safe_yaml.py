@@ -119,8 +119,8 @@ HOSTILE = {
     "an absurd width": in_place_of("width: 0.02", "width: 1.0e+6"),
     "a width within bounds that does not fit": in_place_of("width: 0.02", "width: 400"),
     "absurd layers": in_place_of("width: 0.02", "layers: 1000000"),
-    "absurd branches": in_place_of(
-        "!new:torch.nn.Identity", "!new:aed_plugins.models.PlainFrontEnd {branches: 65536}"
+    "an absurd dilation": in_place_of(
+        "!new:torch.nn.Identity", "!new:aed_plugins.models.DilatedFrontEnd {dilations: [1, 257]}"
     ),
     "an absurd repetition": in_place_of("    features:", "    repeat_to: 65536\n    features:"),
     "an absurd sample rate": in_place_of("{sample_rate: 8000", "{sample_rate: 1000000000000"),
@@ -169,7 +169,7 @@ REASONS = {
     "an absurd width": "expected at most 65536 for width",
     "a width within bounds that does not fit": "tensors do not fit",
     "absurd layers": "expected at most 16 for layers",
-    "absurd branches": "expected at most 64 for branches",
+    "an absurd dilation": "expected at most 256 for dilations",
     "an absurd repetition": "expected at most 60 for repeat_to",
     "an infinite number": "expected a finite number",
     "stations that are none": "do not fit one another",

@@ -248,11 +248,7 @@ def test_the_dilated_the_plain_and_the_bare_file_differ_in_the_front_end_alone()
             "output_folder: !ref results/<dataset>/resnet_dilated/<seed>",
             "output_folder: !ref results/<dataset>/resnet_plain/<seed>",
         ),
-        (
-            "front_end: !new:aed_plugins.models.DilatedFrontEnd",
-            "front_end: !new:aed_plugins.models.PlainFrontEnd",
-        ),
-        ("    dilations: [1, 2, 3, 4]", "    branches: 4"),
+        ("    dilations: [1, 2, 3, 4]", "    dilations: [1, 1, 1, 1]"),
     ]
     bare = lines("resnet_bare")
     assert [line for line in bare if line not in dilated] == [

@@ -1,4 +1,4 @@
-"""VGGish, the network that Google released with AudioSet, and its weights in all three layouts.
+"""VGGish, the network that Google released with AudioSet, and its weights in two layouts.
 
 Source: Hershey et al., "CNN architectures for large-scale audio classification" (ICASSP 2017), and
 the code released with it (tensorflow/models, research/audioset/vggish, vggish_slim.py). The names
@@ -12,28 +12,15 @@ torchvggish and torchaudio end with a ReLU: `activation` chooses.
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from aed_plugins.models.blocks.patches import SILENCE, PatchEncoder
-from aed_plugins.models.tensorflow_checkpoint import FIRST_BYTES, read_tensorflow_checkpoint
 from aed_plugins.models.weights import fetch_weights, load_weights, read_state_dict
 
 GROUPS = ((64,), (128,), (256, 256), (512, 512))
 TORCHAUDIO = {"features_network.": "features.", "embedding_network.": "embeddings."}
 # torchvggish keeps its post-processor with the network.
 POSTPROCESSOR = "pproc."
-TENSORFLOW = {
-    "vggish/conv1": "features.0",
-    "vggish/conv2": "features.3",
-    "vggish/conv3/conv3_1": "features.6",
-    "vggish/conv3/conv3_2": "features.8",
-    "vggish/conv4/conv4_1": "features.11",
-    "vggish/conv4/conv4_2": "features.13",
-    "vggish/fc1/fc1_1": "embeddings.0",
-    "vggish/fc1/fc1_2": "embeddings.2",
-    "vggish/fc2": "embeddings.4",
-}
 
 
 class VGGish(PatchEncoder):
@@ -54,12 +41,10 @@ class VGGish(PatchEncoder):
     silence : float
         The value of the maps where nothing sounds: ln 0.01 for `VGGishLogMel`.
     pretrained : str or Path, optional
-        Weights in the layout of Google's TensorFlow checkpoint, of torchvggish or of torchaudio: a
-        file, a URL or `hf://owner/repo/file`. Google's are at
-        https://storage.googleapis.com/audioset/vggish_model.ckpt (SHA-256 begins 0962b1914e3e0539),
-        torchvggish's at
+        Weights in the layout of torchvggish or of torchaudio: a file, a URL or
+        `hf://owner/repo/file`. torchvggish's are at
         https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth
-        (SHA-256 begins 10086976). They are the same numbers.
+        (SHA-256 begins 10086976) and hold the numbers of Google's TensorFlow checkpoint.
     sha256 : str, optional
         The SHA-256 that the file must have, or the first 8 or more of its digits.
 
@@ -73,6 +58,7 @@ class VGGish(PatchEncoder):
 
     Examples
     --------
+    >>> import torch
     >>> encoder = VGGish(width=1 / 16)
     >>> encoder(torch.zeros(2, 1, 998, 64)).shape
     torch.Size([2, 11, 128])
@@ -103,22 +89,20 @@ class VGGish(PatchEncoder):
             self.load_file(fetch_weights(pretrained, sha256))
 
     def load_file(self, path: Path) -> None:
-        """Take over the weights of a file in any of the three layouts.
+        """Load the weights of a file in either layout.
 
         Parameters
         ----------
         path : Path
-            A TensorFlow checkpoint (V1), or a state dict of torchvggish or torchaudio.
+            A state dict of torchvggish or torchaudio.
 
         Raises
         ------
         InputError
             If it is missing, damaged, or of another architecture.
         """
-        with path.open("rb") as file:
-            tensorflow = file.read(len(FIRST_BYTES)) == FIRST_BYTES
-        state = _from_tensorflow(path) if tensorflow else _renamed(read_state_dict(path))
-        expected = "VGGish's weights as TensorFlow, torchvggish or torchaudio name them"
+        state = _renamed(read_state_dict(path))
+        expected = "VGGish's weights as torchvggish or torchaudio name them"
         load_weights(self, state, source=str(path), expected=expected)
 
 
@@ -131,19 +115,3 @@ def _renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if not name.startswith(POSTPROCESSOR):
             renamed[name] = tensor
     return renamed
-
-
-def _from_tensorflow(path: Path) -> dict[str, Tensor]:
-    """Read a checkpoint and put its axes in PyTorch's order."""
-    names = [f"{layer}/{kind}" for layer in TENSORFLOW for kind in ("weights", "biases")]
-    tensors = {
-        name: torch.from_numpy(array)
-        for name, array in read_tensorflow_checkpoint(path, names).items()
-    }
-    state = {}
-    for theirs, ours in TENSORFLOW.items():
-        weights = tensors[f"{theirs}/weights"]
-        # (height, width, in, out) -> (out, in, height, width); (in, out) -> (out, in)
-        state[f"{ours}.weight"] = weights.permute(3, 2, 0, 1) if weights.dim() == 4 else weights.T
-        state[f"{ours}.bias"] = tensors[f"{theirs}/biases"]
-    return state

@@ -2,9 +2,9 @@
 
 Source: "From Image Classification to Audio Classification": four 3x3 convolutions of stride 1 with
 dilations 1, 2, 3 and 4 look at the spectrogram at several scales at once and feed a ResNet-18.
-The paper's "without dilation" is `torch.nn.Identity`. The paper does not say whether a
-normalisation and an activation follow; here batch norm and ReLU do, as after every convolution of
-the encoder.
+The paper's "without dilation" is `torch.nn.Identity`; the control with as many parameters and no
+dilation has the dilations 1, 1, 1 and 1. The paper does not say whether a normalisation and an
+activation follow; here batch norm and ReLU do, as after every convolution of the encoder.
 """
 
 from collections.abc import Sequence
@@ -81,33 +81,3 @@ class DilatedFrontEnd(FrontEnd):
         else:
             combined = torch.stack(scales).sum(dim=0)
         return torch.relu(self.norm(combined))
-
-
-class PlainFrontEnd(DilatedFrontEnd):
-    """The control: as many parameters as `DilatedFrontEnd`, every dilation 1.
-
-    Parameters
-    ----------
-    channels : int
-        Output channels of each convolution.
-    branches : int
-        Number of parallel convolutions.
-    combine : {"concatenate", "sum"}
-        As for `DilatedFrontEnd`.
-    in_channels : int
-        Input channels: 1 for a spectrogram.
-
-    Examples
-    --------
-    >>> PlainFrontEnd(channels=4, branches=4)(torch.zeros(2, 1, 435, 64)).shape
-    torch.Size([2, 16, 435, 64])
-    """
-
-    def __init__(
-        self,
-        channels: int = 4,
-        branches: int = 4,
-        combine: str = "concatenate",
-        in_channels: int = 1,
-    ) -> None:
-        super().__init__(channels, [1] * branches, combine, in_channels)

@@ -48,7 +48,6 @@ LIMITS = {
     "hop_length": 10,
     "dilations": 256,
     "layers": 16,
-    "branches": 64,
     "repeat_to": 60,
 }
 LIMIT = 65_536

@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy as cross_entropy_loss
-from torch.nn.functional import one_hot
+from torch.nn.functional import cross_entropy as cross_entropy_loss, one_hot
 
 from aed_plugins.metrics import (
     Predictions,

@@ -1,6 +1,7 @@
 import pytest
 import torch
 from mobilenet_weights import HIDDEN, published, random_torchvision, tagger_with
+from recipe_program import load_benchmark
 
 from aed_plugins.core import InputError
 from aed_plugins.labels import audioset_labels
@@ -9,7 +10,6 @@ from aed_plugins.models import (
     MobileNet,
     PooledDNNHead,
     ResNet,
-    check_efficientat,
 )
 
 CLOSE = {"atol": 1e-4, "rtol": 1e-4}
@@ -175,30 +175,64 @@ def test_an_impossible_width_is_refused(width):
         MobileNet(width=width)
 
 
-def test_the_check_refuses_weights_that_answer_otherwise(tmp_path, capsys):
+@pytest.fixture
+def check_weights(monkeypatch):
+    return load_benchmark("check_weights", monkeypatch)
+
+
+def test_the_check_refuses_weights_that_answer_otherwise(check_weights, tmp_path, capsys):
     torch.save(published(random_torchvision(0.4)), tmp_path / "mn.pt")
-    assert check_efficientat.main([str(tmp_path / "mn.pt")]) == 1
+    assert check_weights.main([str(tmp_path / "mn.pt")]) == 1
     output = capsys.readouterr()
-    assert "expected mean -8.9958" in output.out
-    assert output.err.startswith("error: these are not the released weights")
+    assert "published -8.9958: DIFFERS" in output.out
+    assert output.err == f"error: {tmp_path / 'mn.pt'}: not the published weights; get them again\n"
 
 
-def test_the_check_passes_what_answers_as_it_should(tmp_path, capsys, monkeypatch):
-    torch.save(published(random_torchvision(0.4)), tmp_path / "mn.pt")
-    check_efficientat.main([str(tmp_path / "mn.pt")])
-    words = capsys.readouterr().out.split(": ")[0].replace("class ", "").split(", ")
-    largest = dict(word.split() for word in words[1:])
-    monkeypatch.setattr(check_efficientat, "MEAN", float(words[0].removeprefix("mean ")))
-    monkeypatch.setattr(
-        check_efficientat, "LARGEST", {int(c): float(value) for c, value in largest.items()}
-    )
-    assert check_efficientat.main([str(tmp_path / "mn.pt")]) == 0
-    assert "as the original" in capsys.readouterr().out
+def test_the_check_passes_what_answers_as_it_should(check_weights, tmp_path, capsys, monkeypatch):
+    path = tmp_path / "mn.pt"
+    torch.save(published(random_torchvision(0.4)), path)
+    signal = check_weights.sines(2, 32000, {440: 0.3, 1000: 0.1})
+    with torch.no_grad():
+        logits = tagger_with(path, 0.4)(signal).clip_logits[0]
+    values, classes = logits.topk(3)
+    largest = dict(zip(classes.tolist(), values.tolist(), strict=True))
+    monkeypatch.setattr(check_weights, "MEAN_LOGIT", logits.mean().item())
+    monkeypatch.setattr(check_weights, "LARGEST_LOGITS", largest)
+    assert check_weights.main([str(path)]) == 0
+    assert capsys.readouterr().out.count(": agrees") == 4
+    smallest = logits.argmin().item()
+    largest[smallest] = logits[smallest].item()  # a right logit, of a class not among the largest
+    del largest[classes[0].item()]
+    assert check_weights.main([str(path)]) == 1
+    assert capsys.readouterr().out.count(": -inf, published ") == 1
 
 
-def test_the_check_says_in_one_line_that_a_file_is_missing(tmp_path, capsys):
-    assert check_efficientat.main([str(tmp_path / "nowhere.pt")]) == 1
-    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'nowhere.pt'}: no such file")
+@pytest.mark.parametrize(
+    ("state", "options", "message"),
+    [
+        (lambda: published(random_torchvision(0.1)), [], "whose outputs are known, got mn01; all"),
+        (
+            lambda: published(random_torchvision(0.4)),
+            ["--pca=x.npz"],
+            "--pca is for VGGish, got an",
+        ),
+        (lambda: ResNet(width=0.1).state_dict(), [], "of VGGish or of EfficientAT's mn04, got 1"),
+        (None, [], "no such file of weights"),
+    ],
+    ids=["another width", "pca", "another network", "missing"],
+)
+def test_the_check_tells_in_one_line_what_it_cannot_check(
+    check_weights, state, options, message, tmp_path, capsys
+):
+    path = tmp_path / "other.pt"
+    if state is not None:
+        torch.save(state(), path)
+    assert check_weights.main([str(path), *options]) == 1
+    output = capsys.readouterr()
+    assert not output.out
+    assert output.err.startswith(f"error: {path}: ")
+    assert message in output.err
+    assert output.err.count("\n") == 1
 
 
 def published_head(path):

@@ -1,21 +1,18 @@
-import gzip
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from golden.make_tensorflow_checkpoint import shapes, value_at
 from golden.make_vggish import SAMPLES, signal, weights
+from recipe_program import load_benchmark
 from torch import nn
 
 from aed_plugins.core import InputError
-from aed_plugins.models import AudioTagger, DNNHead, VGGish, VGGishLogMel, check_vggish
+from aed_plugins.models import AudioTagger, DNNHead, VGGish, VGGishLogMel, VGGishPostprocessor
 from aed_plugins.models.blocks.patches import SILENCE, cut_patches
-from aed_plugins.models.encoders.vggish import TENSORFLOW
 from aed_plugins.models.features.vggish import vggish_mel_bank
 from aed_plugins.models.receptive_field import receptive_field
-from aed_plugins.models.vggish_postprocessor import VGGishPostprocessor
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 NARROW = 1 / 16
@@ -235,90 +232,76 @@ def test_the_flattening_order_is_frame_mel_channel():
     assert flat.tolist() == list(range(32)) * 24
 
 
-# Weights in three layouts
-
-
-@pytest.fixture
-def tensorflow_file(tmp_path):
-    path = tmp_path / "vggish_model.ckpt"
-    path.write_bytes(gzip.decompress((GOLDEN / "vggish_narrow.ckpt.gz").read_bytes()))
-    return path
+# Weights in two layouts
 
 
 @pytest.fixture
 def torchvggish_state():
-    """The tensors of the TensorFlow file as torchvggish has them."""
-    state = {}
-    for name, shape in shapes(NARROW).items():
-        layer, kind = name.rsplit("/", 1)
-        array = value_at(name, shape)
-        if array.ndim == 4:
-            array = np.einsum("hwio->oihw", array)
-        elif array.ndim == 2:
-            array = array.T
-        state[f"{TENSORFLOW[layer]}.{'weight' if kind == 'weights' else 'bias'}"] = (
-            torch.from_numpy(np.ascontiguousarray(array))
-        )
-    return state
+    shapes = VGGish(width=NARROW).state_dict()
+    return {
+        name: torch.from_numpy(weights(name, tuple(tensor.shape)))
+        for name, tensor in shapes.items()
+    }
 
 
-def test_three_layouts_load_to_the_same_outputs(tensorflow_file, torchvggish_state, tmp_path):
+def as_in_torchaudio(state):
+    parts = {"features.": "features_network.", "embeddings.": "embedding_network."}
+    return {
+        name.replace(part, parts[part]): tensor
+        for name, tensor in state.items()
+        for part in parts
+        if name.startswith(part)
+    }
+
+
+def test_both_layouts_load_to_the_same_outputs(torchvggish_state, tmp_path):
     torchvggish = {
         **torchvggish_state,
         "pproc.pca_eigen_vectors": torch.eye(128),
         "pproc.pca_means": torch.zeros(128, 1),
     }
-    renamed = {
-        name.replace("features.", "features_network.").replace(
-            "embeddings.", "embedding_network."
-        ): tensor
-        for name, tensor in torchvggish_state.items()
-    }
     torch.save(torchvggish, tmp_path / "torchvggish.pth")
-    torch.save(renamed, tmp_path / "torchaudio.pt")
+    torch.save(as_in_torchaudio(torchvggish_state), tmp_path / "torchaudio.pt")
     maps = torch.randn(1, 1, 192, 64, generator=torch.Generator().manual_seed(0))
-    outputs = []
-    for path in (tensorflow_file, tmp_path / "torchvggish.pth", tmp_path / "torchaudio.pt"):
-        with torch.no_grad():
-            outputs.append(VGGish(width=NARROW, pretrained=path).eval()(maps))
-    assert outputs[0].std() > 0
-    assert torch.equal(outputs[0], outputs[1])
-    assert torch.equal(outputs[0], outputs[2])
+    expected = VGGish(width=NARROW).eval()
+    expected.load_state_dict(torchvggish_state)
+    with torch.no_grad():
+        for path in (tmp_path / "torchvggish.pth", tmp_path / "torchaudio.pt"):
+            got = VGGish(width=NARROW, pretrained=path).eval()(maps)
+            assert torch.equal(got, expected(maps))
+    assert got.std() > 0
 
 
-def test_a_convolution_of_tensorflow_does_here_what_it_did_there(tensorflow_file):
-    encoder = VGGish(width=NARROW, pretrained=tensorflow_file)
-    kernel = value_at("vggish/conv2/weights", (3, 3, 4, 8))
-    maps = np.random.default_rng(0).normal(size=(5, 6, 4)).astype(np.float32)  # TensorFlow's order
-    padded = np.pad(maps, ((1, 1), (1, 1), (0, 0)))
-    expected = np.zeros((5, 6, 8)) + value_at("vggish/conv2/biases", (8,))
-    for row in range(3):
-        for column in range(3):
-            expected += padded[row : row + 5, column : column + 6] @ kernel[row, column]
-    got = encoder.features[3](torch.from_numpy(maps).permute(2, 0, 1)[None])[0].permute(1, 2, 0)
-    np.testing.assert_allclose(got.detach().numpy(), expected, atol=1e-5)
-
-
-def test_tampered_and_truncated_files_are_named(tensorflow_file, torchvggish_state, tmp_path):
-    with pytest.raises(InputError, match=r"vggish_model\.ckpt: expected SHA-256 0962b191"):
-        VGGish(width=NARROW, pretrained=tensorflow_file, sha256="0962b1914e3e0539")
-    tensorflow_file.write_bytes(tensorflow_file.read_bytes()[:-100])
-    with pytest.raises(InputError, match=r"vggish_model\.ckpt: .* its end mark is missing"):
-        VGGish(width=NARROW, pretrained=tensorflow_file)
+def test_tampered_and_truncated_files_are_named(torchvggish_state, tmp_path):
     path = tmp_path / "vggish.pth"
     torch.save(torchvggish_state, path)
+    with pytest.raises(InputError, match=r"vggish\.pth: expected SHA-256 10086976, found"):
+        VGGish(width=NARROW, pretrained=path, sha256="10086976")
     path.write_bytes(path.read_bytes()[:100_000])
     with pytest.raises(InputError, match=r"vggish\.pth: expected weights saved with torch\.save"):
         VGGish(width=NARROW, pretrained=path)
 
 
-def test_weights_of_another_network_are_named(tmp_path, tensorflow_file):
+def test_a_tensorflow_checkpoint_is_refused_with_where_to_get_the_same_weights(tmp_path):
+    path = tmp_path / "vggish_model.ckpt"
+    path.write_bytes(bytes(1000) + bytes.fromhex("57fb808b247547db"))
+    message = r"model\.ckpt: expected .* got a TensorFlow checkpoint; .*-10086976\.pth, .*weights$"
+    with pytest.raises(InputError, match=message) as error:
+        VGGish(width=NARROW, pretrained=path)
+    assert "\n" not in str(error.value)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match=r"expected weights saved with torch\.save, got: "):
+        VGGish(width=NARROW, pretrained=path)
+
+
+def test_weights_of_another_network_are_named(tmp_path, torchvggish_state):
     path = tmp_path / "resnet.pth"
     torch.save({"conv1.weight": torch.zeros(64, 3, 7, 7)}, path)
     with pytest.raises(InputError, match=r"resnet\.pth: expected VGGish's weights as .* not fit"):
         VGGish(width=NARROW, pretrained=path)
-    with pytest.raises(InputError, match=r"vggish_model\.ckpt: .* 17 of 18 tensors do not fit"):
-        VGGish(width=1 / 8, pretrained=tensorflow_file)
+    torch.save(torchvggish_state, path)
+    with pytest.raises(InputError, match=r"resnet\.pth: .* 17 of 18 tensors do not fit"):
+        VGGish(width=1 / 8, pretrained=path)
 
 
 @pytest.mark.parametrize(
@@ -405,50 +388,57 @@ def test_other_files_of_parameters_are_named(parameters, tmp_path):
         VGGishPostprocessor(rounding="up")
 
 
-# The check of the real weights
+# The check of the published weights
 
 
-def test_the_smoke_test_hears_three_patches_of_a_sine():
-    embeddings = check_vggish.smoke_embeddings(VGGish(width=NARROW, last_patch="drop").eval())
+@pytest.fixture
+def check_weights(monkeypatch):
+    """Load benchmarks/check_weights.py, for files of a narrow VGGish."""
+    module = load_benchmark("check_weights", monkeypatch)
+    monkeypatch.setattr(module, "VGGish", lambda **named: VGGish(width=NARROW, **named))
+    return module
+
+
+def test_the_smoke_test_has_three_patches_of_a_sine(check_weights):
+    embeddings = check_weights.smoke_embeddings(VGGish(width=NARROW, last_patch="drop").eval())
     assert embeddings.shape == (3, 128)
 
 
 @pytest.mark.parametrize(("scale", "good"), [(1.0, True), (1.08, True), (1.2, False)])
-def test_values_within_ten_percent_of_the_published_ones_agree(scale, good, capsys):
-    half = 0.343 * torch.tensor([-1.0, 1.0])
-    assert check_vggish.agrees("embeddings", (half + 0.000657) * scale, (0.000657, 0.343)) == good
-    assert "published 0.343" in capsys.readouterr().out
+def test_values_within_ten_percent_of_the_published_ones_agree(check_weights, scale, good):
+    values = (0.343 * torch.tensor([-1.0, 1.0]) + 0.000657) * scale
+    comparisons = check_weights.compare_moments("embeddings", values, (0.000657, 0.343))
+    assert [comparison.agrees for comparison in comparisons] == [good, good]
+    assert "published 0.343: " in str(comparisons[1])
 
 
 def test_other_weights_fail_the_check_with_one_line(
-    torchvggish_state, tmp_path, capsys, monkeypatch
+    check_weights, torchvggish_state, tmp_path, capsys
 ):
-    monkeypatch.setattr(check_vggish, "VGGish", lambda **named: VGGish(width=NARROW, **named))
-    torch.save(torchvggish_state, tmp_path / "vggish.pth")
-    assert check_vggish.main([str(tmp_path / "vggish.pth")]) == 1
+    path = tmp_path / "vggish.pth"
+    torch.save(torchvggish_state, path)
+    assert check_weights.main([str(path)]) == 1
     captured = capsys.readouterr()
-    assert "NOT as published" in captured.out
-    assert captured.err == "error: these are not the released weights of VGGish; get them again\n"
-    assert check_vggish.main([str(tmp_path / "none.pth")]) == 1
-    assert capsys.readouterr().err.startswith("error: ")
+    assert "published 0.343: DIFFERS" in captured.out
+    assert captured.err == f"error: {path}: not the published weights; get them again\n"
 
 
+@pytest.mark.parametrize("rename", [dict, as_in_torchaudio])
 def test_weights_with_the_published_values_pass_the_check(
-    torchvggish_state, parameters, tmp_path, capsys, monkeypatch
+    check_weights, torchvggish_state, parameters, rename, tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr(check_vggish, "VGGish", lambda **named: VGGish(width=NARROW, **named))
-    torch.save(torchvggish_state, tmp_path / "vggish.pth")
+    torch.save(rename(torchvggish_state), tmp_path / "vggish.pth")
     encoder = VGGish(width=NARROW, last_patch="drop", pretrained=tmp_path / "vggish.pth").eval()
-    found = check_vggish.smoke_embeddings(encoder)
+    found = check_weights.smoke_embeddings(encoder)
     np.savez(tmp_path / "pca.npz", **parameters)
     steps = VGGishPostprocessor(tmp_path / "pca.npz", rounding="down")(found).double()
     pair = (found.mean().item(), found.std(correction=0).item())
-    monkeypatch.setattr(check_vggish, "EMBEDDINGS", pair)
+    monkeypatch.setattr(check_weights, "EMBEDDINGS", pair)
     pair = (steps.mean().item(), steps.std(correction=0).item())
-    monkeypatch.setattr(check_vggish, "POSTPROCESSED", pair)
+    monkeypatch.setattr(check_weights, "POSTPROCESSED", pair)
     files = [str(tmp_path / "vggish.pth"), "--pca", str(tmp_path / "pca.npz")]
-    assert check_vggish.main(files) == 0
-    assert capsys.readouterr().out.count(": as published") == 2
+    assert check_weights.main(files) == 0
+    assert capsys.readouterr().out.count(": agrees") == 4
 
 
 def test_the_fixed_signal_ends_inside_a_third_patch():

@@ -8,16 +8,16 @@ are sorted by code point, which in UTF-8 is the order of the C locale.
 import os
 import shlex
 import shutil
-import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import quote
 
 from aed_plugins.audio import read_info
 from aed_plugins.core import InputError, atomic_write
 from asr.formats.lines import line_of, number_text
-from asr.formats.sphere import is_sphere
+from asr.formats.sphere import is_sphere, write_wav
 from asr.formats.stm import StmSegment, stm_text
 from asr.formats.transcript import CHANNEL
 from asr.segmentation.segments import SpeechSegment
@@ -41,6 +41,7 @@ def write_data_folder(
     recordings: Mapping[str, Path],
     utterances: Iterable[StmSegment],
     stm: Iterable[StmSegment] | None = None,
+    sph2pipe: str | None = None,
 ) -> None:
     r"""Write a data folder.
 
@@ -48,27 +49,31 @@ def write_data_folder(
     ----------
     folder : str or Path
         Where to write `wav.scp`, `segments`, `text`, `utt2spk`, `spk2utt` and
-        `reco2file_and_channel`; other files there are left alone. Made if there is none.
+        `reco2file_and_channel`, and a folder `wav` with the recordings that Kaldi cannot read as
+        they are; other files there are left alone. Made if there is none.
     recordings : mapping of str to Path
         Talks and their audio files; those without an utterance are left out, as Kaldi wants it.
     utterances : iterable of StmSegment
         At least one, perhaps without words; ignored ones are left out.
     stm : iterable of StmSegment, optional
         What scoring compares with, ignored stretches among it: for `stm`, and `glm` beside it.
+    sph2pipe : str, optional
+        The program that reads SPHERE for Kaldi. By default that of `find_sph2pipe`; if there is
+        none, SPHERE files are decoded to `wav`, where they take as much space again.
 
     Raises
     ------
     InputError
-        If there is no utterance, two have the same name, a talk has no recording, a name or word
-        has white space or other characters that Kaldi refuses, or the talks' names are such that
-        utterances and speakers cannot both be sorted.
+        If there is no utterance, two have the same name, a talk has no recording or one that cannot
+        be read, a name or word has white space or other characters that Kaldi refuses, or the
+        talks' names are such that utterances and speakers cannot both be sorted.
 
     Examples
     --------
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> said = StmSegment("AlGore", "A", "AlGore", 17.82, 28.81, "", ("thank", "you"))
-    >>> write_data_folder(folder, {"AlGore": Path("AlGore.sph")}, [said])
+    >>> write_data_folder(folder, {"AlGore": Path("AlGore.sph")}, [said], sph2pipe="sph2pipe")
     >>> (folder / "text").read_text()
     'AlGore-0001782-0002881 thank you\n'
     """
@@ -80,9 +85,7 @@ def write_data_folder(
     of_talk = defaultdict(list)
     for name, said in named.items():
         of_talk[said.talk].append(name)
-    sph2pipe = find_sph2pipe()
     files: dict[str, Iterable[str]] = {
-        "wav.scp": (f"{talk} {audio_entry(recordings[talk], sph2pipe)}\n" for talk in talks),
         "segments": (
             line_of((name, said.talk, number_text(said.onset), number_text(said.offset)))
             for name, said in named.items()
@@ -94,6 +97,9 @@ def write_data_folder(
     }
     if stm is not None:
         files |= {"stm": [_LABELS, stm_text(stm)], "glm": [_GLM]}
+    # The last, when all names are checked: recordings are decoded for it.
+    used = {talk: recordings[talk] for talk in talks}
+    files["wav.scp"] = _audio_lines(used, Path(folder) / "wav", sph2pipe or find_sph2pipe())
     contents = {name: "".join(lines) for name, lines in files.items()}
     for name, content in contents.items():
         with atomic_write(Path(folder) / name) as temporary:
@@ -109,37 +115,61 @@ def find_sph2pipe() -> str | None:
     return shutil.which("sph2pipe")
 
 
-def audio_entry(path: str | Path, sph2pipe: str | None) -> str:
-    """Say in Kaldi's manner where a recording's samples come from: a WAV file, or a command.
+def audio_entry(path: str | Path, sph2pipe: str | None, wav_path: str | Path) -> str:
+    """Return the file or command that gives Kaldi a recording's samples.
 
     Parameters
     ----------
     path : str or Path
         A SPHERE file, or any that libsndfile reads.
     sph2pipe : str or None
-        The program that reads SPHERE; without it, `asr.formats.sphere` does.
+        The program that reads SPHERE, if there is one.
+    wav_path : str or Path
+        The file to decode the recording to, if Kaldi can read it in no other way.
 
     Raises
     ------
     InputError
-        If a WAV file cannot be read, or the path has a line end.
+        If a recording that `sph2pipe` does not read cannot be read, or a path has a line end.
 
     Examples
     --------
-    >>> audio_entry("/talks/Al Gore.sph", "sph2pipe")
+    >>> audio_entry("/talks/Al Gore.sph", "sph2pipe", "/data/wav/AlGore.wav")
     "sph2pipe -f wav -p '/talks/Al Gore.sph' |"
     """
-    path = Path(path).absolute()
-    if len(str(path).splitlines()) != 1:
-        raise InputError(f"expected a path without line ends, got {str(path)!r}; rename it")
-    quoted = shlex.quote(str(path))
     if sph2pipe is not None and is_sphere(path):
-        return f"{shlex.quote(sph2pipe)} -f wav -p {quoted} |"
-    if path.suffix.lower() == ".wav" and quoted == str(path):
-        info = read_info(path)
-        if (info.kind, info.channels) == ("WAV PCM_16", 1):
-            return quoted
-    return f"{shlex.quote(sys.executable)} -m asr.formats.sphere {quoted} |"
+        return f"{shlex.quote(sph2pipe)} -f wav -p {_quoted(path)} |"
+    if not _is_plain_wav(path):
+        write_wav(wav_path, path)
+        path = wav_path
+    quoted = _quoted(path)
+    # Only a command's quotes are removed.
+    return quoted if quoted == str(Path(path).absolute()) else f"cat {quoted} |"
+
+
+def _audio_lines(
+    recordings: Mapping[str, Path], wav_folder: Path, sph2pipe: str | None
+) -> Iterator[str]:
+    """Give the lines of wav.scp."""
+    for talk, path in recordings.items():
+        wav_path = wav_folder / f"{quote(talk, safe='')}.wav"
+        yield f"{talk} {audio_entry(path, sph2pipe, wav_path)}\n"
+
+
+def _quoted(path: str | Path) -> str:
+    """Return an absolute path in the form that a shell takes for one word."""
+    absolute = str(Path(path).absolute())
+    if len(absolute.splitlines()) != 1:
+        raise InputError(f"expected a path without line ends, got {absolute!r}; rename it")
+    return shlex.quote(absolute)
+
+
+def _is_plain_wav(path: str | Path) -> bool:
+    """Tell whether a recording is a WAV file that Kaldi reads: 16 bits, one channel."""
+    if is_sphere(path) or Path(path).suffix.lower() != ".wav":
+        return False
+    info = read_info(path)
+    return (info.kind, info.channels) == ("WAV PCM_16", 1)
 
 
 def check_words(words: Sequence[str], where: str) -> None:

@@ -96,7 +96,7 @@ def read_data_folder(folder: str | Path) -> DataFolder:
     >>> from asr.formats.kaldi_data import write_data_folder
     >>> folder = Path(tempfile.mkdtemp())
     >>> said = StmSegment("AlGore", "A", "AlGore", 17.82, 28.81, "", ("thank", "you"))
-    >>> write_data_folder(folder, {"AlGore": Path("AlGore.sph")}, [said])
+    >>> write_data_folder(folder, {"AlGore": Path("AlGore.sph")}, [said], sph2pipe="sph2pipe")
     >>> read_data_folder(folder).utterances == (said,)
     True
     """

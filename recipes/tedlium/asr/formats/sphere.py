@@ -1,19 +1,12 @@
-"""SPHERE: the audio files of TED-LIUM, and any others as WAV for Kaldi's programs.
+"""SPHERE, the audio files of TED-LIUM: read, written, and converted to WAV for Kaldi.
 
 Source: NIST, "SPeech HEader REsources", file format NIST_1A. The samples themselves are decoded by
 libsndfile (`aed_plugins.audio`), which takes what is there for the whole: so headers are checked
 here, and files that were cut short are refused.
-
-`python -m asr.formats.sphere FILE` writes FILE to standard output as 16-bit WAV with one
-channel: what `sph2pipe -f wav -p FILE` does, for every format that libsndfile reads.
 """
 
-import argparse
 import os
 import re
-import sys
-import wave
-from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -176,33 +169,37 @@ def write_sphere(path: str | Path, waveform: np.ndarray, sample_rate: int) -> No
         soundfile.write(temporary, waveform, sample_rate, format="NIST", subtype="PCM_16")
 
 
-def write_wav(path: str | Path, stream: BinaryIO) -> None:
-    """Write a talk as 16-bit WAV with one channel, at its own rate.
+def write_wav(path: str | Path, source: str | Path) -> None:
+    """Write a recording as 16-bit WAV with one channel at its own rate, whole or not at all.
 
     Parameters
     ----------
     path : str or Path
+        The file to write. Missing folders are made.
+    source : str or Path
         A SPHERE file, or any that libsndfile reads.
-    stream : binary file
-        Where to write it; it need not be one that can be wound back, so a pipe will do.
 
     Raises
     ------
     InputError
-        If the file cannot be read; nothing is written then.
+        If the source cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> write_sphere(folder / "AlGore.sph", np.zeros(8000, np.int16), 16000)
+    >>> write_wav(folder / "AlGore.wav", folder / "AlGore.sph")
+    >>> soundfile.info(folder / "AlGore.wav").frames
+    8000
     """
     # libsndfile takes all that follows a SPHERE header for samples, however many it declares.
-    declared = read_header(path).samples if is_sphere(path) else None
-    sample_rate = read_info(path).sample_rate
-    # As a whole, since the length stands before it: 40 MB for a talk of 20 minutes.
-    waveform = np.concatenate([to_int16(block) for block in read_blocks(path, sample_rate)])
-    waveform = waveform[:declared]
-    with wave.open(stream, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(sample_rate)
-        file.setnframes(len(waveform))
-        file.writeframesraw(waveform.astype("<i2").tobytes())
+    declared = read_header(source).samples if is_sphere(source) else None
+    sample_rate = read_info(source).sample_rate
+    # As a whole: 40 MB for a talk of 20 minutes.
+    waveform = np.concatenate([to_int16(block) for block in read_blocks(source, sample_rate)])
+    with atomic_write(path) as temporary:
+        soundfile.write(temporary, waveform[:declared], sample_rate, format="WAV", subtype="PCM_16")
 
 
 def _header_size(path: str | Path, stream: BinaryIO) -> int:
@@ -267,28 +264,3 @@ def _integer(path: str | Path, fields: dict[str, str], name: str) -> int:
             f" {fields.get(name, 'none')}; replace the file"
         )
     return int(fields[name])
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        By default those of the command line.
-    """
-    parser = argparse.ArgumentParser(
-        prog="python -m asr.formats.sphere",
-        description="Write a recording to standard output as 16-bit WAV with one channel.",
-    )
-    parser.add_argument("path", type=Path, help="a SPHERE file, or any that libsndfile reads")
-    try:
-        write_wav(parser.parse_args(arguments).path, sys.stdout.buffer)
-    except InputError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pocketsphinx
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from aed_plugins.core import InputError
 from asr.formats.arpa import read_arpa, with_nonspeech_words

@@ -1,15 +1,12 @@
 import os
-import shlex
 import subprocess
-import sys
 import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from aed_plugins.core import InputError
 from asr.formats.kaldi_data import audio_entry, find_sph2pipe, write_data_folder
@@ -38,11 +35,12 @@ STM = [
 ]
 SPOKEN = [STM[index] for index in (4, 1, 2, 0)]
 RECORDINGS = {talk: Path(f"/talks/{talk}.sph") for talk in ("Al-2", "Zoë", "bob", "only_gaps")}
+SPH2PIPE = "sph2pipe"  # named in wav.scp, never started
 
 
 @pytest.fixture
 def folder(tmp_path):
-    write_data_folder(tmp_path, RECORDINGS, STM, STM)
+    write_data_folder(tmp_path, RECORDINGS, STM, STM, SPH2PIPE)
     return tmp_path
 
 
@@ -61,7 +59,8 @@ def test_what_is_written_is_read_back_or_refused(tmp_path_factory, data, names):
             utterances.append(said(talk, onset / 100, offset / 100, *data.draw(words)))
     recordings = {talk: Path(f"/talks/{talk}.sph") for talk in names}
     try:
-        write_data_folder(path, recordings, data.draw(st.permutations(utterances)), utterances)
+        permuted = data.draw(st.permutations(utterances))
+        write_data_folder(path, recordings, permuted, utterances, SPH2PIPE)
     except InputError as error:
         assert "expected names of speakers that sort like" in str(error)  # noqa: PT017
         return
@@ -80,7 +79,7 @@ def test_ignored_stretches_stay_in_the_stm_alone(folder):
 
 
 def test_without_an_stm_there_is_none(tmp_path):
-    write_data_folder(tmp_path, RECORDINGS, STM)
+    write_data_folder(tmp_path, RECORDINGS, STM, sph2pipe=SPH2PIPE)
     assert read_data_folder(tmp_path).stm is None
 
 
@@ -145,31 +144,64 @@ def test_talks_whose_utterances_sort_otherwise_than_their_names_are_refused(tmp_
 # ---- where the sound comes from
 
 
-def test_kaldi_s_command_gives_the_sound_of_an_awkward_path(tmp_path, monkeypatch):
+NOISE = np.arange(-400, 400, dtype=np.int16)
+
+
+def samples_of(entry, folder):
+    """Read the samples of an entry of wav.scp as Kaldi does: a file, or what a command writes."""
+    path = Path(entry)
+    if entry.endswith(" |"):
+        path = folder / "piped.wav"
+        subprocess.run(["sh", "-c", f"({entry[:-1]}) > piped.wav"], cwd=folder, check=True)
+    with wave.open(str(path)) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 16000)
+        return file.readframes(file.getnframes())
+
+
+@pytest.mark.parametrize("name", ["data", 'Al\'s $data & "more"'])
+def test_without_sph2pipe_a_data_folder_has_the_sound_of_sphere_and_flac(
+    tmp_path, monkeypatch, name
+):
+    monkeypatch.delenv("KALDI_ROOT", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    path = Path('Al\'s $talk & "more".sph')
-    noise = np.arange(-400, 400, dtype=np.int16)
-    write_sphere(path, noise, 16000)
-    entry = audio_entry(path, None)
-    assert entry.startswith(f"{shlex.quote(sys.executable)} -m asr.formats.sphere '/")
-    assert entry.endswith(" |")
+    write_sphere("a.sph", NOISE, 16000)
+    soundfile.write("b.flac", NOISE[::-1], 16000)
+    recordings = {"Zoë": Path("a.sph"), "../b": Path("b.flac"), "unused": Path("none.sph")}
+    utterances = [said("Zoë", 0.0, 0.04, "yes"), said("../b", 0.0, 0.04, "no")]
+    write_data_folder(name, recordings, utterances)
+    monkeypatch.undo()
+    audio = read_data_folder(tmp_path / name).audio
+    assert audio.keys() == {"Zoë", "../b"}
     (tmp_path / "elsewhere").mkdir()
-    command = f"({entry.removesuffix('|')}) > talk.wav"
-    subprocess.run(["sh", "-c", command], cwd=tmp_path / "elsewhere", check=True)
-    with wave.open(str(tmp_path / "elsewhere/talk.wav")) as file:
-        assert file.readframes(1000) == noise.tobytes()
+    assert samples_of(audio["Zoë"], tmp_path / "elsewhere") == NOISE.tobytes()
+    assert samples_of(audio["../b"], tmp_path / "elsewhere") == NOISE[::-1].tobytes()
+    assert len(list((tmp_path / name / "wav").iterdir())) == 2
 
 
-def test_a_wav_file_that_kaldi_reads_is_named_as_it_is(tmp_path):
-    samples = np.zeros(800, np.int16)
+def test_a_recording_that_cannot_be_decoded_leaves_no_wav_scp(tmp_path):
+    (tmp_path / "bob.flac").write_bytes(b"not audio")
+    with pytest.raises(InputError, match=r"bob\.flac"):
+        write_data_folder(
+            tmp_path / "data", {"bob": tmp_path / "bob.flac"}, [said("bob", 1.0, 2.0, "a")]
+        )
+    assert not (tmp_path / "data").exists()
+
+
+def test_only_a_wav_file_that_kaldi_reads_is_not_decoded(tmp_path):
     plain, spaced, stereo, floats = (tmp_path / f"{name}.wav" for name in ("a", "b c", "d", "e"))
     for path in (plain, spaced):
-        soundfile.write(path, samples, 16000)
-    soundfile.write(stereo, np.stack([samples, samples], 1), 16000)
-    soundfile.write(floats, samples, 16000, subtype="FLOAT")
-    assert audio_entry(plain, "sph2pipe") == str(plain)
-    for path in (spaced, stereo, floats):
-        assert " -m asr.formats.sphere " in audio_entry(path, "sph2pipe")
+        soundfile.write(path, NOISE, 16000)
+    soundfile.write(stereo, np.stack([NOISE, NOISE], 1), 16000)
+    soundfile.write(floats, NOISE / np.float32(32768), 16000, subtype="FLOAT")
+    decoded = tmp_path / "wav/talk.wav"
+    assert audio_entry(plain, "sph2pipe", decoded) == str(plain)
+    assert samples_of(audio_entry(spaced, "sph2pipe", decoded), tmp_path) == NOISE.tobytes()
+    assert not decoded.exists()
+    for path in (stereo, floats):
+        assert audio_entry(path, "sph2pipe", decoded) == str(decoded)
+        assert samples_of(str(decoded), tmp_path) == NOISE.tobytes()
+        decoded.unlink()
 
 
 def test_sph2pipe_is_found_among_kaldi_s_tools_and_then_used_for_sphere_alone(
@@ -180,8 +212,10 @@ def test_sph2pipe_is_found_among_kaldi_s_tools_and_then_used_for_sphere_alone(
     program.touch(mode=0o755)
     monkeypatch.setenv("KALDI_ROOT", str(tmp_path))
     assert find_sph2pipe() == str(program)
-    assert audio_entry("/a.sph", str(program)) == f"{program} -f wav -p /a.sph |"
-    assert str(program) not in audio_entry("/a.flac", str(program))
+    decoded = tmp_path / "talk.wav"
+    assert audio_entry("/a.sph", str(program), decoded) == f"{program} -f wav -p /a.sph |"
+    soundfile.write(tmp_path / "a.flac", NOISE, 16000)
+    assert audio_entry(tmp_path / "a.flac", str(program), decoded) == str(decoded)
     monkeypatch.delenv("KALDI_ROOT")
     monkeypatch.setenv("PATH", str(program.parent))
     assert find_sph2pipe() == str(program)
@@ -189,7 +223,7 @@ def test_sph2pipe_is_found_among_kaldi_s_tools_and_then_used_for_sphere_alone(
 
 def test_a_path_with_a_line_end_is_refused():
     with pytest.raises(InputError, match=r"a path without line ends, got '/a\\nb.sph'"):
-        audio_entry("/a\nb.sph", None)
+        audio_entry("/a\nb.sph", "sph2pipe", "talk.wav")
 
 
 # ---- what is not read

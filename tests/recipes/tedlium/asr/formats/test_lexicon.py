@@ -2,8 +2,7 @@ import gzip
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from aed_plugins.core import InputError
 from asr.formats.lexicon import (

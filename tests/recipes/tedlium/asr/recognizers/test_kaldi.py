@@ -7,8 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from aed_plugins.audio import read_waveform
 from aed_plugins.core import InputError

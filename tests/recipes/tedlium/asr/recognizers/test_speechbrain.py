@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from speechbrain.dataio.encoder import CTCTextEncoder
 from speechbrain.lobes.features import Fbank
 

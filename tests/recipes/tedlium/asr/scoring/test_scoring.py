@@ -2,8 +2,7 @@ import random
 import subprocess
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from speechbrain.utils.edit_distance import count_ops, op_table
 
 from aed_plugins.core import InputError

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from aed_plugins.core import InputError
 from asr.segmentation.energy_detector import EnergyDetector, frame_levels
