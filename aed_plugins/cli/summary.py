@@ -122,17 +122,14 @@ def _from_model(given: Namespace, heard: "list[Annotation]") -> int:
 
 
 def _read(given: Namespace, heard: "list[Annotation]") -> int:
-    from aed_plugins.annotations import (
-        FORMATS as SUFFIXES,
-        read_annotation,
-    )
+    from aed_plugins import annotations  # noqa: PLC0415
 
     if any(getattr(given, name) is not None for name in HEARING):
         raise InputError("annotations are summed up as they are: give --model to hear recordings")
     given.labels = None
 
     def work(recording: Recording) -> None:
-        annotation = read_annotation(recording.path)
+        annotation = annotations.read_annotation(recording.path)
         if not annotation.duration:
             raise InputError(
                 f"{recording.path}: expected an annotation that tells the recording's duration, as"
@@ -140,7 +137,7 @@ def _read(given: Namespace, heard: "list[Annotation]") -> int:
             )
         heard.append(annotation)
 
-    inputs = find_recordings(given.inputs, set(SUFFIXES.values()))
+    inputs = find_recordings(given.inputs, set(annotations.FORMATS.values()))
     return each(given, [one for one in inputs if one.name.name != RUN], work)
 
 

@@ -32,7 +32,7 @@ def first_few(items: list[str], shown: int = 3) -> str:
     'a.wav'
     """
     named = ", ".join(items[:shown])
-    return named if len(items) <= shown else f"{error_prefix} and {len(items) - shown} more"
+    return named if len(items) <= shown else f"{named} and {len(items) - shown} more"
 
 
 @contextlib.contextmanager

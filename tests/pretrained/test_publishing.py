@@ -90,7 +90,7 @@ def test_the_folder_has_what_it_should_and_no_more(model):
     assert sorted(path.name for path in model.iterdir()) == FILES
     text = (model / "hyperparams.yaml").read_text()
     assert "!PLACEHOLDER" not in text
-    assert "pretrained" not in text
+    assert "pretrained:" not in text
     assert "!apply" not in text
     assert "seed" not in text
     assert "embedding_size: 10" in text

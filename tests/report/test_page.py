@@ -300,8 +300,8 @@ def test_linked_sound_is_found_from_the_page(tmp_path, recording):
 def test_sound_is_embedded_up_to_an_hour_in_all_and_linked_beyond(tmp_path):
     lengths = [3000.0, 700.0, 600.0, 1.0]
     recordings = [report(tmp_path / "a.wav", duration=length) for length in lengths]
-    assert sound.ways_to_hear(recordings, "embed") == ["embed", "link", "embed", "link"]
-    assert sound.ways_to_hear(recordings[:1], "none") == ["none"]
+    assert sound.choose_playback(recordings, "embed") == ["embed", "link", "embed", "link"]
+    assert sound.choose_playback(recordings[:1], "none") == ["none"]
 
 
 def test_sound_left_out_needs_no_file(tmp_path):
