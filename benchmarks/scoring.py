@@ -12,8 +12,12 @@ the words are aligned alike. sclite is left out where it is not installed.
 import argparse
 import random
 import statistics
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes/tedlium"))
 
 from asr.formats.ctm import CtmWord
 from asr.formats.stm import StmSegment

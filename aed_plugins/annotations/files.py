@@ -85,7 +85,7 @@ def annotation_text(annotation: Annotation, format: str) -> str:  # noqa: A002
 
     Examples
     --------
-    >>> from aed_plugins.core.timeline import Event
+    >>> from aed_plugins.core import Event
     >>> annotation_text(Annotation([Event("dog", 1, 2.5)], "street.wav", 10.0), "audacity")
     '1.000000\t2.500000\tdog\n'
     """
@@ -119,7 +119,7 @@ def write_annotation(
     Examples
     --------
     >>> import tempfile
-    >>> from aed_plugins.core.timeline import Event
+    >>> from aed_plugins.core import Event
     >>> file = Path(tempfile.mkdtemp()) / "street.eaf"
     >>> write_annotation(file, Annotation([Event("dog", 1, 2.5, 0.9)], "street.wav", 10.0))
     >>> read_annotation(file).events

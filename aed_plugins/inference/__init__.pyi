@@ -4,5 +4,9 @@ from .moments import (
     Moments as Moments,
     directions as directions,
 )
-from .outputs import Tags as Tags
+from .outputs import (
+    Embeddings as Embeddings,
+    Tags as Tags,
+    Timeline as Timeline,
+)
 from .tagger import PretrainedTagger as PretrainedTagger

@@ -78,10 +78,10 @@ class PretrainedTagger(Pretrained):
 
     Examples
     --------
-    >>> from aed_plugins.models.encoders import ResNet
-    >>> from aed_plugins.models.features import LogMel
-    >>> from aed_plugins.models.heads import DNNHead
-    >>> from aed_plugins.models.tagger import AudioTagger
+    >>> from aed_plugins.models import ResNet
+    >>> from aed_plugins.models import LogMel
+    >>> from aed_plugins.models import DNNHead
+    >>> from aed_plugins.models import AudioTagger
     >>> nothing = torch.nn.Identity()
     >>> model = AudioTagger(LogMel(), nothing, nothing, ResNet(width=0.25), DNNHead(128, 2))
     >>> hparams = {"labels": ["dog", "siren"], "multi_label": False, "sample_rate": 16000}

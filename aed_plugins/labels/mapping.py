@@ -138,10 +138,10 @@ def match_labels(
     >>> named = {"siren": "Siren", "drilling": "Drill", "dog_bark": "Dog"}
     >>> pairs = [LabelPair(model, data) for model, data in named.items()]
     >>> match_labels(pairs, ["siren", "drilling", "whistle"], ["Siren", "Dog"])
-    Matching(shared=[Pair(model='siren', data='Siren')],
-             left_out={'drilling': "the dataset has no label 'Drill'",
-                       'Dog': "the model has no label 'dog_bark'",
-                       'whistle': 'it has no counterpart in the mapping'})
+    LabelMatching(shared=[LabelPair(model='siren', data='Siren')],
+                  left_out={'drilling': "the dataset has no label 'Drill'",
+                            'Dog': "the model has no label 'dog_bark'",
+                            'whistle': 'it has no counterpart in the mapping'})
     """
     shared: list[LabelPair] = []
     left_out: dict[str, str] = {}

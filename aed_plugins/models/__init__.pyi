@@ -1,6 +1,8 @@
 from .base import (
+    Encoder as Encoder,
     Features as Features,
     FittedHead as FittedHead,
+    FrontEnd as FrontEnd,
     Probabilities as Probabilities,
     TaggerOutput as TaggerOutput,
 )
@@ -27,6 +29,10 @@ from .heads.rnn import RNNHead as RNNHead
 from .lengths import (
     absolute_lengths as absolute_lengths,
     valid_mask as valid_mask,
+)
+from .receptive_field import (
+    ReceptiveField as ReceptiveField,
+    compute_receptive_field as compute_receptive_field,
 )
 from .safetensors_file import (
     read_safetensors as read_safetensors,

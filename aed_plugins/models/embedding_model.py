@@ -23,7 +23,7 @@ class EmbeddingModel(nn.Module):
     Examples
     --------
     >>> import torch
-    >>> from aed_plugins.models.encoders import ResNet
+    >>> from aed_plugins.models import ResNet
     >>> model = EmbeddingModel(ResNet(width=0.25))
     >>> model(torch.zeros(2, 200, 80), torch.tensor([1.0, 0.5])).shape
     torch.Size([2, 1, 128])

@@ -76,9 +76,9 @@ class Ensemble(nn.Module):
 
     Examples
     --------
-    >>> from aed_plugins.models.encoders import ResNet
-    >>> from aed_plugins.models.features import LogMel
-    >>> from aed_plugins.models.heads import DNNHead
+    >>> from aed_plugins.models import ResNet
+    >>> from aed_plugins.models import LogMel
+    >>> from aed_plugins.models import DNNHead
     >>> nothing = nn.Identity()
     >>> def tagger() -> AudioTagger:
     ...     return AudioTagger(LogMel(), nothing, nothing, ResNet(width=0.25), DNNHead(128, 10))

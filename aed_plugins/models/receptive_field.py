@@ -31,7 +31,7 @@ class ReceptiveField:
     mel_bands: int
 
 
-def receptive_field(
+def compute_receptive_field(
     features: Features, front_end: FrontEnd | nn.Identity, encoder: Encoder | nn.Identity
 ) -> ReceptiveField:
     """Work out the receptive field of a front-end followed by an encoder.
@@ -49,9 +49,9 @@ def receptive_field(
     --------
     A 3x3 convolution of dilation 4 sees 9 frames, the 0.046 s window adds to 8 hops of 0.023 s:
 
-    >>> from aed_plugins.models.features import LogMel
-    >>> from aed_plugins.models.front_ends.dilated import DilatedFrontEnd
-    >>> receptive_field(LogMel(), DilatedFrontEnd(), nn.Identity())
+    >>> from aed_plugins.models import LogMel
+    >>> from aed_plugins.models import DilatedFrontEnd
+    >>> compute_receptive_field(LogMel(), DilatedFrontEnd(), nn.Identity())
     ReceptiveField(frames=9, seconds=0.23, mel_bands=9)
     """
     stations = [station for station in (front_end, encoder) if not isinstance(station, nn.Identity)]

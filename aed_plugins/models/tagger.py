@@ -54,11 +54,11 @@ class AudioTagger(nn.Module):
 
     Examples
     --------
-    >>> from aed_plugins.models.encoders import ResNet
-    >>> from aed_plugins.models.features import LogMel, Standardization
-    >>> from aed_plugins.models.heads import DNNHead
+    >>> from aed_plugins.models import ResNet
+    >>> from aed_plugins.models import LogMel, FeatureNormalization
+    >>> from aed_plugins.models import DNNHead
     >>> tagger = AudioTagger(
-    ...     LogMel(), Standardization(64), nn.Identity(), ResNet(width=0.25), DNNHead(128, 10)
+    ...     LogMel(), FeatureNormalization(64), nn.Identity(), ResNet(width=0.25), DNNHead(128, 10)
     ... )
     >>> output = tagger(torch.zeros(2, 160000))
     >>> output.step_logits.shape, output.clip_logits.shape
@@ -247,9 +247,9 @@ def check_tagger(tagger: AudioTagger, sample_rate: int) -> None:
 
     Examples
     --------
-    >>> from aed_plugins.models.encoders import ResNet
-    >>> from aed_plugins.models.features import LogMel
-    >>> from aed_plugins.models.heads import DNNHead
+    >>> from aed_plugins.models import ResNet
+    >>> from aed_plugins.models import LogMel
+    >>> from aed_plugins.models import DNNHead
     >>> tagger = AudioTagger(
     ...     LogMel(), nn.Identity(), nn.Identity(), ResNet(2, width=0.25), DNNHead(128, 10)
     ... )

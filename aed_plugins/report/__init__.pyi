@@ -10,8 +10,10 @@ from .frame import (
     read_asset as read_asset,
     sound_element as sound_element,
 )
+from .overview import Overview as Overview
 from .page import write_page as write_page
 from .picture import write_picture as write_picture
+from .recording import RecordingReport as RecordingReport
 from .sound import (
     DELAY as DELAY,
     EMBEDDED_SECONDS as EMBEDDED_SECONDS,

@@ -73,8 +73,8 @@ def write_page(
     --------
     >>> import tempfile
     >>> from aed_plugins.report import RecordingReport
-    >>> from aed_plugins.metrics.durations import LabelDuration
-    >>> from aed_plugins.core.timeline import Event
+    >>> from aed_plugins.metrics import LabelDuration
+    >>> from aed_plugins.core import Event
     >>> garden = RecordingReport(
     ...     "garden", Path("garden.wav"), 2.0, ["dog"], np.array([[9, 250]], np.uint8), 1.0,
     ...     [Event("dog", 1.0, 2.0, 0.98)], np.zeros((64, 200), np.uint8), 0.01, [(63, 7800.0)],

@@ -70,7 +70,7 @@ def mix_soft_targets(
     --------
     Odds of 1 to 9 are 1 to 3 at a temperature of 2.
 
-    >>> from aed_plugins.training.tasks.factory import SingleLabel
+    >>> from aed_plugins.training import SingleLabel
     >>> task = SingleLabel(["dog_bark", "siren"])
     >>> odds = torch.tensor([[1.0, 9.0]])
     >>> mix_soft_targets(torch.tensor([[1.0, 0.0]]), odds.log(), task, weight=0.5, temperature=2.0)

@@ -17,8 +17,8 @@ from aed_plugins.models import (
     ResNet,
     RNNHead,
     VGGish,
+    compute_receptive_field,
 )
-from aed_plugins.models.receptive_field import receptive_field
 
 FRONT_ENDS = {
     "none": nn.Identity,
@@ -185,7 +185,7 @@ def test_receptive_field_is_what_gradients_see(front_end, encoder, frames):
             module.weight.data /= module.weight[0].numel()
     body = body.double().eval()
     body.maxpool = nn.AvgPool2d(3, 2, padding=1)  # the maximum has a gradient for one position only
-    field = receptive_field(LogMel(), front, body)
+    field = compute_receptive_field(LogMel(), front, body)
 
     def maps_before_the_mel_mean(maps):
         maps = front.double().eval()(maps)

@@ -165,7 +165,7 @@ def test_a_killed_download_leaves_nothing_that_looks_whole(server, cache):
     program = (
         "import os, aed_plugins.models.weights as w\n"
         "w.tqdm.update = lambda *arguments: os._exit(0)\n"  # in the midst of it
-        f"w.fetch('{server.url}/truncated.pth')"
+        f"w.fetch_weights('{server.url}/truncated.pth')"
     )
     in_processes(program)
     assert list(cache.glob(".*truncated*"))
@@ -191,7 +191,7 @@ def test_of_two_processes_one_downloads(server, tmp_path):
         "(ready / f'{os.getpid()}.ready').touch()\n"
         "while len(list(ready.glob('*.ready'))) < 2:\n"
         "    time.sleep(0.01)\n"
-        f"print(w._digest(w.fetch('{server.url}/w.pth')))"
+        f"print(w._digest(w.fetch_weights('{server.url}/w.pth')))"
     )
     assert in_processes(program, count=2) == [SHA256, SHA256]
     assert len(server.requests) == 1
@@ -225,7 +225,10 @@ def hub(server, tmp_path, monkeypatch):
 
 
 def test_a_file_on_the_hub_is_downloaded_and_then_read_offline(hub, monkeypatch):
-    program = f"import aed_plugins.models.weights as w; print(w.fetch('{SOURCE}', '{SHA256}'))"
+    program = (
+        "from aed_plugins.models import fetch_weights;"
+        f" print(fetch_weights('{SOURCE}', '{SHA256}'))"
+    )
     (printed,) = in_processes(
         program, HF_ENDPOINT=hub.url, HF_HUB_CACHE=constants.HF_HUB_CACHE, HF_HUB_OFFLINE="0"
     )

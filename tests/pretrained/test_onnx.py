@@ -23,8 +23,8 @@ from aed_plugins.models import (
     RNNHead,
     VGGish,
     VGGishLogMel,
+    mobilenet,
 )
-from aed_plugins.models.encoders import mobilenet
 from aed_plugins.models.features.exported_spectrum import cut_frames, power_spectrum
 from aed_plugins.pretrained import OnnxTagger, TaggerWithProbabilities, export_onnx
 from aed_plugins.pretrained.onnx_export import largest_difference
@@ -51,9 +51,9 @@ def resnet():
 
 def mobile_net(repeat_to=0.0):
     """A MobileNet with one row of its table for each stride and kind of layer."""
-    rows = mobilenet.ROWS
+    rows = mobilenet.BLOCK_SETTINGS
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mobilenet, "ROWS", tuple(rows[row] for row in (0, 1, 3, 6, 10, 12)))
+        patch.setattr(mobilenet, "BLOCK_SETTINGS", tuple(rows[row] for row in (0, 1, 3, 6, 10, 12)))
         encoder = MobileNet(width=0.1)
     head = PooledDNNHead(encoder.embedding_size, 3, hidden=16)
     stations = EfficientATLogMel(), nn.Identity(), nn.Identity(), encoder, head

@@ -181,7 +181,9 @@ def test_folders_that_are_not_the_dataset_are_refused(tmp_path, corpus, monkeypa
 
 def test_without_data_the_demonstration_corpus_is_built(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(urbansound_prepare, "build_urbansound_demonstration", lambda folder: folder / "built")
+    monkeypatch.setattr(
+        urbansound_prepare, "build_urbansound_demonstration", lambda folder: folder / "built"
+    )
     assert find_data(None) == Path("data/UrbanSound8K_demonstration/built")
     (tmp_path / "data/UrbanSound8K/metadata").mkdir(parents=True)
     (tmp_path / "data/UrbanSound8K/metadata/UrbanSound8K.csv").touch()

@@ -58,8 +58,8 @@ class Augmentation:
 
     Examples
     --------
-    >>> from aed_plugins.training.augmentation import Mixup
-    >>> from aed_plugins.training.tasks.factory import SingleLabel
+    >>> from aed_plugins.training import Mixup
+    >>> from aed_plugins.training import SingleLabel
     >>> augmentation = Augmentation(mixing=Mixup(alpha=0.3))
     >>> soft = SingleLabel(["dog_bark", "siren"]).soft
     >>> waveform, lengths, targets, change = augmentation(

@@ -9,10 +9,16 @@ from recipe_program import load_benchmark
 from torch import nn
 
 from aed_plugins.core import InputError
-from aed_plugins.models import AudioTagger, DNNHead, VGGish, VGGishLogMel, VGGishPostprocessor
+from aed_plugins.models import (
+    AudioTagger,
+    DNNHead,
+    VGGish,
+    VGGishLogMel,
+    VGGishPostprocessor,
+    compute_receptive_field,
+)
 from aed_plugins.models.blocks.patches import SILENCE, cut_patches
 from aed_plugins.models.features.vggish import vggish_mel_bank
-from aed_plugins.models.receptive_field import receptive_field
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 NARROW = 1 / 16
@@ -214,7 +220,7 @@ def test_an_impulse_changes_only_the_patch_that_covers_it():
 
 
 def test_an_embedding_has_heard_0_975_seconds():
-    field = receptive_field(VGGishLogMel(), nn.Identity(), VGGish(width=NARROW))
+    field = compute_receptive_field(VGGishLogMel(), nn.Identity(), VGGish(width=NARROW))
     assert (field.frames, field.seconds) == (96, 0.975)
 
 

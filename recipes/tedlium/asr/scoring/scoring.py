@@ -63,7 +63,7 @@ def score(
     >>> said = [StmSegment("ted", "A", "al", 0.0, 2.0, "", ("so", "[BREATH]", "it", "is"))]
     >>> heard = [CtmWord("ted", "A", 0.5, 0.2, "it"), CtmWord("ted", "A", 1.0, 0.2, "was")]
     >>> score(said, heard, "own").total
-    Counts(correct=1, substitutions=1, insertions=0, deletions=1)
+    ErrorCounts(correct=1, substitutions=1, insertions=0, deletions=1)
     """
     segments = sorted(map(_cleaned, references), key=lambda it: (it.talk, it.channel, it.onset))
     words = sorted(
