@@ -14,7 +14,7 @@ COMMANDS = {
     "summary": "add up how long and how often each class is heard",
     "report": "make a page to look at and listen to",
     "embed": "write embeddings over time",
-    "search": "find the moments of a folder that sound like a recording",
+    "search": "find the segments that are most similar to a recording",
     "tune": "fit a model's thresholds and durations to annotated recordings",
     "score": "judge time lines against annotations",
     "publish": "make a trained run a folder for the Hub, or upload it",

@@ -2,18 +2,25 @@
 
     aed embed recordings/ --model mn10 --output embeddings/
 
-Each file has `embeddings` (moment, embedding), and `onsets` and `offsets` (moment,) in seconds; the
-moments are the encoder's own steps, or windows where --window is given. Given again, the command
-goes on where it stopped.
+Each file has `embeddings` (segment, embedding), float32; `onsets` and `offsets` (segment,) in
+seconds; and `duration`. Segments are the encoder's own steps, or windows if --window is given.
+After an interruption the same command continues where it stopped. `aed search` finds similar
+segments in the folder.
 """
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aed_plugins.cli.inputs import Recording, add_inputs, find_recordings
 from aed_plugins.cli.models import add_model, load, run_of
-from aed_plugins.cli.outputs import Folder, add_progress, each
+from aed_plugins.cli.outputs import add_progress, each
+from aed_plugins.cli.result_folder import Folder
 from aed_plugins.core import InputError
+
+if TYPE_CHECKING:
+    from aed_plugins.inference import PretrainedTagger
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -28,31 +35,44 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """Embed the recordings."""
-    import numpy as np  # noqa: PLC0415  not for --help
-
-    from aed_plugins.core import atomic_write  # noqa: PLC0415
-    from aed_plugins.detection import TimelineSettings  # noqa: PLC0415
-
     if given.hop is not None and given.window is None:
         raise InputError("--hop goes with --window: the encoder's own steps have none")
     recordings = find_recordings(given.inputs)
-    tagger = load(given)
-    settings = None if given.window is None else TimelineSettings(given.window, given.hop)
-    if settings is not None:
-        settings.windows(tagger.steps)
-    run_ = run_of(given, tagger, window=given.window, hop=given.hop)
-    folder = Folder(given.output, ".npz", run_)
+    embedder = Embedder(given, given.window, given.hop)
+    return embedder.embed(recordings, embedder.folder(given.output, "--output"))
 
-    def work(recording: Recording) -> None:
-        found = tagger.embed_file(recording.path, settings)
-        with atomic_write(folder.file_of(recording)) as temporary:
-            np.savez_compressed(
-                temporary,
-                embeddings=found.embeddings,
-                onsets=found.onsets,
-                offsets=found.offsets,
-                duration=found.duration,
-            )
-        folder.note(recording)
 
-    return each(given, folder.missing(recordings), work)
+class Embedder:
+    """The model of a command line and how it cuts recordings into segments.
+
+    Parameters
+    ----------
+    given : Namespace
+        The command line.
+    window, hop : float or None
+        Seconds; without a window the segments are the encoder's own steps.
+    """
+
+    def __init__(self, given: Namespace, window: float | None, hop: float | None) -> None:
+        from aed_plugins.detection import TimelineSettings  # noqa: PLC0415  not for --help
+
+        self.given, self.window, self.hop = given, window, hop
+        self.tagger: PretrainedTagger = load(given)
+        self.settings = None if window is None else TimelineSettings(window, hop)
+        if self.settings is not None:
+            self.settings.windows(self.tagger.steps)  # an error before the work begins
+
+    def folder(self, path: Path, option: str) -> Folder:
+        """Open a folder of embeddings; refuse one of another model or other windows."""
+        depends = run_of(self.given, self.tagger, window=self.window, hop=self.hop)
+        return Folder(path, ".npz", depends | {"command": "embed"}, option)
+
+    def embed(self, recordings: Sequence[Recording], folder: Folder) -> int:
+        """Embed the recordings that have no file yet; return 1 if any had to be skipped, else 0."""
+
+        def work(recording: Recording) -> None:
+            found = self.tagger.embed_file(recording.path, self.settings)
+            found.save(folder.file_of(recording))
+            folder.note(recording)
+
+        return each(self.given, folder.missing(recordings), work)

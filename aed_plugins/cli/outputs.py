@@ -1,6 +1,5 @@
 """Results written as they come, so that an interrupted command goes on where it stopped."""
 
-import contextlib
 import csv
 import io
 import json
@@ -13,10 +12,9 @@ from textwrap import shorten
 from typing import Any
 
 from aed_plugins.cli.inputs import Recording
-from aed_plugins.core import InputError, first_few, write_json
+from aed_plugins.core import InputError, write_json
 
 RUN = "run.json"
-SOURCES = "sources.jsonl"
 Row = Mapping[str, Any]
 
 
@@ -161,7 +159,9 @@ def _csv_line(cells: Iterable[Any]) -> str:
     return text.getvalue()
 
 
-def check_run(settings: Path, run: Mapping[str, Any], output: Path) -> None:
+def check_run(
+    settings: Path, run: Mapping[str, Any], output: Path, option: str = "--output"
+) -> None:
     """Refuse to go on with results of another model or other settings.
 
     Parameters
@@ -172,27 +172,34 @@ def check_run(settings: Path, run: Mapping[str, Any], output: Path) -> None:
         What they would depend on now.
     output : Path
         The results.
+    option : str
+        The option that names them.
 
     Raises
     ------
     InputError
         If these differ, or the file is not there.
     """
-    try:
-        before = json.loads(settings.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{output}: it is there already and no {settings.name} says how it was made;"
-            " give another --output, or delete it"
-        ) from error
+    before = read_run(settings, output, option)
     now = json.loads(json.dumps(run))
     for key in {**now, **before}:
         if before.get(key) != now.get(key):
             was, is_now = (shorten(str(one.get(key, "not given")), 60) for one in (before, now))
             raise InputError(
                 f"{output} holds results of another run: {key} was {was}, now it is {is_now};"
-                " give another --output, or delete it"
+                f" give another {option}, or delete it"
             )
+
+
+def read_run(settings: Path, output: Path, option: str = "--output") -> dict[str, Any]:
+    """Read what results depended on; the parameters are those of `check_run`."""
+    try:
+        return dict(json.loads(settings.read_text("utf-8")))
+    except (OSError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{output}: it is there already and no {settings.name} says how it was made;"
+            f" give another {option}, or delete it"
+        ) from error
 
 
 def check_file(output: Path, inputs: Sequence[Path], suffixes: Sequence[str]) -> None:
@@ -219,97 +226,6 @@ def check_file(output: Path, inputs: Sequence[Path], suffixes: Sequence[str]) ->
     folder = next(parent for parent in output.absolute().parents if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise InputError(f"{output}: {folder} is no folder that can be written")
-
-
-def _stamp(path: Path) -> list[Any]:
-    """Tell a recording from another: where it is, its size and the time of its last change."""
-    found = path.stat() if path.exists() else None
-    return [str(path.resolve()), *((found.st_size, found.st_mtime_ns) if found else (0, 0))]
-
-
-class Folder:
-    """A folder with a file of results per recording; those that are there are not made again.
-
-    Beside them, `sources.jsonl` tells which recording each is of: of another recording of the same
-    name they are not taken, and of one that has changed they are made again.
-
-    Parameters
-    ----------
-    path : Path
-        The folder.
-    suffix : str
-        Of the files, with its dot.
-    run : mapping
-        What the results depend on, as for `Table`.
-    """
-
-    def __init__(self, path: Path, suffix: str, run: Mapping[str, Any]) -> None:
-        if path.exists() and not path.is_dir():
-            raise InputError(f"{path}: expected a folder for the results, got a file")
-        self.path, self.suffix, self.run = path, suffix, run
-        self._sources: dict[str, list[Any]] = {}
-        if (path / RUN).is_file():
-            check_run(path / RUN, run, path)
-
-    def file_of(self, recording: Recording) -> Path:
-        """Tell where a recording's results are."""
-        return self.path / recording.name.with_suffix(self.suffix)
-
-    def missing(self, recordings: Sequence[Recording]) -> list[Recording]:
-        """Give the recordings that have no file yet.
-
-        Raises
-        ------
-        InputError
-            If two recordings would have the same, or one is there that another command wrote.
-        """
-        owners: dict[Path, list[str]] = {}
-        for recording in recordings:
-            owners.setdefault(self.file_of(recording), []).append(str(recording.path))
-        for file, names in owners.items():
-            if len(names) > 1:
-                raise InputError(
-                    f"{first_few(names)} would all be written to {file}; do them apart, each with"
-                    " an --output of its own"
-                )
-            if file.exists() and not (self.path / RUN).is_file():
-                raise InputError(
-                    f"{file} is there already and no {RUN} says how it was made; give another"
-                    " --output, or delete it"
-                )
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_json(self.path / RUN, self.run)
-        self._sources = self._read_sources()
-        return [recording for recording in recordings if not self._is_done(recording)]
-
-    def note(self, recording: Recording) -> None:
-        """Keep which recording its file of results is of."""
-        row = {"file": str(recording.name), "source": _stamp(recording.path)}
-        with (self.path / SOURCES).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-
-    def _read_sources(self) -> dict[str, list[Any]]:
-        path = self.path / SOURCES
-        sources: dict[str, list[Any]] = {}
-        for line in path.read_text("utf-8").splitlines() if path.is_file() else ():
-            with contextlib.suppress(ValueError, KeyError, TypeError):  # a line that was cut off
-                row = json.loads(line)
-                sources[row["file"]] = row["source"]
-        return sources
-
-    def _is_done(self, recording: Recording) -> bool:
-        file, known = self.file_of(recording), self._sources.get(str(recording.name))
-        if recording.is_stdin or known is None or not file.is_file():
-            return False
-        now = _stamp(recording.path)
-        if known[1:] == now[1:]:  # the same, wherever it was moved to
-            return True
-        if known[0] != now[0]:
-            raise InputError(
-                f"{file} holds the results of {known[0]}, not of {recording.path}; give another"
-                " --output"
-            )
-        return False
 
 
 def text_table(rows: Sequence[Sequence[str]], text_columns: int = 1) -> Iterator[str]:

@@ -30,12 +30,12 @@ from aed_plugins.cli.models import (
 )
 from aed_plugins.cli.outputs import (
     RUN,
-    Folder,
     add_progress,
     check_file,
     each,
     text_table,
 )
+from aed_plugins.cli.result_folder import Folder
 from aed_plugins.core import InputError, atomic_write
 
 if TYPE_CHECKING:

@@ -21,12 +21,8 @@ from aed_plugins.cli.models import (
     run_of,
     timeline_settings,
 )
-from aed_plugins.cli.outputs import (
-    Folder,
-    add_progress,
-    check_file,
-    each,
-)
+from aed_plugins.cli.outputs import add_progress, check_file, each
+from aed_plugins.cli.result_folder import Folder
 from aed_plugins.core import InputError
 
 if TYPE_CHECKING:

@@ -1,8 +1,7 @@
-from .moments import (
+from .embedding_index import (
+    EmbeddingIndex as EmbeddingIndex,
     Hit as Hit,
-    MomentIndex as MomentIndex,
-    Moments as Moments,
-    directions as directions,
+    normalize as normalize,
 )
 from .outputs import (
     Embeddings as Embeddings,

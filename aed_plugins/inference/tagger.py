@@ -272,7 +272,8 @@ class PretrainedTagger(Pretrained):
             check_duration(duration)
         cells = np.concatenate([*parts, stream.finish()]).astype(np.float32)
         edges = np.array([windows.grid.edge(cell, duration) for cell in range(len(cells) + 1)])
-        return Embeddings(edges[:-1], edges[1:], cells, duration)
+        with error_prefix(path):
+            return Embeddings(edges[:-1], edges[1:], cells, duration)
 
     def timeline_file(self, path: str | Path, settings: TimelineSettings | None = None) -> Timeline:
         """Find the events of a recording of any length, in memory that does not grow with it.
