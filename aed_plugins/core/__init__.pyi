@@ -3,6 +3,11 @@ from .arguments import (
     boolean as boolean,
     yaml_value as yaml_value,
 )
+from .arrays import (
+    BoolArray as BoolArray,
+    FloatArray as FloatArray,
+    IntArray as IntArray,
+)
 from .errors import (
     InputError as InputError,
     error_prefix as error_prefix,

@@ -47,7 +47,6 @@ from .synthetic.corpus import (
 from .synthetic.human_sounds import synthesize_sound as synthesize_sound
 from .synthetic.urban_sounds import (
     SoundVariant as SoundVariant,
-    Waveform as Waveform,
 )
 from .synthetic.urbansound import (
     CLASS_NAMES as CLASS_NAMES,

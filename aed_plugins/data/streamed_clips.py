@@ -19,13 +19,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import soundfile
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from aed_plugins.audio import FULL_SCALE
-from aed_plugins.core import InputError
+from aed_plugins.core import FloatArray, InputError
 from aed_plugins.data.shards import (
     AGAIN,
     INDEX,
@@ -108,7 +107,7 @@ class StreamedClips(IterableDataset[dict[str, Any]]):
         part.rank, part.processes, part.place = rank, processes, _new_place()
         return part
 
-    def label_counts(self) -> tuple[npt.NDArray[np.float64], int]:
+    def label_counts(self) -> tuple[FloatArray, int]:
         """Give how many clips of all processes have each label, `(class,)`, and their number."""
         return np.sum(self._positives, axis=0, dtype=np.float64), self._clips
 

@@ -14,7 +14,6 @@ from .tuning import (
 )
 from .windows import (
     CellStream as CellStream,
-    Floats as Floats,
     Windows as Windows,
     plan_windows as plan_windows,
 )

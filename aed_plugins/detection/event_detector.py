@@ -11,17 +11,14 @@ its own.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from aed_plugins.core import Event, Grid
+from aed_plugins.core import Event, FloatArray, Grid
 from aed_plugins.detection.hysteresis import hysteresis
 from aed_plugins.detection.median_filter import MedianFilter
 from aed_plugins.detection.post_processing import PostProcessing
 
-Floats = npt.NDArray[np.floating[Any]]
 ROUNDING = 1e-9  # seconds: what sums of decimal fractions may be off by
 
 
@@ -78,7 +75,7 @@ class EventDetector:
         self._open: dict[int, _Found] = {}  # heard right now
         self._closed: dict[int, _Found] = {}  # over, unless a gap is closed
 
-    def push(self, probabilities: Floats) -> list[Event]:
+    def push(self, probabilities: FloatArray) -> list[Event]:
         """Take the next cells; give the events that are over.
 
         Parameters
@@ -111,7 +108,7 @@ class EventDetector:
         self._active[:] = False
         return events
 
-    def _events(self, probabilities: Floats, duration: float) -> Iterator[Event]:
+    def _events(self, probabilities: FloatArray, duration: float) -> Iterator[Event]:
         if not len(probabilities):
             return
         active = hysteresis(probabilities, self.onset, self.offset, self._active)
@@ -131,7 +128,7 @@ class EventDetector:
                 yield from self._event(place, found, duration)
 
     def _follow(
-        self, place: int, turns: Sequence[int], column: Floats, duration: float
+        self, place: int, turns: Sequence[int], column: FloatArray, duration: float
     ) -> Iterator[Event]:
         """Follow one class through the cells of a push, from turn to turn."""
         start = 0
@@ -165,7 +162,7 @@ class EventDetector:
 
 
 def detect(
-    probabilities: Floats,
+    probabilities: FloatArray,
     labels: Sequence[str],
     grid: Grid,
     settings: PostProcessing,

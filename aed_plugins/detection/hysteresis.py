@@ -1,17 +1,16 @@
 """Hysteresis thresholding: a frame between both thresholds keeps the state before it."""
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
+
+from aed_plugins.core import BoolArray, FloatArray
 
 
 def hysteresis(
-    probabilities: npt.NDArray[np.floating[Any]],
-    onset: npt.NDArray[np.floating[Any]],
-    offset: npt.NDArray[np.floating[Any]],
-    before: npt.NDArray[np.bool_],
-) -> npt.NDArray[np.bool_]:
+    probabilities: FloatArray,
+    onset: FloatArray,
+    offset: FloatArray,
+    before: BoolArray,
+) -> BoolArray:
     """Tell which cells are active: a cell between the thresholds is what the one before it is."""
     rises = probabilities >= onset
     certain = rises | (probabilities < offset)

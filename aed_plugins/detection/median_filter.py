@@ -1,20 +1,19 @@
 """A running median over the cells of each class."""
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
+
+from aed_plugins.core import FloatArray, IntArray
 
 
 class MedianFilter:
     """A running median per class; the first and the last cell are continued at the ends."""
 
-    def __init__(self, halves: npt.NDArray[np.int_]) -> None:
+    def __init__(self, halves: IntArray) -> None:
         self.halves = halves
         self.reach = int(halves.max(initial=0))
-        self._kept: npt.NDArray[np.floating[Any]] | None = None
+        self._kept: FloatArray | None = None
 
-    def push(self, cells: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
+    def push(self, cells: FloatArray) -> FloatArray:
         """Take cells `(cell, class)`; give those whose whole surroundings are known."""
         if not self.reach or not len(cells):
             return cells
@@ -25,7 +24,7 @@ class MedianFilter:
         self._kept = held[ready:]
         return self._medians(held, ready)
 
-    def finish(self) -> npt.NDArray[np.floating[Any]]:
+    def finish(self) -> FloatArray:
         """Give the cells that are left."""
         if self._kept is None:
             return np.empty((0, len(self.halves)))
@@ -33,9 +32,7 @@ class MedianFilter:
         self._kept = None
         return self._medians(held, len(held) - 2 * self.reach)
 
-    def _medians(
-        self, held: npt.NDArray[np.floating[Any]], ready: int
-    ) -> npt.NDArray[np.floating[Any]]:
+    def _medians(self, held: FloatArray, ready: int) -> FloatArray:
         filtered = held[self.reach : self.reach + ready].copy()
         for half in np.unique(self.halves[self.halves > 0]) if ready else ():
             chosen = self.halves == half

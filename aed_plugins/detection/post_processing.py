@@ -6,9 +6,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from aed_plugins.core import InputError
+from aed_plugins.core import FloatArray, InputError
 
 PerClass = float | Mapping[str, float]
 
@@ -69,7 +68,7 @@ class PostProcessing:
                     f" for {label or 'all classes'}"
                 )
 
-    def values(self, name: str, labels: Sequence[str]) -> npt.NDArray[np.float64]:
+    def values(self, name: str, labels: Sequence[str]) -> FloatArray:
         """Give one of the settings for each label, `(class,)`.
 
         Parameters

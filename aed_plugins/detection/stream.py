@@ -7,12 +7,11 @@ import numpy.typing as npt
 import soxr
 
 from aed_plugins.audio import check_duration, quantize
-from aed_plugins.core import Event, Steps
+from aed_plugins.core import Event, FloatArray, Steps
 from aed_plugins.detection.event_detector import EventDetector
 from aed_plugins.detection.settings import TimelineSettings
 from aed_plugins.detection.windows import (
     CellStream,
-    Floats,
 )
 
 MOST_CHANNELS = 64  # more are samples in the place of channels
@@ -60,12 +59,12 @@ class TimelineStream:
 
     def __init__(
         self,
-        model: Callable[[Floats], Floats],
+        model: Callable[[FloatArray], FloatArray],
         steps: Steps,
         labels: Sequence[str],
         settings: TimelineSettings,
         sample_rate: int | None = None,
-        watch: Callable[[Floats], None] | None = None,
+        watch: Callable[[FloatArray], None] | None = None,
     ) -> None:
         windows = settings.windows(steps)
         self.grid = windows.grid
@@ -139,7 +138,7 @@ class TimelineStream:
         events += self._detect(self._cells.finish())
         return events + self._detector.finish(self.duration)
 
-    def _detect(self, cells: Floats) -> list[Event]:
+    def _detect(self, cells: FloatArray) -> list[Event]:
         if self._watch is not None and len(cells):
             self._watch(cells)
         return self._detector.push(cells)

@@ -10,9 +10,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from aed_plugins.core import Event, Grid, InputError
+from aed_plugins.core import Event, FloatArray, Grid, InputError, IntArray
 from aed_plugins.detection.event_detector import detect
 from aed_plugins.detection.post_processing import PostProcessing
 from aed_plugins.metrics import check_events, event_metrics, segment_metrics
@@ -39,9 +38,8 @@ LATER_STEPS = tuple((name,) for name in CANDIDATES)
 ROUNDS = 3
 DEFAULT = PostProcessing()
 
-Floats = npt.NDArray[np.floating[Any]]
 # Each setting's values, each `(class,)`; `offset` as a share of `onset`.
-_Values = dict[str, npt.NDArray[np.float64]]
+_Values = dict[str, FloatArray]
 _Judge = Callable[..., dict[str, Any]]
 
 
@@ -60,7 +58,7 @@ class AnnotatedRecording(NamedTuple):
         As annotated.
     """
 
-    probabilities: Floats
+    probabilities: FloatArray
     grid: Grid
     duration: float
     reference: Sequence[Event]
@@ -90,7 +88,7 @@ class Tuning(NamedTuple):
 
 
 def tune_post_processing(
-    recordings: Iterable[tuple[Floats, Grid, float, Sequence[Event]]],
+    recordings: Iterable[tuple[FloatArray, Grid, float, Sequence[Event]]],
     labels: Sequence[str],
     *,
     objective: str = "segment",
@@ -170,7 +168,7 @@ def tune_post_processing(
 
 
 def leave_one_recording_out(
-    recordings: Iterable[tuple[Floats, Grid, float, Sequence[Event]]],
+    recordings: Iterable[tuple[FloatArray, Grid, float, Sequence[Event]]],
     labels: Sequence[str],
     *,
     objective: str = "segment",
@@ -234,7 +232,7 @@ def _figures(objective: str) -> _Judge:
 
 
 def _checked(
-    recordings: Iterable[tuple[Floats, Grid, float, Sequence[Event]]], labels: Sequence[str]
+    recordings: Iterable[tuple[FloatArray, Grid, float, Sequence[Event]]], labels: Sequence[str]
 ) -> list[AnnotatedRecording]:
     if len(set(labels)) < len(labels):
         raise ValueError(f"expected labels that differ, got {list(labels)}")
@@ -251,7 +249,7 @@ def _checked(
 
 
 def _of_classes(
-    recordings: Sequence[AnnotatedRecording], labels: Sequence[str], chosen: npt.NDArray[np.int64]
+    recordings: Sequence[AnnotatedRecording], labels: Sequence[str], chosen: IntArray
 ) -> tuple[list[AnnotatedRecording], list[str]]:
     """Give what the recordings have of some classes, and these classes' labels."""
     names = [labels[index] for index in chosen]
@@ -297,11 +295,11 @@ def _take_best(
     recordings: Sequence[AnnotatedRecording],
     labels: Sequence[str],
     current: _Values,
-    highest: npt.NDArray[np.float64],
+    highest: FloatArray,
     step: Sequence[str],
     start: _Values,
     judge: _Judge,
-) -> npt.NDArray[np.float64]:
+) -> FloatArray:
     """Put the best values of the step's settings into `current`; give the F1 of each class.
 
     Of equally good ones it is those nearest to `start`.
@@ -318,13 +316,13 @@ def _take_best(
     return highest
 
 
-def _distance(values: _Values, start: _Values) -> npt.NDArray[np.float64]:
+def _distance(values: _Values, start: _Values) -> FloatArray:
     return np.sum([np.abs(column - start[name]) for name, column in values.items()], axis=0)
 
 
 def _f1(
     recordings: Sequence[AnnotatedRecording], labels: Sequence[str], values: _Values, judge: _Judge
-) -> npt.NDArray[np.float64]:
+) -> FloatArray:
     # Only the classes of this call, which are annotated, so that every F1 is defined.
     rows = _judged(recordings, labels, _settings(values, labels), judge)["per_class"]
     by_label = {row["label"]: row["f1"] for row in rows}

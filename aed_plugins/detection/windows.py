@@ -7,14 +7,10 @@ were cut.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from aed_plugins.core import Grid, InputError, Steps
-
-Floats = npt.NDArray[np.floating[Any]]
+from aed_plugins.core import FloatArray, Grid, InputError, Steps
 
 RESOLUTIONS = ("window", "step")
 BATCH_SECONDS = 32.0  # of sound in a batch, unless a batch size is given
@@ -153,18 +149,21 @@ class CellStream:
     [1.5, 2.0, 3.0, 3.5]
     """
 
-    def __init__(self, model: Callable[[Floats], Floats], windows: Windows, size: int) -> None:
+    def __init__(
+        self, model: Callable[[FloatArray], FloatArray], windows: Windows, size: int
+    ) -> None:
         self.model = model
         self.windows = windows
         self.samples = 0  # that came
-        self._kept: Floats = np.empty(0, np.float32)  # from the start of the next window on, and
-        self._kept_from = 0  # what the window that ends with the recording may need before it
+        # From the start of the next window on, and what the last window may need before it.
+        self._kept: FloatArray = np.empty(0, np.float32)
+        self._kept_from = 0
         self._next = 0  # start of the next window
-        self._batch: list[Floats] = []
+        self._batch: list[FloatArray] = []
         self._first_cell = 0  # of the next batch
         self._mean = _OverlapMean(size)
 
-    def push(self, samples: Floats) -> Floats:
+    def push(self, samples: FloatArray) -> FloatArray:
         """Take the next samples `(sample,)`; give the cells `(cell, value)` that are certain."""
         self.samples += len(samples)
         self._kept = np.concatenate([self._kept, samples.astype(np.float32, copy=False)])
@@ -177,7 +176,7 @@ class CellStream:
         self._forget()
         return np.concatenate(cells) if cells else self._mean.before(0)
 
-    def finish(self) -> Floats:
+    def finish(self) -> FloatArray:
         """Give the cells that are left at the end of the recording."""
         cells = [self._judge_batch()] if self._batch else []
         covered = self._next - self.windows.hop + self.windows.samples if self._next else 0
@@ -186,7 +185,7 @@ class CellStream:
         cells.append(self._mean.before(self._mean.end))
         return np.concatenate(cells)
 
-    def _window(self, start: int, end: int) -> Floats:
+    def _window(self, start: int, end: int) -> FloatArray:
         return self._kept[start - self._kept_from : end - self._kept_from].copy()
 
     def _forget(self) -> None:
@@ -196,7 +195,7 @@ class CellStream:
             self._kept = self._kept[wanted - self._kept_from :].copy()
             self._kept_from = wanted
 
-    def _judge_batch(self) -> Floats:
+    def _judge_batch(self) -> FloatArray:
         values = self.model(np.stack(self._batch))
         if self.windows.cells_per_window is not None:
             values = np.repeat(values[:, None], self.windows.cells_per_window, axis=1)
@@ -208,7 +207,7 @@ class CellStream:
         self._batch = []
         return self._mean.before(self._first_cell)
 
-    def _judge_rest(self) -> Floats:
+    def _judge_rest(self) -> FloatArray:
         """Judge what no whole window covers by the window that ends with the recording."""
         start = self.windows.last_start(self.samples) if self.samples > self.windows.samples else 0
         values = self.model(self._window(start, self.samples)[None])[0]
@@ -226,8 +225,8 @@ class _OverlapMean:
 
     def __init__(self, size: int) -> None:
         self._first = 0  # number of the first cell that is kept
-        self._sums: Floats = np.empty((0, size), np.float64)
-        self._counts: Floats = np.empty((0, 1), np.float64)
+        self._sums: FloatArray = np.empty((0, size), np.float64)
+        self._counts: FloatArray = np.empty((0, 1), np.float64)
 
     @property
     def end(self) -> int:
@@ -242,7 +241,7 @@ class _OverlapMean:
                 held = getattr(self, name)
                 setattr(self, name, np.concatenate([held, np.zeros((missing, held.shape[1]))]))
 
-    def add(self, cell: int, values: Floats) -> None:
+    def add(self, cell: int, values: FloatArray) -> None:
         """Count values `(cell, value)` in, from a cell on."""
         values = values[max(0, self._first - cell) :]
         place = max(0, cell - self._first)
@@ -250,7 +249,7 @@ class _OverlapMean:
         self._sums[place : place + len(values)] += values
         self._counts[place : place + len(values)] += 1
 
-    def before(self, cell: int) -> Floats:
+    def before(self, cell: int) -> FloatArray:
         """Give the cells before one, and forget them."""
         ready = max(0, cell - self._first)
         means = self._sums[:ready] / self._counts[:ready]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aed_plugins.core import InputError
+from aed_plugins.core import BoolArray, InputError
 from aed_plugins.data import Manifest
 from aed_plugins.labels import LabelPair
 from aed_plugins.metrics import compute_metrics, decide
@@ -76,7 +76,7 @@ def evaluate(
     return found, rows
 
 
-def _check_positives(targets: npt.NDArray[np.bool_], shared: Sequence[LabelPair]) -> None:
+def _check_positives(targets: BoolArray, shared: Sequence[LabelPair]) -> None:
     lacking = [
         pair.data for pair, column in zip(shared, targets.T, strict=True) if not column.any()
     ]
@@ -90,9 +90,9 @@ def _check_positives(targets: npt.NDArray[np.bool_], shared: Sequence[LabelPair]
 
 
 def _figures(
-    targets: npt.NDArray[np.bool_],
+    targets: BoolArray,
     probabilities: npt.NDArray[Any],
-    said: npt.NDArray[np.bool_],
+    said: BoolArray,
     labels: Sequence[str],
 ) -> dict[str, Any]:
     """Give figures of the ranking from probabilities, the others from what is said."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aed_plugins.core import InputError
+from aed_plugins.core import FloatArray, InputError
 from aed_plugins.inference.outputs import Embeddings
 
 __all__ = ["EmbeddingIndex", "Hit", "normalize", "pool"]
@@ -112,7 +112,8 @@ class EmbeddingIndex:
 
     def __init__(self, recordings: Iterable[tuple[Path, Embeddings]]) -> None:
         self.files: list[Path] = []
-        onsets, offsets = [np.empty(0)], [np.empty(0)]
+        onsets: list[FloatArray] = [np.empty(0)]
+        offsets: list[FloatArray] = [np.empty(0)]
         rows: list[np.ndarray] = []
         for file, found in recordings:
             size = found.embeddings.shape[1]

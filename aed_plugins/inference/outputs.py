@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from aed_plugins.core import Event, InputError, atomic_write, error_prefix
+from aed_plugins.core import Event, FloatArray, InputError, atomic_write, error_prefix
 
 # What NumPy raises for a file that is no .npz, or a damaged one.
 UNREADABLE = (
@@ -36,7 +36,7 @@ class Tags:
     """
 
     labels: list[str]
-    probabilities: npt.NDArray[np.float64]
+    probabilities: FloatArray
     said: list[str]
     duration: float
 
@@ -95,8 +95,8 @@ class Embeddings:
     [[1.0, 1.0]]
     """
 
-    onsets: npt.NDArray[np.float64]
-    offsets: npt.NDArray[np.float64]
+    onsets: FloatArray
+    offsets: FloatArray
     embeddings: npt.NDArray[np.float32]
     duration: float
 

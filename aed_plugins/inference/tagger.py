@@ -11,10 +11,9 @@ from speechbrain.inference.interfaces import Pretrained
 from torch import Tensor
 
 from aed_plugins.audio import check_duration, quantize, read_blocks
-from aed_plugins.core import Event, InputError, Steps, error_prefix
+from aed_plugins.core import Event, FloatArray, InputError, Steps, error_prefix
 from aed_plugins.detection import (
     CellStream,
-    Floats,
     TimelineSettings,
     TimelineStream,
     plan_windows,
@@ -110,7 +109,7 @@ class PretrainedTagger(Pretrained):
         self.steps: Steps = self.mods["tagger"].steps if onnx is None else onnx.steps
         kept = hparams.get("thresholds")
         values = kept.values if isinstance(kept, Thresholds) else kept
-        self.thresholds: npt.NDArray[np.float64] = (
+        self.thresholds: FloatArray = (
             np.full(len(self.labels), UNTUNED) if values is None else np.array(values, np.float64)
         )
         self.timeline_settings = self._timeline_settings(hparams.get("timeline"))
@@ -261,7 +260,7 @@ class PretrainedTagger(Pretrained):
         windows = settings.windows(self.steps)
         whole = windows.cells_per_window is not None
 
-        def model(batch: Floats) -> Floats:
+        def model(batch: FloatArray) -> FloatArray:
             embeddings = self._run(torch.from_numpy(batch)).embeddings
             return (embeddings.mean(dim=1) if whole else embeddings).numpy()
 
@@ -297,7 +296,7 @@ class PretrainedTagger(Pretrained):
         self,
         path: str | Path,
         stream: TimelineStream,
-        watch: Callable[[Floats], None] | None = None,
+        watch: Callable[[FloatArray], None] | None = None,
     ) -> Iterator[Event]:
         """Give the events of a recording as they become certain.
 
@@ -321,7 +320,7 @@ class PretrainedTagger(Pretrained):
         self,
         settings: TimelineSettings | None = None,
         sample_rate: int | None = None,
-        watch: Callable[[Floats], None] | None = None,
+        watch: Callable[[FloatArray], None] | None = None,
     ) -> TimelineStream:
         """Listen to a recording that is still going on.
 
@@ -343,7 +342,7 @@ class PretrainedTagger(Pretrained):
         settings = settings or self.timeline_settings
         whole = settings.windows(self.steps).cells_per_window is not None
 
-        def model(batch: Floats) -> Floats:
+        def model(batch: FloatArray) -> FloatArray:
             found = self._run(torch.from_numpy(batch))
             return self._of_chosen(found.clip if whole else found.step).numpy()
 
@@ -404,11 +403,13 @@ class PretrainedTagger(Pretrained):
         step, clip = (probabilities(part.float(), self.multi_label).cpu() for part in logits)
         return Probabilities(output.embeddings.float().cpu(), step, clip)
 
-    def _tag_windows(self, held: Sequence[Floats], blocks: Iterator[Floats]) -> tuple[Floats, int]:
+    def _tag_windows(
+        self, held: Sequence[FloatArray], blocks: Iterator[FloatArray]
+    ) -> tuple[FloatArray, int]:
         """Tag a long recording window by window; give its probabilities and its samples."""
         windows = plan_windows(self.steps, WINDOW)
 
-        def model(batch: Floats) -> Floats:
+        def model(batch: FloatArray) -> FloatArray:
             return self._run(torch.from_numpy(batch)).clip.numpy()
 
         size = len(self.hparams.labels)
@@ -421,7 +422,7 @@ class PretrainedTagger(Pretrained):
             count += len(cells)
         return highest if self.multi_label else total / count, stream.samples
 
-    def _tags(self, values: Floats, samples: int) -> Tags:
+    def _tags(self, values: FloatArray, samples: int) -> Tags:
         """Say what the probabilities of all the model's classes mean for the chosen ones."""
         highest = values.max()
         values = values if self._chosen is None else values[self._chosen]

@@ -27,6 +27,5 @@ from .single_label import (
 from .thresholds import (
     METRICS as METRICS,
     UNTUNED as UNTUNED,
-    Floats as Floats,
     tune_thresholds as tune_thresholds,
 )

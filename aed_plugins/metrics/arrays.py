@@ -1,15 +1,14 @@
 """Targets and probabilities of clips that may have several labels."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.floating[Any]]
+from aed_plugins.core import BoolArray, FloatArray
 
 
-def check_arrays(targets: npt.ArrayLike, probabilities: npt.ArrayLike) -> tuple[Bools, Floats]:
+def check_arrays(
+    targets: npt.ArrayLike, probabilities: npt.ArrayLike
+) -> tuple[BoolArray, FloatArray]:
     """Give both as arrays of truth values and of float64 when they belong together.
 
     Raises

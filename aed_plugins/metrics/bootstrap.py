@@ -4,16 +4,16 @@ A bootstrap resample is a weight per clip: how often it was drawn. Scores are so
 resample's average precision and AUC are sums of such weights.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-Floats = npt.NDArray[np.floating[Any]]
+from aed_plugins.core import FloatArray, IntArray
 
 
-def bootstrap_weights(rng: np.random.Generator, clips: int, resamples: int) -> Floats:
+def bootstrap_weights(rng: np.random.Generator, clips: int, resamples: int) -> FloatArray:
     """Draw as many clips as there are, with replacement, and count how often each came.
 
     Parameters
@@ -54,7 +54,7 @@ def percentile_interval(values: npt.ArrayLike, level: float) -> tuple[float, flo
     return float(low), float(high)
 
 
-def ratio(part: npt.ArrayLike, whole: npt.ArrayLike) -> Floats:
+def ratio(part: npt.ArrayLike, whole: npt.ArrayLike) -> FloatArray:
     """Divide; NaN where the whole is 0.
 
     Examples
@@ -88,7 +88,7 @@ class Ranking(NamedTuple):
         ranked, positive = given[order], right[order]
         group = np.cumsum(np.append(False, ranked[1:] != ranked[:-1]))
         with_positive = np.bincount(group, positive) > 0
-        cut: npt.NDArray[np.int64] = (np.cumsum(with_positive) - with_positive)[group]
+        cut: IntArray = (np.cumsum(with_positive) - with_positive)[group]
         cuts = np.arange(with_positive.sum() + 1)
         parts = []
         for member in (positive, ~positive, ~positive & with_positive[group]):
@@ -98,7 +98,7 @@ class Ranking(NamedTuple):
             parts.append(csr_array((ones, clips, starts), (len(cuts) - 1, len(order))))
         return cls(*parts)
 
-    def figures(self, weights: Floats) -> tuple[Floats, Floats]:
+    def figures(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Give average precision and AUC of each resample, as scikit-learn defines them.
 
         Parameters

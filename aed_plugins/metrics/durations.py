@@ -4,13 +4,12 @@ Needs neither torch nor SpeechBrain.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtr, stdtrit
 
-from aed_plugins.core import Event
+from aed_plugins.core import Event, FloatArray
 from aed_plugins.metrics.bootstrap import bootstrap_weights, percentile_interval
 from aed_plugins.metrics.events import check_events
 
@@ -26,7 +25,6 @@ RESAMPLES_AT_ONCE = 100
 # A figure's resamples that differ by less are the same but for rounding.
 UNCHANGED = 1e-9
 
-Floats = npt.NDArray[np.floating[Any]]
 Interval = tuple[float, float]
 
 
@@ -148,8 +146,8 @@ def summarize_durations(
 class _Class(NamedTuple):
     """Where a class is heard in a recording: spans `(span, 2)` apart, sorted onsets `(event,)`."""
 
-    spans: Floats
-    onsets: Floats
+    spans: FloatArray
+    onsets: FloatArray
 
 
 class _Heard(NamedTuple):
@@ -172,13 +170,13 @@ def _heard(events: Sequence[Event], duration: float) -> _Heard:
     return _Heard(classes, duration)
 
 
-def _seconds(spans: Floats) -> float:
+def _seconds(spans: FloatArray) -> float:
     return float((spans[:, 1] - spans[:, 0]).sum())
 
 
 def _resampled(
     heard: Sequence[_Heard], labels: Sequence[str], resamples: int, rng: np.random.Generator
-) -> tuple[Floats, Floats]:
+) -> tuple[FloatArray, FloatArray]:
     """Give share and events per second of each resample, `(resample, class)`, if any."""
     if len(heard) == 1 and heard[0].duration >= BLOCKS * SHORTEST_BLOCK:
         return _of_stretches(heard[0], labels, resamples, rng)
@@ -189,7 +187,7 @@ def _resampled(
 
 def _of_stretches(
     heard: _Heard, labels: Sequence[str], resamples: int, rng: np.random.Generator
-) -> tuple[Floats, Floats]:
+) -> tuple[FloatArray, FloatArray]:
     duration = heard.duration
     starts = rng.random((resamples, BLOCKS)) * duration
     ends = starts + duration / BLOCKS
@@ -212,7 +210,7 @@ def _of_stretches(
 
 def _of_recordings(
     heard: Sequence[_Heard], labels: Sequence[str], resamples: int, rng: np.random.Generator
-) -> tuple[Floats, Floats]:
+) -> tuple[FloatArray, FloatArray]:
     place = {label: index for index, label in enumerate(labels)}
     seconds, events = np.zeros((2, len(heard), len(labels)))
     for row, recording in enumerate(heard):
@@ -229,7 +227,7 @@ def _of_recordings(
     return shares, rates
 
 
-def _interval(values: Floats, units: int) -> Interval | None:
+def _interval(values: FloatArray, units: int) -> Interval | None:
     """Give the expanded percentile interval of a figure's resamples."""
     if not len(values) or np.ptp(values) <= UNCHANGED * np.max(values):
         return None

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from aed_plugins.core import Event, InputError
+from aed_plugins.core import BoolArray, Event, FloatArray, InputError, IntArray
 
 SEGMENT_LENGTH = 1.0
 COLLAR = 0.2
@@ -25,9 +25,6 @@ OFFSET_FRACTION = 0.2
 # Seconds: less than a sample of any recording, more than what rounding does to a time of day.
 TIME_TOLERANCE = 1e-6
 SHORTEST_SEGMENT = 1e-3
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 
 class EvaluatedRecording(NamedTuple):
@@ -55,9 +52,9 @@ class EventCounts(NamedTuple):
         How many are in both, were found, and are annotated.
     """
 
-    hits: Integers
-    estimated: Integers
-    reference: Integers
+    hits: IntArray
+    estimated: IntArray
+    reference: IntArray
 
 
 def segment_metrics(
@@ -277,7 +274,7 @@ check that they are this recording's
             )
 
 
-def _by_label(events: Sequence[Event]) -> dict[str, Floats]:
+def _by_label(events: Sequence[Event]) -> dict[str, FloatArray]:
     """Give onsets and offsets `(event, 2)` of each class."""
     times: dict[str, list[tuple[float, float]]] = {}
     for event in events:
@@ -285,12 +282,12 @@ def _by_label(events: Sequence[Event]) -> dict[str, Floats]:
     return {label: np.array(pairs, np.float64) for label, pairs in times.items()}
 
 
-def _first_border_from(seconds: npt.ArrayLike, segment_length: float) -> Floats:
+def _first_border_from(seconds: npt.ArrayLike, segment_length: float) -> FloatArray:
     """Give the number of the first border at or after a time; border 0 is the start."""
     return np.ceil((np.asarray(seconds) - TIME_TOLERANCE) / segment_length)
 
 
-def _activity(times: Floats | None, segment_length: float, segments: int) -> npt.NDArray[np.bool_]:
+def _activity(times: FloatArray | None, segment_length: float, segments: int) -> BoolArray:
     """Tell in which segments a class is, `(segment,)`."""
     if times is None:
         return np.zeros(segments, bool)
@@ -304,7 +301,7 @@ def _activity(times: Floats | None, segment_length: float, segments: int) -> npt
 
 def _tally(
     recording: EvaluatedRecording, labels: Sequence[str], segment_length: float, segments: int
-) -> tuple[Integers, Integers]:
+) -> tuple[IntArray, IntArray]:
     """Count hits, estimated and reference: `(3, class)` over segments, `(3, segment)` over classes.
 
     One class at a time, as hours in short segments by hundreds of classes would not fit in memory.
@@ -322,7 +319,7 @@ def _tally(
     return by_class, by_segment
 
 
-def _errors(hits: Integers, estimated: Integers, reference: Integers) -> Integers:
+def _errors(hits: IntArray, estimated: IntArray, reference: IntArray) -> IntArray:
     """Count substitutions (a miss and a false find in one segment), deletions and insertions."""
     substitutions = np.minimum(reference, estimated) - hits
     deletions = np.maximum(reference - estimated, 0)
@@ -332,7 +329,7 @@ def _errors(hits: Integers, estimated: Integers, reference: Integers) -> Integer
 
 def _paired(
     recording: EvaluatedRecording, labels: Sequence[str], collar: float, share: float | None
-) -> Integers:
+) -> IntArray:
     """Count hits, estimated and reference events, `(3, class)`; `share` None is onsets only."""
     reference, estimated = _by_label(recording.reference), _by_label(recording.estimated)
     counts = np.zeros((3, len(labels)), np.int64)
@@ -344,7 +341,7 @@ def _paired(
     return counts
 
 
-def _pairs(reference: Floats, estimated: Floats, collar: float, share: float | None) -> int:
+def _pairs(reference: FloatArray, estimated: FloatArray, collar: float, share: float | None) -> int:
     """Count the most pairs of events that may stand for each other."""
     estimated = estimated[np.argsort(estimated[:, 0], kind="stable")]
     reach = collar + TIME_TOLERANCE

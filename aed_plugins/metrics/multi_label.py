@@ -14,7 +14,8 @@ import sklearn.metrics
 from scipy.sparse import csr_array
 from scipy.special import ndtri
 
-from aed_plugins.metrics.arrays import Bools, Floats, check_arrays
+from aed_plugins.core import BoolArray, FloatArray
+from aed_plugins.metrics.arrays import check_arrays
 from aed_plugins.metrics.bootstrap import (
     Ranking,
     bootstrap_weights,
@@ -33,12 +34,12 @@ RESAMPLES_AT_ONCE = 64
 class Rates(NamedTuple):
     """Precision, recall and F1, their harmonic mean."""
 
-    precision: Floats
-    recall: Floats
-    f1: Floats
+    precision: FloatArray
+    recall: FloatArray
+    f1: FloatArray
 
 
-def decide(probabilities: npt.ArrayLike, thresholds: npt.ArrayLike) -> Bools:
+def decide(probabilities: npt.ArrayLike, thresholds: npt.ArrayLike) -> BoolArray:
     """Tell which classes are predicted, `(clip, class)`: those at their threshold or above.
 
     Raises
@@ -137,7 +138,7 @@ def macro_rates(
     return Rates(*map(nanmean, class_rates(targets, probabilities, thresholds)))
 
 
-def average_precision(targets: npt.ArrayLike, probabilities: npt.ArrayLike) -> Floats:
+def average_precision(targets: npt.ArrayLike, probabilities: npt.ArrayLike) -> FloatArray:
     """Give each class's average precision `(class,)`: sum of precision times gain in recall.
 
     Source: `sklearn.metrics.average_precision_score`, not interpolated, clips of equal probability
@@ -155,7 +156,7 @@ def average_precision(targets: npt.ArrayLike, probabilities: npt.ArrayLike) -> F
     return np.array([score(t, p) if t.any() else np.nan for t, p in columns])
 
 
-def roc_auc(targets: npt.ArrayLike, probabilities: npt.ArrayLike) -> Floats:
+def roc_auc(targets: npt.ArrayLike, probabilities: npt.ArrayLike) -> FloatArray:
     """Give each class's area under the receiver operating characteristic, `(class,)`.
 
     It is the chance that a positive clip scores above a negative one, an equal score counting half.
@@ -173,7 +174,7 @@ def roc_auc(targets: npt.ArrayLike, probabilities: npt.ArrayLike) -> Floats:
     return np.array([score(t, p) if t.any() and not t.all() else np.nan for t, p in columns])
 
 
-def d_prime(auc: npt.ArrayLike) -> Floats:
+def d_prime(auc: npt.ArrayLike) -> FloatArray:
     """Give d' = sqrt(2) * Phi^-1(AUC), the distance of two unit normals with this AUC.
 
     AUC is first brought into [1e-9, 1 - 1e-9], so that d' stays within -8.5 and 8.5.
@@ -210,7 +211,7 @@ def lwlrap(targets: npt.ArrayLike, probabilities: npt.ArrayLike) -> float:
     return float(_label_precisions(right, np.asarray(probabilities)).sum() / right.sum())
 
 
-def nanmean(values: npt.ArrayLike) -> Floats:
+def nanmean(values: npt.ArrayLike) -> FloatArray:
     """Give the mean over the first axis of what is not NaN; NaN where there is nothing else.
 
     Examples
@@ -404,7 +405,7 @@ def bootstrap_intervals(
     return {name: percentile_interval(drawn, level) for name, drawn in values.items()}
 
 
-def _blocks(clips: int, resamples: int, seed: int) -> Iterator[Floats]:
+def _blocks(clips: int, resamples: int, seed: int) -> Iterator[FloatArray]:
     """Give the weights `(clip, resample)` of a few resamples after another."""
     rng = np.random.default_rng(seed)
     at_once = max(1, min(RESAMPLES_AT_ONCE, VALUES_AT_ONCE // clips))
@@ -413,7 +414,7 @@ def _blocks(clips: int, resamples: int, seed: int) -> Iterator[Floats]:
 
 
 def _all_figures(
-    micro: Rates, by_class: Rates, precision: Floats, auc: Floats, ranking: Floats
+    micro: Rates, by_class: Rates, precision: FloatArray, auc: FloatArray, ranking: FloatArray
 ) -> dict[str, Any]:
     """Name the figures; those by class are `(class, ...)`, of which the mean is taken."""
     mean_auc = nanmean(auc)
@@ -432,7 +433,7 @@ def _plain(value: Any) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _label_precisions(targets: Bools, probabilities: Floats) -> Floats:
+def _label_precisions(targets: BoolArray, probabilities: FloatArray) -> FloatArray:
     """Sum over each clip's labels: of what scores at least as high, the share of labels."""
     clips, classes = np.nonzero(targets)
     precisions = np.empty(len(clips))

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from aed_plugins.core import FloatArray, IntArray
+
 # Probabilities are kept this far from 0 in the loss, as a certain error would make it infinite.
 SMALLEST_PROBABILITY = 1e-7
 
@@ -25,10 +27,10 @@ class Predictions(NamedTuple):
 
     ids: list[str]
     targets: npt.NDArray[Any]
-    probabilities: npt.NDArray[np.float64]
+    probabilities: FloatArray
 
     @property
-    def predicted(self) -> npt.NDArray[np.int64]:
+    def predicted(self) -> IntArray:
         """The most probable label's index, `(clip,)`."""
         return self.probabilities.argmax(axis=1)
 

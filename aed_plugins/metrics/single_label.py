@@ -1,9 +1,9 @@
 """Figures over the clips of an evaluation set with one label per clip, from their predictions."""
 
 import numpy as np
-import numpy.typing as npt
 import sklearn.metrics
 
+from aed_plugins.core import IntArray
 from aed_plugins.metrics.predictions import SMALLEST_PROBABILITY, Predictions
 
 
@@ -57,7 +57,7 @@ def cross_entropy(predictions: Predictions) -> float:
     return float(-np.log(np.maximum(right, SMALLEST_PROBABILITY)).mean())
 
 
-def confusion_matrix(predictions: Predictions) -> npt.NDArray[np.int64]:
+def confusion_matrix(predictions: Predictions) -> IntArray:
     """Count clips by right label (rows) and predicted label (columns).
 
     Examples

@@ -5,17 +5,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aed_plugins.core import InputError
+from aed_plugins.core import BoolArray, FloatArray, InputError, IntArray
 from aed_plugins.metrics.arrays import check_arrays
 
 UNTUNED = 0.5
 METRICS = ("f1", "youden", "accuracy")
 
-Counts = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
-
-def tune_thresholds(targets: npt.ArrayLike, probabilities: npt.ArrayLike, metric: str) -> Floats:
+def tune_thresholds(
+    targets: npt.ArrayLike, probabilities: npt.ArrayLike, metric: str
+) -> FloatArray:
     """Find each class's threshold with the highest metric on the given clips.
 
     Every way to part the clips by their score is tried, all and none of them included; the
@@ -61,7 +60,7 @@ def tune_thresholds(targets: npt.ArrayLike, probabilities: npt.ArrayLike, metric
     return np.array([_best(target, scores, metric) for target, scores in columns])
 
 
-def _best(target: npt.NDArray[np.bool_], scores: npt.NDArray[Any], metric: str) -> float:
+def _best(target: BoolArray, scores: npt.NDArray[Any], metric: str) -> float:
     positives, negatives = int(target.sum()), int((~target).sum())
     if not positives or (metric == "youden" and not negatives):
         return UNTUNED
@@ -82,7 +81,7 @@ def _best(target: npt.NDArray[np.bool_], scores: npt.NDArray[Any], metric: str) 
 
 
 def _values(
-    metric: str, hits: Counts, false: Counts, positives: int, negatives: int
+    metric: str, hits: IntArray, false: IntArray, positives: int, negatives: int
 ) -> npt.NDArray[Any]:
     """Give the metric, or what rises with it and is whole, so that equal values are equal."""
     if metric == "f1":

@@ -2,13 +2,10 @@
 
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 from torch import Tensor, nn
 
+from aed_plugins.core import FloatArray
 from aed_plugins.models.lengths import Count
-
-Floats = npt.NDArray[np.floating]
 
 
 class Kernel(NamedTuple):
@@ -132,7 +129,7 @@ class HeadOutput(NamedTuple):
 class FittedHead(nn.Module):
     """A head that is fitted to all steps at once, where others are trained batch by batch."""
 
-    def fit(self, steps: Floats, targets: Floats, weights: Floats, seed: int) -> None:
+    def fit(self, steps: FloatArray, targets: FloatArray, weights: FloatArray, seed: int) -> None:
         """Learn from steps.
 
         Parameters

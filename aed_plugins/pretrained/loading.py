@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from aed_plugins.core import InputError
+from aed_plugins.core import FloatArray, InputError
 from aed_plugins.labels import audioset_labels
 from aed_plugins.models import AudioTagger, Ensemble, Thresholds
 from aed_plugins.pretrained.efficientat import TIMELINE, is_efficientat, load_efficientat
@@ -117,7 +116,7 @@ def _joined(
     return {"tagger": ensemble}, joined, None
 
 
-def _mean_thresholds(models: Sequence[dict[str, Any]]) -> npt.NDArray[np.float64] | None:
+def _mean_thresholds(models: Sequence[dict[str, Any]]) -> FloatArray | None:
     """Average the thresholds of several models, where all have some."""
     found = [model.get("thresholds") for model in models]
     values = [kept.values for kept in found if isinstance(kept, Thresholds)]

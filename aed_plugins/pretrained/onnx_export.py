@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from aed_plugins.core import InputError, atomic_write
+from aed_plugins.core import FloatArray, InputError, atomic_write
 from aed_plugins.models import AudioTagger, Ensemble, ForestHead, Probabilities, probabilities
 from aed_plugins.pretrained.onnx_model import (
     INPUT,
@@ -136,7 +136,7 @@ def _check_sizes(
     model: TaggerWithProbabilities,
     samples: int,
     labels: int,
-    thresholds: npt.NDArray[np.float64] | None,
+    thresholds: FloatArray | None,
 ) -> None:
     with torch.no_grad():
         classes = model(torch.zeros(1, samples)).clip.shape[1]

@@ -11,15 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from aed_plugins.core import InputError, Steps
+from aed_plugins.core import FloatArray, InputError, Steps
 
 FORMAT = "aed_plugins 1"
 INPUT = "waveform"
 OUTPUTS = ("embeddings", "step_probabilities", "clip_probabilities")
 # What ONNX Runtime raises for a file that it cannot load; it has no common class of them.
 LOADING = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented")
-
-Floats = npt.NDArray[np.float32]
 
 
 class ArrayProbabilities(NamedTuple):
@@ -35,9 +33,9 @@ class ArrayProbabilities(NamedTuple):
         `(batch, class)`, float32.
     """
 
-    embeddings: Floats
-    step: Floats
-    clip: Floats
+    embeddings: FloatArray
+    step: FloatArray
+    clip: FloatArray
 
 
 def import_optional(package: str) -> ModuleType:
@@ -65,7 +63,7 @@ def onnx_metadata(
     steps: Steps,
     labels: list[str],
     multi_label: bool,
-    thresholds: npt.NDArray[np.float64] | None,
+    thresholds: FloatArray | None,
     timeline: Mapping[str, Any] | None,
 ) -> dict[str, str]:
     """Give the metadata that `OnnxTagger` reads; see its attributes for what they are.
@@ -162,7 +160,7 @@ class OnnxTagger:
         self.labels: list[str] = json.loads(metadata["labels"])
         self.multi_label: bool = json.loads(metadata["multi_label"])
         thresholds = json.loads(metadata["thresholds"])
-        self.thresholds: npt.NDArray[np.float64] | None = (
+        self.thresholds: FloatArray | None = (
             None if thresholds is None else np.asarray(thresholds, np.float64)
         )
         self.timeline: dict[str, Any] | None = json.loads(metadata["timeline"])

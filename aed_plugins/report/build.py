@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from aed_plugins.core import Event
-from aed_plugins.detection import Floats, TimelineSettings, sort_events
+from aed_plugins.core import Event, FloatArray
+from aed_plugins.detection import TimelineSettings, sort_events
 from aed_plugins.inference import PretrainedTagger
 from aed_plugins.metrics import summarize_durations
 from aed_plugins.models import LogMel
@@ -38,7 +38,7 @@ class SpectrogramOverview:
         self.overview = Overview(N_MELS, self.log_mel.hop_length)
         self._kept = np.zeros(CONTEXT * self.log_mel.hop_samples, np.float32)
 
-    def push(self, samples: Floats) -> None:
+    def push(self, samples: FloatArray) -> None:
         """Take the next samples `(sample,)`."""
         hop = self.log_mel.hop_samples
         held = np.concatenate([self._kept, samples])

@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 import numpy as np
-import numpy.typing as npt
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.dataio.sampler import ReproducibleWeightedRandomSampler
 
+from aed_plugins.core import FloatArray
 from aed_plugins.data import StreamedClips
 from aed_plugins.training.tasks.task import Task
 
@@ -30,9 +30,7 @@ def list_labels(dataset: DynamicItemDataset) -> list[list[str]]:
     return [dataset.data[name]["labels"] for name in dataset.data_ids]
 
 
-def count_labels(
-    dataset: DynamicItemDataset | StreamedClips, task: Task
-) -> tuple[npt.NDArray[np.float64], int]:
+def count_labels(dataset: DynamicItemDataset | StreamedClips, task: Task) -> tuple[FloatArray, int]:
     """Give how many clips have each label `(class,)`, and how many clips there are.
 
     Parameters
@@ -49,7 +47,7 @@ def count_labels(
     return np.array([counts[name] for name in task.labels], np.float64), len(labels)
 
 
-def clip_weights(labels: Sequence[Collection[str]]) -> npt.NDArray[np.float64]:
+def clip_weights(labels: Sequence[Collection[str]]) -> FloatArray:
     """Weigh each clip by the sum over its labels of 1 / (clips that have the label).
 
     Clips without any label count together as much as one class.

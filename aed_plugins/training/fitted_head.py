@@ -11,7 +11,7 @@ from speechbrain.dataio.batch import PaddedBatch
 from speechbrain.dataio.dataset import DynamicItemDataset
 from torch.utils.data import DataLoader
 
-from aed_plugins.core import InputError
+from aed_plugins.core import FloatArray, InputError
 from aed_plugins.models import FittedHead, absolute_lengths
 from aed_plugins.training.balancing import clip_weights, list_labels
 from aed_plugins.training.distributed import number_of_processes, run_on_main
@@ -58,7 +58,7 @@ class FittedHeadBrain(FrozenEncoderBrain):
         """Fit the head and give its loss on the same clips."""
         self.modules.eval()
         loader = self.make_dataloader(train_set, Stage.VALID, ckpt_prefix=None, **loader_kwargs)
-        weights = np.ones(len(train_set))
+        weights: FloatArray = np.ones(len(train_set))
         if self.hparams.balance != "none":
             weights = clip_weights(list_labels(train_set))
         steps, targets, counts = [], [], []

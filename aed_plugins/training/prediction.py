@@ -3,11 +3,11 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from aed_plugins.core import FloatArray
 from aed_plugins.data import Manifest, collate, waveform_dataset
 from aed_plugins.models import AudioTagger
 from aed_plugins.training.tasks.task import Task
@@ -20,7 +20,7 @@ def predict_logits(
     *,
     progress: bool = True,
     **loader: Any,
-) -> tuple[list[str], npt.NDArray[np.float64]]:
+) -> tuple[list[str], FloatArray]:
     """Let a model tag clips.
 
     Parameters
@@ -59,7 +59,7 @@ def predict_logits(
 
 def predict_probabilities(
     tagger: AudioTagger, task: Task, manifest: Manifest, device: str = "cpu", **how: Any
-) -> tuple[list[str], npt.NDArray[np.float64]]:
+) -> tuple[list[str], FloatArray]:
     """Let a model tag clips.
 
     Parameters

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from aed_plugins.audio import read_waveform
-from aed_plugins.core import InputError
-from aed_plugins.data import SoundVariant, Waveform
+from aed_plugins.core import FloatArray, InputError
+from aed_plugins.data import SoundVariant
 
 SILENT = 0.003  # of the largest amplitude
 
@@ -60,7 +60,7 @@ def check_synthesiser() -> None:
         )
 
 
-def spoken(voice: Voice, text: str, sample_rate: int) -> Waveform:
+def spoken(voice: Voice, text: str, sample_rate: int) -> FloatArray:
     """Have a text spoken.
 
     Parameters
@@ -104,14 +104,14 @@ def spoken(voice: Voice, text: str, sample_rate: int) -> Waveform:
     return waveform / waveform.std()
 
 
-def _breath(take: SoundVariant) -> Waveform:
+def _breath(take: SoundVariant) -> FloatArray:
     """Draw air through mouth and nose: noise that swells and breaks off."""
     throat, mouth = take.draw((900, 1400), (2200, 3200))
     swell = np.sin(np.pi * (take.time / take.time[-1]) ** 1.5)
     return take.resonated(take.noise(), (throat, 500), (mouth, 900)) * swell
 
 
-def _cough(take: SoundVariant) -> Waveform:
+def _cough(take: SoundVariant) -> FloatArray:
     """Burst out twice: a hoarse onset that dies away, the second weaker."""
     throat, mouth = take.draw((450, 700), (1300, 1800))
     rank, since = take.since(np.array([0.01, 0.5 * take.time[-1]]))
@@ -120,14 +120,14 @@ def _cough(take: SoundVariant) -> Waveform:
     return take.resonated(hoarse * force, (throat, 250), (mouth, 400))
 
 
-def _knock(take: SoundVariant) -> Waveform:
+def _knock(take: SoundVariant) -> FloatArray:
     """Knock on wood, about five times a second."""
     wood, panel = take.draw((180, 320), (600, 900))
     _, since = take.since(take.onsets(0.2, 0.15) - 0.15)
     return take.resonated(take.noise() * np.exp(-since / 0.004), (wood, 60), (panel, 150))
 
 
-def _smack(take: SoundVariant) -> Waveform:
+def _smack(take: SoundVariant) -> FloatArray:
     """Part the lips: two clicks, close together and bright."""
     _, since = take.since(np.array([0.4, 0.55]) * take.time[-1])
     click = take.noise() * np.exp(-since / 0.003)
@@ -135,7 +135,7 @@ def _smack(take: SoundVariant) -> Waveform:
 
 
 # By annotation: its model, and the shortest and longest seconds of it.
-ANNOTATION_SOUNDS: dict[str, tuple[Callable[[SoundVariant], Waveform], float, float]] = {
+ANNOTATION_SOUNDS: dict[str, tuple[Callable[[SoundVariant], FloatArray], float, float]] = {
     "BREATH": (_breath, 0.3, 0.5),
     "COUGH": (_cough, 0.4, 0.6),
     "NOISE": (_knock, 0.4, 0.8),
@@ -143,7 +143,7 @@ ANNOTATION_SOUNDS: dict[str, tuple[Callable[[SoundVariant], Waveform], float, fl
 }
 
 
-def annotation_sound(annotation: str, rng: np.random.Generator, sample_rate: int) -> Waveform:
+def annotation_sound(annotation: str, rng: np.random.Generator, sample_rate: int) -> FloatArray:
     """Synthesise a sound that a transcript names.
 
     Parameters

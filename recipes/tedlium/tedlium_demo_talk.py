@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from tedlium_demo_sounds import Voice, annotation_sound, spoken
 
-from aed_plugins.data import SoundVariant, Waveform, synthesize_sound
+from aed_plugins.core import FloatArray
+from aed_plugins.data import SoundVariant, synthesize_sound
 
 SAMPLE_RATE = 16_000
 PHONES = {
@@ -68,7 +69,7 @@ class Talk:
         self.rng = rng
         self.segments: list[Segment] = []
         self.truth: list[Truth] = []
-        self._pieces: list[Waveform] = []
+        self._pieces: list[FloatArray] = []
         self._samples = 0
         self._digits = _dealt(rng, tuple(PHONES))
         self._annotations = _dealt(rng, ANNOTATIONS)
@@ -79,7 +80,7 @@ class Talk:
         """Seconds so far."""
         return self._samples / SAMPLE_RATE
 
-    def waveform(self) -> Waveform:
+    def waveform(self) -> FloatArray:
         """Give all of it in the quiet noise of a room."""
         clean = np.concatenate(self._pieces)
         room = SoundVariant(self.rng, self.rng, np.arange(len(clean)) / SAMPLE_RATE, SAMPLE_RATE)
@@ -95,7 +96,7 @@ class Talk:
             self._utterance()
         self._pause(long=True)
 
-    def _add(self, waveform: Waveform, decibels: float) -> tuple[float, float]:
+    def _add(self, waveform: FloatArray, decibels: float) -> tuple[float, float]:
         """Put a sound of deviation 1 at the end, and give its onset and offset."""
         onset = self.now
         self._pieces.append(waveform * _amplitude(decibels))

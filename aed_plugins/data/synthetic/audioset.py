@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
-from aed_plugins.core import InputError
+from aed_plugins.core import FloatArray, InputError
 from aed_plugins.data.synthetic.corpus import (
     DEMONSTRATION_MARK,
     build_whole,
@@ -189,7 +188,7 @@ def _labelled(rng: np.random.Generator, name: str) -> tuple[str, float]:
 
 def _mixture(
     rng: np.random.Generator, sounds: list[tuple[str, float]], sample_rate: int
-) -> npt.NDArray[np.floating]:
+) -> FloatArray:
     """Put each sound somewhere into a clip, over a faint background."""
     count = SECONDS * sample_rate
     whole = SoundVariant(rng, rng, np.arange(count) / sample_rate, sample_rate)

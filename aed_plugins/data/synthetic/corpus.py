@@ -8,15 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from aed_plugins.core import InputError
-from aed_plugins.data.synthetic.urban_sounds import (
-    Waveform,
-)
+from aed_plugins.core import FloatArray, InputError
 
 DEMONSTRATION_MARK = "metadata/DEMONSTRATION.txt"
 
 
-def write_wav(path: Path, waveform: Waveform, sample_rate: int) -> None:
+def write_wav(path: Path, waveform: FloatArray, sample_rate: int) -> None:
     """Write a waveform as 16-bit mono.
 
     Parameters

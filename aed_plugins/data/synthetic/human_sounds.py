@@ -9,16 +9,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-from aed_plugins.data.synthetic.urban_sounds import SOUND_MODELS, SoundVariant, Waveform
+from aed_plugins.core import FloatArray
+from aed_plugins.data.synthetic.urban_sounds import SOUND_MODELS, SoundVariant
 
 
-def _unit(waveform: Waveform) -> Waveform:
+def _unit(waveform: FloatArray) -> FloatArray:
     return waveform / (waveform.std() + 1e-9)
 
 
 def _arches(
     take: SoundVariant, every: float, jitter: float, share: float, power: float = 1
-) -> Waveform:
+) -> FloatArray:
     """Swell and fall once in each interval, over a share of it."""
     onsets = take.onsets(every, jitter) - every
     rank, since = take.since(onsets)
@@ -26,7 +27,7 @@ def _arches(
     return np.sin(np.pi * np.clip(since / lengths, 0, 1)).clip(0) ** power
 
 
-def _vowels(take: SoundVariant, source: Waveform, size: float, every: float) -> Waveform:
+def _vowels(take: SoundVariant, source: FloatArray, size: float, every: float) -> FloatArray:
     """Move a source between an open and a close vowel."""
     vowel = take.curve(0, 1, every)
     wide = ((750, 120), (1250, 150), (2700, 250))
@@ -36,7 +37,7 @@ def _vowels(take: SoundVariant, source: Waveform, size: float, every: float) -> 
     return vowel * opened + (1 - vowel) * closed
 
 
-def _claps(take: SoundVariant, rate: float, jitter: float) -> Waveform:
+def _claps(take: SoundVariant, rate: float, jitter: float) -> FloatArray:
     """Let hollow hands meet: short noise that rings between 0.8 and 2.5 kHz."""
     rank, since = take.since(take.onsets(1 / rate, jitter) - 1 / rate)
     force = take.vary(rank[-1] + 1, (0.4, 1))[0][rank]
@@ -45,7 +46,7 @@ def _claps(take: SoundVariant, rate: float, jitter: float) -> Waveform:
     return take.resonated(burst, (low, low / 3), (high, high / 2))
 
 
-def _applause(take: SoundVariant) -> Waveform:
+def _applause(take: SoundVariant) -> FloatArray:
     """Fuse the claps of many pairs of hands into a bright rustle."""
     rates = take.rng.uniform(25, 50, 4)
     hands = np.sum([_unit(_claps(take, rate, 0.95)) for rate in rates], axis=0)
@@ -53,7 +54,7 @@ def _applause(take: SoundVariant) -> Waveform:
     return _unit(hands) + 0.6 * _unit(patter)
 
 
-def _clapping(take: SoundVariant) -> Waveform:
+def _clapping(take: SoundVariant) -> FloatArray:
     """Clap with one or two pairs of hands, each blow apart from the others, in a small room."""
     (rate,) = take.draw((2.0, 4.5))
     claps = _claps(take, rate, 0.08)
@@ -62,7 +63,7 @@ def _clapping(take: SoundVariant) -> Waveform:
     return _unit(claps) + 0.05 * _unit(room)
 
 
-def _cheering(take: SoundVariant) -> Waveform:
+def _cheering(take: SoundVariant) -> FloatArray:
     """Hold high open vowels in many voices at once, over a roar."""
     voices = []
     for _ in range(5):
@@ -74,7 +75,7 @@ def _cheering(take: SoundVariant) -> Waveform:
     return _unit(open_vowels) + 0.8 * _unit(roar)
 
 
-def _crowd(take: SoundVariant) -> Waveform:
+def _crowd(take: SoundVariant) -> FloatArray:
     """Murmur in so many low voices that no word is left."""
     voices = []
     for _ in range(7):
@@ -86,7 +87,7 @@ def _crowd(take: SoundVariant) -> Waveform:
     return take.low_passed(_unit(murmur) + 0.5 * _unit(hall), 1800)
 
 
-def _crying(take: SoundVariant, size: float) -> Waveform:
+def _crying(take: SoundVariant, size: float) -> FloatArray:
     """Wail about once a second: the pitch leaps up and sinks, and the voice sobs."""
     pitch, every, hoarse, sob = take.draw((330, 420), (0.9, 1.4), (0.05, 0.2), (7, 10))
     onsets = take.onsets(every, 0.15) - every
@@ -97,7 +98,7 @@ def _crying(take: SoundVariant, size: float) -> Waveform:
     return take.resonated(voice * breath, (1100 / size, 200), (2600 / size, 300))
 
 
-def _laughter(take: SoundVariant, size: float) -> Waveform:
+def _laughter(take: SoundVariant, size: float) -> FloatArray:
     """Breathe out in short voiced puffs, five a second, that sink; then draw breath."""
     pitch, rate, breath = take.draw((180, 280), (4.5, 6.0), (0.4, 0.8))
     bout = _arches(take, 1.8, 0.2, 0.8, 0.3)
@@ -108,7 +109,7 @@ def _laughter(take: SoundVariant, size: float) -> Waveform:
     return ha * bout
 
 
-def _shout(take: SoundVariant, size: float) -> Waveform:
+def _shout(take: SoundVariant, size: float) -> FloatArray:
     """Call one long bright syllable at a time, the pitch held high, with pauses."""
     pitch, every = take.draw((260, 380), (0.9, 1.5))
     call = _arches(take, every, 0.3, 0.5, 0.3)
@@ -117,7 +118,7 @@ def _shout(take: SoundVariant, size: float) -> Waveform:
     return _vowels(take, voice * call, size**0.5, 0.8)
 
 
-def _speech(take: SoundVariant, size: float) -> Waveform:
+def _speech(take: SoundVariant, size: float) -> FloatArray:
     """Speak four or five syllables a second in phrases, with hissed consonants between."""
     pitch, rate = take.draw((95, 190), (3.8, 5.2))
     phrase = _arches(take, 2.2, 0.3, 0.85, 0.2)
@@ -128,13 +129,13 @@ def _speech(take: SoundVariant, size: float) -> Waveform:
     return (_unit(voice) + 0.12 * _unit(hiss)) * phrase
 
 
-VOICES: dict[str, Callable[[SoundVariant, float], Waveform]] = {
+VOICES: dict[str, Callable[[SoundVariant, float], FloatArray]] = {
     "Crying, sobbing": _crying,
     "Laughter": _laughter,
     "Shout": _shout,
     "Speech": _speech,
 }
-MODELS: dict[str, Callable[[SoundVariant], Waveform]] = {
+MODELS: dict[str, Callable[[SoundVariant], FloatArray]] = {
     "Applause": _applause,
     "Cheering": _cheering,
     "Children playing": SOUND_MODELS["children_playing"],
@@ -149,7 +150,7 @@ MODELS: dict[str, Callable[[SoundVariant], Waveform]] = {
 }
 
 
-def synthesize_sound(take: SoundVariant, name: str, size: float = 1.0) -> Waveform:
+def synthesize_sound(take: SoundVariant, name: str, size: float = 1.0) -> FloatArray:
     """Synthesise one stretch of a sound, faded in and out.
 
     Parameters

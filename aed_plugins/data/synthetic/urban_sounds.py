@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-DECIBELS = {1: (14, 25), 2: (10, 14)}  # sound over street noise, by salience
+from aed_plugins.core import FloatArray, IntArray
 
-Waveform = npt.NDArray[np.floating]
+DECIBELS = {1: (14, 25), 2: (10, 14)}  # sound over street noise, by salience
 
 
 @dataclass(frozen=True)
@@ -22,39 +22,39 @@ class SoundVariant:
 
     traits: np.random.Generator
     rng: np.random.Generator
-    time: Waveform  # seconds
+    time: FloatArray  # seconds
     sample_rate: int
 
-    def draw(self, *ranges: Sequence[float]) -> Waveform:
+    def draw(self, *ranges: Sequence[float]) -> FloatArray:
         """Draw traits of the recording, one per (low, high)."""
         low, high = np.transpose(ranges)
         return self.traits.uniform(low, high)
 
-    def vary(self, count: int, *ranges: Sequence[float]) -> Waveform:
+    def vary(self, count: int, *ranges: Sequence[float]) -> FloatArray:
         """Draw (range, count) figures that differ within the slice."""
         low, high = np.transpose(ranges)
         return self.rng.uniform(low, high, (count, len(ranges))).T
 
-    def noise(self) -> Waveform:
+    def noise(self) -> FloatArray:
         """Draw white noise of deviation 1."""
         return self.rng.standard_normal(len(self.time))
 
-    def curve(self, low: float, high: float, every: float) -> Waveform:
+    def curve(self, low: float, high: float, every: float) -> FloatArray:
         """Wander between two values, with a new target every so many seconds."""
         targets = self.rng.uniform(low, high, int(self.time[-1] / every) + 3)
         return np.interp(self.time / every + self.rng.uniform(), np.arange(len(targets)), targets)
 
-    def onsets(self, interval: float, jitter: float) -> Waveform:
+    def onsets(self, interval: float, jitter: float) -> FloatArray:
         """Draw the times, in seconds, of events about `interval` apart."""
         steps = 1 + jitter * self.rng.uniform(-1, 1, int(1.5 * self.time[-1] / interval) + 8)
         return interval * (np.cumsum(steps) - 1 + 0.5 * self.rng.uniform())
 
-    def since(self, onsets: Waveform) -> tuple[npt.NDArray[np.intp], Waveform]:
+    def since(self, onsets: FloatArray) -> tuple[IntArray, FloatArray]:
         """Give each sample's latest onset and the seconds since; infinite before the first."""
         index = np.searchsorted(onsets, self.time, side="right") - 1
         return np.maximum(index, 0), np.where(index < 0, np.inf, self.time - onsets[index])
 
-    def tone(self, frequency: Waveform | float, amplitudes: npt.ArrayLike) -> Waveform:
+    def tone(self, frequency: FloatArray | float, amplitudes: npt.ArrayLike) -> FloatArray:
         """Sum the harmonics of a frequency that may move, faded out below the Nyquist rate."""
         cycles = np.broadcast_to(frequency, self.time.shape) / self.sample_rate
         turn = np.exp(2j * np.pi * (np.cumsum(cycles) + self.rng.uniform()))
@@ -65,29 +65,31 @@ class SoundVariant:
             total += (amplitude * fade) * power.imag
         return total
 
-    def filtered(self, waveform: Waveform, response: Callable[[Waveform], npt.NDArray]) -> Waveform:
+    def filtered(
+        self, waveform: FloatArray, response: Callable[[FloatArray], npt.NDArray]
+    ) -> FloatArray:
         """Apply a response over hertz; a tenth of a second of zeros keeps tails from wrapping."""
         size = 2048 * ((len(waveform) + self.sample_rate // 10) // 2048 + 1)
         spectrum = np.fft.rfft(waveform, size)
         spectrum *= response(np.fft.rfftfreq(size, 1 / self.sample_rate))
         return np.fft.irfft(spectrum, size)[: len(waveform)]
 
-    def sloped(self, waveform: Waveform, slope: float) -> Waveform:
+    def sloped(self, waveform: FloatArray, slope: float) -> FloatArray:
         """Let amplitude fall with frequency to the power of `slope`, from 50 Hz up."""
         return self.filtered(waveform, lambda hertz: (np.maximum(hertz, 50) / 50) ** -slope)
 
-    def low_passed(self, waveform: Waveform, edge: float) -> Waveform:
+    def low_passed(self, waveform: FloatArray, edge: float) -> FloatArray:
         """Fall by 12 dB per octave above an edge in hertz."""
         return self.filtered(waveform, lambda hertz: (1 + 1j * hertz / edge) ** -2)
 
-    def high_passed(self, waveform: Waveform, edge: float) -> Waveform:
+    def high_passed(self, waveform: FloatArray, edge: float) -> FloatArray:
         """Fall by 12 dB per octave below an edge in hertz."""
         return self.filtered(waveform, lambda hertz: (1 - 1j * edge / (hertz + 1e-3)) ** -2)
 
-    def resonated(self, waveform: Waveform, *modes: tuple[float, float]) -> Waveform:
+    def resonated(self, waveform: FloatArray, *modes: tuple[float, float]) -> FloatArray:
         """Ring in damped modes, given as (centre, width) in hertz, the first the strongest."""
 
-        def response(hertz: Waveform) -> npt.NDArray:
+        def response(hertz: FloatArray) -> npt.NDArray:
             total = np.zeros(len(hertz), complex)
             for rank, (centre, width) in enumerate(modes):
                 total += 0.8**rank / (1 + 2j * (hertz - centre) / width)
@@ -96,11 +98,11 @@ class SoundVariant:
         return self.filtered(waveform, response)
 
 
-def _unit(waveform: Waveform) -> Waveform:
+def _unit(waveform: FloatArray) -> FloatArray:
     return waveform / waveform.std()
 
 
-def _air_conditioner(take: SoundVariant) -> Waveform:
+def _air_conditioner(take: SoundVariant) -> FloatArray:
     """Fan noise through a duct, stirred by the blades, over the hum of the mains."""
     slope, depth, blades = take.draw((0.6, 1.2), (0.1, 0.4), (6, 25))
     duct, hum = take.draw((150, 600), (0.1, 0.6))
@@ -111,7 +113,7 @@ def _air_conditioner(take: SoundVariant) -> Waveform:
     return air * stir + hum * take.tone(2 * mains, [1, 0.6, 0.2, 0.3, 0.1, 0.1])
 
 
-def _car_horn(take: SoundVariant) -> Waveform:
+def _car_horn(take: SoundVariant) -> FloatArray:
     """Two horns a third apart, beating, in one to three honks."""
     low, interval, bright, bell = take.draw((330, 480), (1.18, 1.28), (0.75, 0.9), (1500, 3200))
     pitch = low * (1 - 0.05 * np.exp(-take.time / 0.03))
@@ -126,7 +128,7 @@ def _car_horn(take: SoundVariant) -> Waveform:
     return horns * np.clip(since / 0.015, 0, 1) * np.clip(left / 0.04, 0, 1)
 
 
-def _child(take: SoundVariant, pitch: float, size: float) -> Waveform:
+def _child(take: SoundVariant, pitch: float, size: float) -> FloatArray:
     """Shout in gliding syllables of changing vowels; `size` scales the formants."""
     rank, since = take.since(take.onsets(take.rng.uniform(0.25, 0.45), 0.6) - 0.2)
     length, rise, lift, loud = take.vary(
@@ -141,7 +143,7 @@ def _child(take: SoundVariant, pitch: float, size: float) -> Waveform:
     return vowel * broad + (1 - vowel) * narrow
 
 
-def _children_playing(take: SoundVariant) -> Waveform:
+def _children_playing(take: SoundVariant) -> FloatArray:
     """Three to five children's voices at once, each nearer or farther away."""
     voices = [
         take.draw((250, 430), (0.9, 1.2), (0.4, 1.0)) for _ in range(take.traits.integers(3, 6))
@@ -149,7 +151,7 @@ def _children_playing(take: SoundVariant) -> Waveform:
     return np.sum([near * _child(take, pitch, size) for pitch, size, near in voices], axis=0)
 
 
-def _dog_bark(take: SoundVariant) -> Waveform:
+def _dog_bark(take: SoundVariant) -> FloatArray:
     """Short rough barks whose pitch rises and falls, at irregular times."""
     pitch, snout, rough, noisy = take.draw((180, 600), (0.7, 1.4), (25, 70), (0.3, 1.0))
     interval, length = take.draw((0.28, 0.65), (0.09, 0.19))
@@ -163,7 +165,7 @@ def _dog_bark(take: SoundVariant) -> Waveform:
     return take.resonated(breath, (700 * snout, 250), (1300 * snout, 350), (2600 * snout, 600))
 
 
-def _drilling(take: SoundVariant) -> Waveform:
+def _drilling(take: SoundVariant) -> FloatArray:
     """Mix a motor that slows under load, its gears, and the bit that grinds above 2 kHz."""
     rotation, teeth, bite = take.draw((100, 300), (6, 14), (0.4, 1.2))
     strength = take.traits.uniform(0.2, 1, 12) * 0.85 ** np.arange(12)
@@ -176,7 +178,7 @@ def _drilling(take: SoundVariant) -> Waveform:
     return motor + 0.5 * gears + bite * grind
 
 
-def _engine_idling(take: SoundVariant) -> Waveform:
+def _engine_idling(take: SoundVariant) -> FloatArray:
     """Four uneven cylinders that fire into an exhaust with low resonances."""
     firing, hiss, whine = take.draw((15, 40), (0.05, 0.25), (600, 1600))
     pipes = take.draw((55, 120), (160, 330), (420, 900))
@@ -190,7 +192,7 @@ def _engine_idling(take: SoundVariant) -> Waveform:
     return _unit(exhaust) + hiss * valves + 0.05 * belt
 
 
-def _gun_shot(take: SoundVariant) -> Waveform:
+def _gun_shot(take: SoundVariant) -> FloatArray:
     """Fire one blast that dies within milliseconds, with ever duller echoes and a tail."""
     blast, edge, reverb, tail = take.draw((0.006, 0.025), (2500, 8000), (0.08, 0.3), (0.05, 0.25))
     echoes = np.append(0, np.cumsum(take.traits.uniform(0.04, 0.16, 4)))
@@ -206,7 +208,7 @@ def _gun_shot(take: SoundVariant) -> Waveform:
     return shot + tail * take.low_passed(take.noise(), edge / 3) * fading
 
 
-def _jackhammer(take: SoundVariant) -> Waveform:
+def _jackhammer(take: SoundVariant) -> FloatArray:
     """Blows of steel on stone: each a burst of noise that rings the bit, with compressed air."""
     rate, decay, ring, air = take.draw((8, 20), (0.006, 0.02), (0.4, 1.2), (0.02, 0.1))
     modes = take.traits.uniform(500, 4500, 4)
@@ -218,7 +220,7 @@ def _jackhammer(take: SoundVariant) -> Waveform:
     return _unit(blow) + ring * _unit(steel) + _unit(take.low_passed(blow, 400)) + air * hiss
 
 
-def _siren(take: SoundVariant) -> Waveform:
+def _siren(take: SoundVariant) -> FloatArray:
     """Sound one tone that wails slowly, yelps quickly or changes between two notes."""
     low, high, bright = take.draw((480, 700), (1100, 1600), (0.35, 0.7))
     wail, yelp = take.draw((0.2, 0.5), (2.5, 4.5))
@@ -232,7 +234,7 @@ def _siren(take: SoundVariant) -> Waveform:
     return take.high_passed(voice, 400) * take.curve(0.8, 1.0, 0.3)
 
 
-def _street_music(take: SoundVariant) -> Waveform:
+def _street_music(take: SoundVariant) -> FloatArray:
     """Pluck a melody over sustained chords, with a drum on the beat and a shaker between."""
     beat, key, bright = take.draw((0.42, 0.65), (180, 330), (0.4, 0.75))
     pluck, drum, pad = take.draw((0.12, 0.4), (0.3, 1.0), (0.1, 0.3))
@@ -250,7 +252,7 @@ def _street_music(take: SoundVariant) -> Waveform:
     return melody + pad * chord + drum * (kick + 0.3 * shaker)
 
 
-SOUND_MODELS: dict[str, Callable[[SoundVariant], Waveform]] = {
+SOUND_MODELS: dict[str, Callable[[SoundVariant], FloatArray]] = {
     "air_conditioner": _air_conditioner,
     "car_horn": _car_horn,
     "children_playing": _children_playing,
@@ -264,7 +266,7 @@ SOUND_MODELS: dict[str, Callable[[SoundVariant], Waveform]] = {
 }
 
 
-def in_the_street(take: SoundVariant, name: str, salience: int) -> Waveform:
+def in_the_street(take: SoundVariant, name: str, salience: int) -> FloatArray:
     """Synthesise a clip: the sound in street noise, heard from afar by some microphone.
 
     Parameters

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from aed_plugins.core import InputError
+from aed_plugins.core import BoolArray, InputError
 from aed_plugins.experiments.hyperparameter_search.runs import RunFailed
 from aed_plugins.experiments.results import FoldResult
 
@@ -80,7 +80,7 @@ class Row:
         return Key(self.configuration, self.fold, self.seed)
 
     @property
-    def right_clips(self) -> npt.NDArray[np.bool_]:
+    def right_clips(self) -> BoolArray:
         """Whether each clip was right, sorted by name: `(clip,)`."""
         return from_hex(self.right, self.clips)
 
@@ -101,7 +101,7 @@ def to_hex(right: npt.ArrayLike) -> str:
     return np.packbits(np.asarray(right, bool)).tobytes().hex()
 
 
-def from_hex(text: str, clips: int) -> npt.NDArray[np.bool_]:
+def from_hex(text: str, clips: int) -> BoolArray:
     """Read what `to_hex` wrote.
 
     Parameters

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from aed_plugins.core import FloatArray
 from aed_plugins.experiments.ablation.run import Row
 from aed_plugins.experiments.ablation.statistics import (
     Difference,
@@ -60,9 +60,9 @@ class Summary:
     """
 
     name: str
-    accuracies: npt.NDArray[np.float64]
+    accuracies: FloatArray
     seconds: float | None
-    differences: npt.NDArray[np.float64]
+    differences: FloatArray
     relative_seconds: float | None = None
     difference: Difference | None = None
     holm: float | None = None

@@ -7,11 +7,10 @@ than the networks behind them. Copies of whole hops and two matrix products take
 import functools
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-Floats = npt.NDArray[np.float32]
+from aed_plugins.core import FloatArray
 
 
 def cut_frames(waveform: Tensor, size: int, hop: int) -> Tensor:
@@ -82,7 +81,7 @@ def power_spectrum(frames: Tensor, window: Tensor, n_fft: int, bins: int) -> Ten
 
 
 @functools.lru_cache(maxsize=4)
-def _matrices(size: int, n_fft: int, bins: int) -> tuple[Floats, Floats]:
+def _matrices(size: int, n_fft: int, bins: int) -> tuple[FloatArray, FloatArray]:
     """Give cosines and sines around the middle of a frame, its first half: `(sample, bin)`."""
     half = (size + 1) // 2
     from_middle = np.arange(half) - (size - 1) / 2

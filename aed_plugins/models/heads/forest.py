@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aed_plugins.models.base import FittedHead, Floats, HeadOutput
+from aed_plugins.core import FloatArray
+from aed_plugins.models.base import FittedHead, HeadOutput
 from aed_plugins.models.lengths import valid_mean
 
 SMALLEST_PROBABILITY = 1e-6
@@ -89,7 +90,7 @@ class ForestHead(FittedHead):
         unknown = 0.5 if multi_label else 1 / num_classes
         self.register_buffer("leaf", torch.full((trees, 2**depth, num_classes), unknown))
 
-    def fit(self, steps: Floats, targets: Floats, weights: Floats, seed: int) -> None:
+    def fit(self, steps: FloatArray, targets: FloatArray, weights: FloatArray, seed: int) -> None:
         """Grow the trees: see `FittedHead`."""
         self._check_size(steps.shape[1])
         grow = partial(self._grown, steps.astype(np.float32), targets, weights / weights.sum())
@@ -100,7 +101,11 @@ class ForestHead(FittedHead):
             self._plant(number, tree)
 
     def _grown(
-        self, steps: Floats, targets: Floats, shares: Floats, source: np.random.SeedSequence
+        self,
+        steps: FloatArray,
+        targets: FloatArray,
+        shares: FloatArray,
+        source: np.random.SeedSequence,
     ) -> Any:
         """Grow a tree from some of the steps."""
         from sklearn.tree import DecisionTreeRegressor  # noqa: PLC0415  imports for a second

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from aed_plugins.core import InputError
+from aed_plugins.core import FloatArray, InputError
 from aed_plugins.metrics import METRICS, SMALLEST_PROBABILITY, Predictions, compute_metrics
 from aed_plugins.models import Thresholds, probabilities
 from aed_plugins.training.tasks.task import Task
@@ -70,7 +70,7 @@ class MultiLabel(Task):
         """Give what they are; doubt is shared out between yes and no."""
         return targets * (1 - smoothing) + smoothing / 2
 
-    def class_weights(self, counts: npt.NDArray[np.float64], clips: int) -> Tensor:
+    def class_weights(self, counts: FloatArray, clips: int) -> Tensor:
         """Weigh each class's positives by its negatives, at least one, per positive, up to 100."""
         negatives = np.maximum(clips - counts, 1) / np.maximum(counts, 1)
         return torch.from_numpy(np.minimum(negatives, LARGEST_WEIGHT)).float()

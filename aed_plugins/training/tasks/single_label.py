@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy as cross_entropy_loss, one_hot
 
+from aed_plugins.core import FloatArray
 from aed_plugins.metrics import (
     Predictions,
     accuracy,
@@ -49,7 +49,7 @@ class SingleLabel(Task):
         known = targets if targets.is_floating_point() else one_hot(targets, len(self.labels))
         return known.float() * (1 - smoothing) + smoothing / len(self.labels)
 
-    def class_weights(self, counts: npt.NDArray[np.float64], clips: int) -> Tensor:
+    def class_weights(self, counts: FloatArray, clips: int) -> Tensor:
         """Weigh each class by clips / (classes * clips of the class), one without clips by 1."""
         weights = clips / (len(counts) * np.maximum(counts, 1))
         return torch.from_numpy(np.where(counts > 0, weights, 1.0)).float()

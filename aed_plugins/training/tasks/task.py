@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from aed_plugins.core import FloatArray
 from aed_plugins.metrics import Predictions
 
 
@@ -63,7 +64,7 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def class_weights(self, counts: npt.NDArray[np.float64], clips: int) -> Tensor:
+    def class_weights(self, counts: FloatArray, clips: int) -> Tensor:
         """Give weights for the loss that make rare classes count as much as frequent ones.
 
         Parameters
