@@ -21,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes/tedlium"))
 
 from asr.formats.ctm import CtmWord
 from asr.formats.stm import StmSegment
-from asr.scoring.alignment import Score
 from asr.scoring.sclite import find_sclite
-from asr.scoring.scoring import Engine, score
+from asr.scoring.score import Score
+from asr.scoring.wer import Engine, score
 
 TALKS = 11
 SECONDS = 8.0  # of a segment

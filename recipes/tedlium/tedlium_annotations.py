@@ -16,11 +16,11 @@ from tedlium_prepare import Corpus, Talks
 from tedlium_results import difference_entry, wer_entry
 
 from asr.formats.ctm import CtmWord, write_ctm
+from asr.formats.segments import SpeechSegment
 from asr.recognizers.interface import DecodingWeights, Language, Recognizer
-from asr.scoring.alignment import Score
-from asr.scoring.scoring import score
-from asr.segmentation.segmentation import human_segments
-from asr.segmentation.segments import SpeechSegment
+from asr.scoring.score import Score
+from asr.scoring.wer import score
+from asr.segmentation.segmenters import human_segments
 
 logger = logging.getLogger("aed_plugins.tedlium")  # shown on the screen
 

@@ -12,10 +12,10 @@ from aed_plugins.annotations import Annotation, read_annotation, write_annotatio
 from aed_plugins.core import Event, InputError
 from aed_plugins.inference import PretrainedTagger
 from aed_plugins.labels import select_classes
-from asr.recognizers.stages import fingerprint, run_stage
+from asr.execution.stages import fingerprint, run_stage
+from asr.formats.segments import SpeechSegment
 from asr.segmentation.energy_detector import EnergyDetector
-from asr.segmentation.segmentation import speech_from_events
-from asr.segmentation.segments import SpeechSegment
+from asr.segmentation.segmenters import speech_from_events
 
 SHOWN = 0.5  # from which probability on another event is shown on a page
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from tedlium_prepare import Corpus, choose_share, spoken
 
 from aed_plugins.core import InputError, atomic_write, first_few
+from asr.execution.stages import fingerprint, run_stage
 from asr.formats.arpa import with_nonspeech_words as model_with_annotations
-from asr.formats.arpa_estimation import estimate
 from asr.formats.lexicon import (
     Lexicon,
     missing_words,
@@ -20,7 +20,7 @@ from asr.formats.lexicon import (
 from asr.formats.stm import StmSegment
 from asr.formats.transcript import is_nonspeech_tag
 from asr.recognizers.interface import Language, TrainingSet
-from asr.recognizers.stages import fingerprint, run_stage
+from asr.recognizers.language_model import estimate_language_model
 
 logger = logging.getLogger("aed_plugins.tedlium")  # shown on the screen
 
@@ -113,7 +113,7 @@ def _write_language_model(
 
     def work() -> None:
         if released is None:
-            estimate(text, path, lexicon.pronunciations)
+            estimate_language_model(text, path, lexicon.pronunciations)
         else:
             model_with_annotations(released, tokens, sum(map(len, text)), path)
 

@@ -9,7 +9,7 @@ from tqdm import tqdm
 from aed_plugins.core import Event
 from asr.pages.index import IndexEntry, write_index
 from asr.pages.talk import write_alignment_page
-from asr.scoring.alignment import Score
+from asr.scoring.score import Score
 
 TITLE = "TED-LIUM: what was said against what was recognised"
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from asr.scoring.alignment import ErrorCounts, Score
+from asr.scoring.score import ErrorCounts, Score
 from asr.scoring.significance import paired_difference, wer_interval
 
 PER_CENT = 100.0

@@ -32,8 +32,8 @@ from aed_plugins.inference import PretrainedTagger
 from asr.formats.stm import write_stm
 from asr.formats.uem import write_uem
 from asr.recognizers.interface import Recognizer
-from asr.scoring.alignment import Score
 from asr.scoring.detection_error import uem_of
+from asr.scoring.score import Score
 
 logger = logging.getLogger("aed_plugins.tedlium")  # shown on the screen
 

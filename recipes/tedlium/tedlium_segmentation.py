@@ -20,17 +20,17 @@ from tedlium_results import wer_entry
 
 from aed_plugins.core import InputError, atomic_write
 from asr.formats.ctm import CtmWord, write_ctm
-from asr.scoring.alignment import Score
+from asr.formats.segments import SpeechSegment, segments_rttm
 from asr.scoring.detection_error import detection_error, segmentation_summary, uem_of
-from asr.scoring.scoring import score
+from asr.scoring.score import Score
+from asr.scoring.wer import score
 from asr.segmentation.energy_detector import EnergyDetector
-from asr.segmentation.segmentation import (
-    Shaping,
+from asr.segmentation.segmenters import (
     fixed_chunks,
     human_segments,
     whole_talks,
 )
-from asr.segmentation.segments import SpeechSegment, segments_rttm
+from asr.segmentation.shaping import Shaping
 
 METHODS = ("human", "tagger", "energy", "chunks", "whole_talks")
 DETECTORS = ("tagger", "energy")  # whose threshold and shape are chosen

@@ -21,10 +21,10 @@ from tedlium_results import annotations_table, segmentation_table
 
 from aed_plugins.core import InputError
 from asr.formats.arpa import read_arpa
-from asr.formats.arpa_estimation import estimate
 from asr.formats.ctm import read_ctm
+from asr.formats.segments import read_segments_rttm
 from asr.formats.stm import StmSegment, read_stm
-from asr.segmentation.segments import read_segments_rttm
+from asr.recognizers.language_model import estimate_language_model
 
 MISSING = "needs Debian's packages: apt-get install espeak-ng sphinxtrain sctk"
 if shutil.which("espeak-ng") is None or not Path("/usr/lib/sphinxtrain").is_dir():
@@ -242,7 +242,7 @@ def test_a_kaldi_that_is_not_there_is_told_in_one_line(mistake, tmp_path, monkey
 
 def test_annotations_that_are_heard_later_come_into_the_language_model(copied, tmp_path):
     arpa = tmp_path / "released.arpa"
-    estimate([("one", "two"), ("nine", "oh")], arpa)
+    estimate_language_model([("one", "two"), ("nine", "oh")], arpa)
     corpus = read_corpus(copied, str(arpa))
 
     def annotations(share):

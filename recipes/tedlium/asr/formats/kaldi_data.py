@@ -17,10 +17,10 @@ from urllib.parse import quote
 from aed_plugins.audio import read_info
 from aed_plugins.core import InputError, atomic_write
 from asr.formats.lines import line_of, number_text
+from asr.formats.segments import SpeechSegment
 from asr.formats.sphere import is_sphere, write_wav
 from asr.formats.stm import StmSegment, stm_text
 from asr.formats.transcript import CHANNEL
-from asr.segmentation.segments import SpeechSegment
 
 # What the conditions in the STM mean: sclite's tables by label need it.
 _LABELS = """\

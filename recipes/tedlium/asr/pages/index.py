@@ -9,7 +9,7 @@ from urllib.parse import quote
 from aed_plugins.core import atomic_write
 from aed_plugins.report import escape_html
 from asr.pages.frame import framed
-from asr.scoring.alignment import ErrorCounts
+from asr.scoring.score import ErrorCounts
 
 COLUMNS = ("Word error rate", "Words said", "Substitutions", "Deletions", "Insertions")
 

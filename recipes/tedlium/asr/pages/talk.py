@@ -19,7 +19,7 @@ from aed_plugins.report import (
 from asr.formats.stm import StmSegment
 from asr.formats.transcript import for_scoring
 from asr.pages.frame import framed
-from asr.scoring.alignment import ErrorCounts, ScoredSegment
+from asr.scoring.score import ErrorCounts, ScoredSegment
 
 _DATA = "\0"  # stands for the talk's data, which may be long
 
@@ -71,7 +71,7 @@ def write_alignment_page(
     Examples
     --------
     >>> import tempfile
-    >>> from asr.scoring.alignment import AlignedWord
+    >>> from asr.scoring.score import AlignedWord
     >>> segment = StmSegment("AlGore_2009", "A", "AlGore", 1.0, 2.0, "", ("so",))
     >>> scored = [ScoredSegment(segment, (AlignedWord("deletion", "so", None),))]
     >>> page = Path(tempfile.mkdtemp()) / "AlGore.html"

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from aed_plugins.core import InputError
 from asr.formats.ctm import CtmWord
 from asr.formats.lexicon import Lexicon
+from asr.formats.segments import SpeechSegment
 from asr.formats.stm import StmSegment
-from asr.segmentation.segments import SpeechSegment
 
 
 class DecodingWeights(NamedTuple):

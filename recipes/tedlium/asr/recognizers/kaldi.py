@@ -12,6 +12,7 @@ from pathlib import Path
 
 from aed_plugins.core import InputError
 from asr.formats.ctm import CtmWord
+from asr.formats.segments import SpeechSegment
 from asr.recognizers.interface import (
     DecodingWeights,
     Language,
@@ -24,7 +25,6 @@ from asr.recognizers.kaldi_features import Jobs
 from asr.recognizers.kaldi_programs import SCRIPTS, SYSTEMS, find_kaldi
 from asr.recognizers.kaldi_training import KaldiTraining, ModelSize
 from asr.recognizers.kaldi_work import WorkFolder
-from asr.segmentation.segments import SpeechSegment
 
 
 class Kaldi(Recognizer):

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from aed_plugins.annotations import read_number
 from aed_plugins.core import InputError, atomic_write
+from asr.execution.stages import fingerprint, run_stage
 from asr.formats.ctm import CtmWord
+from asr.formats.segments import SpeechSegment
 from asr.formats.stm import StmSegment
 from asr.recognizers.interface import DecodingWeights, Language
 from asr.recognizers.kaldi_features import Jobs, PreparedData, make_data
 from asr.recognizers.kaldi_language import UNKNOWN, make_grammar, make_lang
 from asr.recognizers.kaldi_work import WorkFolder
-from asr.recognizers.stages import fingerprint, run_stage
-from asr.segmentation.segments import SpeechSegment
 
 SHORTEST = 0.1  # seconds; a shorter segment has too few frames for a word
 

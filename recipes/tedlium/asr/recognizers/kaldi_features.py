@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aed_plugins.core import InputError
+from asr.execution.stages import fingerprint, run_stage
 from asr.formats.kaldi_data import write_data_folder
 from asr.formats.stm import StmSegment
 from asr.recognizers.kaldi_work import WorkFolder
-from asr.recognizers.stages import fingerprint, run_stage
 
 
 class PreparedData(NamedTuple):

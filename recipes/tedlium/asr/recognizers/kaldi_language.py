@@ -4,9 +4,9 @@ import shutil
 from pathlib import Path
 
 from aed_plugins.core import atomic_write
+from asr.execution.stages import fingerprint, run_stage
 from asr.formats.lexicon import Lexicon
 from asr.recognizers.kaldi_work import WorkFolder
-from asr.recognizers.stages import fingerprint, run_stage
 
 UNKNOWN = "<unk>"  # what a word outside the lexicon becomes
 _SILENCE, _NOISE = "SIL", "NSN"

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from asr.execution.stages import fingerprint, run_stage
 from asr.recognizers.interface import TrainingSet
 from asr.recognizers.kaldi_features import Jobs, make_data
 from asr.recognizers.kaldi_language import make_lang
 from asr.recognizers.kaldi_programs import through
 from asr.recognizers.kaldi_work import WorkFolder
-from asr.recognizers.stages import fingerprint, run_stage
 
 MONO_UTTERANCES = 10_000  # a flat start is easier on short utterances, and needs no more of them
 _SAME_WORDS = 10  # how often a transcript may occur among them

@@ -11,8 +11,8 @@ from itertools import product
 from pathlib import Path
 
 from aed_plugins.core import InputError, atomic_write
+from asr.execution.programs import run_program
 from asr.recognizers.kaldi_programs import SCRIPTS, check_no_space
-from asr.recognizers.stages import run_program
 
 _MFCC = "--use-energy=false\n--sample-frequency=16000\n--allow-downsample=true\n"
 

@@ -8,9 +8,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from aed_plugins.core import InputError, atomic_write, first_few
+from aed_plugins.core import InputError, first_few
+from asr.execution.unchanged import write_if_changed
 from asr.formats.ctm import CtmWord
 from asr.formats.lexicon import Lexicon
+from asr.formats.segments import SpeechSegment
 from asr.recognizers.interface import (
     DecodingWeights,
     Language,
@@ -18,7 +20,6 @@ from asr.recognizers.interface import (
     number_of_jobs,
 )
 from asr.recognizers.pocketsphinx_wheel import english_model
-from asr.segmentation.segments import SpeechSegment
 
 # Those of the CMU pronouncing dictionary, without its marks of stress.
 ENGLISH_PHONES = frozenset(
@@ -36,9 +37,9 @@ logger = logging.getLogger(__name__)
 class PocketSphinx(Recognizer):
     """Decodes with the wheel's English acoustic model.
 
-    The weights are pocketsphinx's `lw` and `wip` (see `cmu_decoder.decode_talks`): around its
-    defaults of 6.5 and 0.65, which are for dictation. Digits and other small vocabularies, where
-    sounds that are no words are soon taken for short ones, want less of both.
+    The weights are pocketsphinx's `lw` and `wip` (see `pocketsphinx_decoding.decode_talks`): around
+    its defaults of 6.5 and 0.65, which are for dictation. Digits and other small vocabularies need
+    less of both, since sounds that are no words are easily taken for short ones.
 
     Parameters
     ----------
@@ -98,21 +99,21 @@ class PocketSphinx(Recognizer):
         Returns
         -------
         dict of DecodingWeights to list of CtmWord
-            As `cmu_decoder.decode_talks`.
+            As `pocketsphinx_decoding.decode_talks`.
 
         Raises
         ------
         InputError
             If the lexicon has a phone that the acoustic model does not know, or as `decode_talks`.
         """
-        from asr.recognizers.cmu_decoder import SphinxModel, decode_talks  # noqa: PLC0415  needs the wheel
+        from asr.recognizers.pocketsphinx_decoding import SphinxModel, decode_talks  # noqa: PLC0415  needs the wheel
 
         self.check()
         dictionary = english_model() / "cmudict-en-us.dict"
         language_model = english_model() / "en-us.lm.bin"
         if language is not None:
             dictionary = folder / "english.dict"
-            _keep(dictionary, english_dictionary(language.lexicon))
+            write_if_changed(dictionary, [english_dictionary(language.lexicon)])
             language_model = language.arpa
         model = SphinxModel(english_model() / "en-us", dictionary, language_model)
         return decode_talks(model, recordings, segments, weights, folder, self.jobs)
@@ -157,10 +158,3 @@ def english_dictionary(lexicon: Lexicon) -> str:
     if strange:
         logger.warning("%d %s; they cannot be recognised", len(strange), said)
     return "".join(lines)
-
-
-def _keep(path: Path, text: str) -> None:
-    """Write a file, unless it says so already: a new one would have every talk decoded again."""
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        with atomic_write(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")

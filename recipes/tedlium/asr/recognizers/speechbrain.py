@@ -16,10 +16,10 @@ from tqdm import tqdm
 
 from aed_plugins.audio import read_waveform
 from aed_plugins.core import InputError, first_few
+from asr.execution.stages import fingerprint
 from asr.formats.ctm import CtmWord, read_ctm, write_ctm
+from asr.formats.segments import SpeechSegment
 from asr.recognizers.interface import DecodingWeights, Language, Recognizer
-from asr.recognizers.stages import fingerprint
-from asr.segmentation.segments import SpeechSegment
 
 INTERFACES = ("EncoderASR", "EncoderDecoderASR", "WhisperASR")
 HYPERPARAMS = "hyperparams.yaml"

@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aed_plugins.core import InputError, first_few
+from asr.execution.stages import fingerprint, run_stage
 from asr.formats.arpa import read_arpa
 from asr.formats.ctm import CtmWord
 from asr.formats.lexicon import Lexicon, for_words
-from asr.recognizers.cmu_decoder import SphinxModel, decode_talks
+from asr.formats.segments import SpeechSegment
 from asr.recognizers.interface import (
     DecodingWeights,
     Language,
@@ -22,6 +23,7 @@ from asr.recognizers.interface import (
     TrainingSet,
     number_of_jobs,
 )
+from asr.recognizers.pocketsphinx_decoding import SphinxModel, decode_talks
 from asr.recognizers.pocketsphinx_wheel import english_model
 from asr.recognizers.sphinx_estimation import MODEL_FILES, Estimator
 from asr.recognizers.sphinx_features import SAMPLE_RATE
@@ -32,8 +34,6 @@ from asr.recognizers.sphinx_training import (
     train_mono,
     train_tri,
 )
-from asr.recognizers.stages import fingerprint, run_stage
-from asr.segmentation.segments import SpeechSegment
 
 # Where Debian's package and sphinxtrain's own installation put the programs.
 PLACES = (
@@ -55,7 +55,7 @@ logger = logging.getLogger(__name__)
 class Sphinx(Recognizer):
     """Trains and decodes with CMU Sphinx.
 
-    Its `language_weight` and `insertion_penalty` are those of `cmu_decoder.decode_talks`.
+    Its `language_weight` and `insertion_penalty` are those of `pocketsphinx_decoding.decode_talks`.
 
     Parameters
     ----------

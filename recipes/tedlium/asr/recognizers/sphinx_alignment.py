@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from asr.execution.stages import fingerprint, run_stage
+from asr.execution.unchanged import write_if_changed
 from asr.formats.lexicon import SILENCE_PHONE
 from asr.recognizers.pocketsphinx_wheel import pocketsphinx_module
 from asr.recognizers.sphinx_files import SphinxCorpus
-from asr.recognizers.sphinx_lines import write_lines
-from asr.recognizers.stages import fingerprint, run_stage
 
 _PAUSE = "<sil>"
 _NOT_SAID = frozenset(("<s>", "</s>", "(NULL)"))
@@ -58,9 +58,9 @@ def align(corpus: SphinxCorpus, acoustic: Path, name: str) -> SphinxCorpus:
         if phones | {SILENCE_PHONE} != set(corpus.phones):
             lines = [[_MARK.sub("", word) for word in words[:-1]] + words[-1:] for words in lines]
             said = {word for words in lines for word in words}
-        write_lines(aligned.transcripts, (" ".join(words) + "\n" for words in lines))
+        write_if_changed(aligned.transcripts, (" ".join(words) + "\n" for words in lines))
         kept = (" ".join(entry) + "\n" for entry in entries if entry[0] in said)
-        write_lines(aligned.dictionary, kept)
+        write_if_changed(aligned.dictionary, kept)
 
     run_stage(name, folder, aligned.depends_on, [aligned.transcripts, aligned.dictionary], work)
     return aligned

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from aed_plugins.core import InputError
+from asr.execution.programs import run_program
+from asr.execution.stages import fingerprint, run_stage
 from asr.recognizers.sphinx_files import SphinxCorpus
-from asr.recognizers.stages import fingerprint, run_program, run_stage
 
 PARAMETERS = ("means", "variances", "mixture_weights", "transition_matrices")
 MODEL_FILES = (*PARAMETERS, "mdef", "feat.params", "noisedict")

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from aed_plugins.audio import read_waveform, to_int16
 from aed_plugins.core import InputError
+from asr.execution.stages import fingerprint, run_stage
+from asr.execution.unchanged import write_if_changed
 from asr.formats.stm import StmSegment
 from asr.recognizers.pocketsphinx_wheel import english_model, pocketsphinx_module
-from asr.recognizers.sphinx_lines import write_lines
-from asr.recognizers.stages import fingerprint, run_stage
 
 SAMPLE_RATE = 16000
 
@@ -89,7 +89,7 @@ def _hear(talk: _Talk) -> None:
     seconds = len(samples) / SAMPLE_RATE
     # Nothing is searched for, yet the decoder wants a word that it could search for.
     nothing = talk.folder / "nothing.dic"
-    write_lines(nothing, ["a AH\n"])
+    write_if_changed(nothing, ["a AH\n"])
     decoder = pocketsphinx_module().Decoder(
         hmm=str(front_end()),
         dict=str(nothing),

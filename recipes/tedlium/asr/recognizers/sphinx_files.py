@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from aed_plugins.core import InputError, first_few
+from asr.execution.stages import fingerprint
+from asr.execution.unchanged import write_if_changed
 from asr.formats.lexicon import (
     SILENCE_PHONE,
     Lexicon,
@@ -15,8 +17,6 @@ from asr.formats.lexicon import (
 from asr.formats.stm import StmSegment
 from asr.recognizers.interface import TrainingSet
 from asr.recognizers.sphinx_features import front_end, write_features
-from asr.recognizers.sphinx_lines import write_lines
-from asr.recognizers.stages import fingerprint
 
 FRAMES_PER_SECOND = 100
 
@@ -111,7 +111,7 @@ def write_dictionary(
         for number, way in enumerate(kept, start=1):
             mark = "" if number == 1 else f"({number})"
             lines.append(f"{word}{mark} {' '.join(way)}\n")
-    write_lines(path, lines)
+    write_if_changed(path, lines)
     return words
 
 
@@ -123,7 +123,7 @@ def write_fillers(path: str | Path) -> None:
     path : str or Path
         The file to write.
     """
-    write_lines(path, (f"{word} {SILENCE_PHONE}\n" for word in ("<s>", "</s>", "<sil>")))
+    write_if_changed(path, (f"{word} {SILENCE_PHONE}\n" for word in ("<s>", "</s>", "<sil>")))
 
 
 def write_corpus(data: TrainingSet, folder: Path, jobs: int) -> SphinxCorpus:
@@ -198,15 +198,15 @@ def _write_lists(
             sorted(said.annotation_phones.items()),
         ),
     )
-    write_lines(corpus.control, (f"{name}\n" for name, _ in named))
-    write_lines(
+    write_if_changed(corpus.control, (f"{name}\n" for name, _ in named))
+    write_if_changed(
         corpus.transcripts, (f"<s> {' '.join(use.words)} </s> ({name})\n" for name, use in named)
     )
     write_dictionary(spoken, corpus.dictionary)
     write_dictionary(said, corpus.variants, phones)
     write_fillers(corpus.fillers)
     options = (front_end() / "feat.params").read_text(encoding="utf-8").splitlines(keepends=True)
-    write_lines(
+    write_if_changed(
         corpus.feature_options, (line for line in options if line.split()[0] not in _NOT_FEATURES)
     )
     return corpus

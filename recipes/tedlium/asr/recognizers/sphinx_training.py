@@ -10,6 +10,7 @@ import functools
 from collections.abc import Sequence
 from pathlib import Path
 
+from asr.execution.unchanged import write_if_changed
 from asr.formats.lexicon import SILENCE_PHONE, Lexicon
 from asr.recognizers.sphinx_alignment import align
 from asr.recognizers.sphinx_estimation import (
@@ -19,7 +20,6 @@ from asr.recognizers.sphinx_estimation import (
     options_of,
 )
 from asr.recognizers.sphinx_files import write_dictionary
-from asr.recognizers.sphinx_lines import write_lines
 
 PROGRAMS = (
     *("bldtree", "bw", "cp_parm", "inc_comp", "init_gau", "init_mixw", "make_quests", "mk_flat"),
@@ -128,8 +128,8 @@ def _flat(estimator: Estimator) -> None:
     accumulator = estimator.folder / "accumulators" / "flat"
     empty(architecture, target, accumulator)
     phones = architecture / "phones.txt"
-    write_lines(phones, (f"{phone} - - -\n" for phone in estimator.corpus.phones))
-    write_lines(architecture / "topology.txt", [_TOPOLOGY])
+    write_if_changed(phones, (f"{phone} - - -\n" for phone in estimator.corpus.phones))
+    write_if_changed(architecture / "topology.txt", [_TOPOLOGY])
     definition = architecture / "mono.mdef"
     estimator.run(
         "mk_mdef_gen", "flat-define", phnlstfn=phones, ocimdef=definition, n_state_pm=STATES
@@ -146,7 +146,7 @@ def _flat(estimator: Estimator) -> None:
     )
     states = len(estimator.corpus.phones) * STATES
     copies = architecture / "copies.txt"
-    write_lines(copies, (f"{state}\t0\n" for state in range(states)))
+    write_if_changed(copies, (f"{state}\t0\n" for state in range(states)))
     mean, variance = target / "global_mean", target / "global_variance"
     for step, found, given in (("mean", mean, {}), ("var", variance, {"meanfn": mean})):
         estimator.run(

@@ -10,9 +10,9 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from aed_plugins.core import InputError
+from asr.formats.segments import SpeechSegment
 from asr.formats.stm import StmSegment
 from asr.formats.uem import UemRegion
-from asr.segmentation.segments import SpeechSegment
 
 if TYPE_CHECKING:
     from pyannote.core import Annotation

@@ -18,10 +18,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from aed_plugins.annotations import decimal_text
+from asr.execution.programs import run_program
 from asr.formats.ctm import CtmWord
 from asr.formats.stm import IGNORED, StmSegment
-from asr.recognizers.stages import run_program
-from asr.scoring.alignment import AlignedWord, Kind, ScoredSegment
+from asr.scoring.score import AlignedWord, Kind, ScoredSegment
 
 _DEBIAN = Path("/usr/lib/sctk/bin/sclite")
 _PATH = re.compile(r'<PATH [^>]*sequence="(\d+)"[^>]*>\n(.*)\n</PATH>')

@@ -19,7 +19,7 @@ import numpy as np
 from scipy.stats import norm, t
 
 from aed_plugins.core import InputError
-from asr.scoring.alignment import ErrorCounts, Score
+from asr.scoring.score import ErrorCounts, Score
 
 _LEVEL = 0.95
 _RESAMPLES = 10_000
@@ -85,7 +85,7 @@ def wer_interval(score: Score, seed: int = 0) -> WerInterval:
     Examples
     --------
     >>> from asr.formats.ctm import CtmWord
-    >>> from asr.scoring.scoring import score
+    >>> from asr.scoring.wer import score
     >>> from asr.formats.stm import StmSegment
     >>> said = [StmSegment(talk, "A", talk, 0.0, 2.0, "", ("so", "it", "is")) for talk in "abcdef"]
     >>> heard = [CtmWord(talk, "A", 1.0, 0.2, "it") for talk in "abcdef"]
@@ -117,7 +117,7 @@ def paired_difference(first: Score, second: Score, seed: int = 0) -> WerDifferen
     Examples
     --------
     >>> from asr.formats.ctm import CtmWord
-    >>> from asr.scoring.scoring import score
+    >>> from asr.scoring.wer import score
     >>> from asr.formats.stm import StmSegment
     >>> said = [StmSegment(talk, "A", talk, 0.0, 2.0, "", ("so", "it", "is")) for talk in "abcdef"]
     >>> it = [CtmWord(talk, "A", 1.0, 0.2, "it") for talk in "abcdef"]

@@ -18,7 +18,7 @@ from scipy.ndimage import median_filter
 
 from aed_plugins.audio import read_blocks
 from aed_plugins.core import InputError
-from asr.segmentation.segments import SpeechSegment
+from asr.formats.segments import SpeechSegment
 
 SAMPLE_RATE = 16_000
 CELL = 80  # samples: 5 ms

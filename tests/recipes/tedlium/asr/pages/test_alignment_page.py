@@ -15,7 +15,7 @@ from asr.formats.ctm import CtmWord
 from asr.formats.stm import IGNORED, StmSegment
 from asr.pages.index import IndexEntry, write_index
 from asr.pages.talk import write_alignment_page
-from asr.scoring.alignment import AlignedWord, ErrorCounts, ScoredSegment
+from asr.scoring.score import AlignedWord, ErrorCounts, ScoredSegment
 
 TALK = "AlGore_2009"
 RATE = 16_000

@@ -12,6 +12,7 @@ from hypothesis import given, settings, strategies as st
 from aed_plugins.audio import read_waveform
 from aed_plugins.core import InputError
 from asr.formats.lexicon import Lexicon
+from asr.formats.segments import SpeechSegment
 from asr.formats.stm import StmSegment
 from asr.recognizers.interface import DecodingWeights, Language, TrainingSet
 from asr.recognizers.kaldi import Kaldi
@@ -26,7 +27,6 @@ from asr.recognizers.kaldi_programs import (
 )
 from asr.recognizers.kaldi_training import SIZES, size_for
 from asr.recognizers.kaldi_work import WorkFolder, telling_line
-from asr.segmentation.segments import SpeechSegment
 
 DIGITS = Lexicon(
     {

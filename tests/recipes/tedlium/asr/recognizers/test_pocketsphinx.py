@@ -9,9 +9,9 @@ import soundfile
 
 from aed_plugins.core import InputError
 from asr.formats.lexicon import Lexicon
+from asr.formats.segments import SpeechSegment
 from asr.recognizers.interface import DecodingWeights, Language
 from asr.recognizers.pocketsphinx import ENGLISH_PHONES, PocketSphinx, english_dictionary
-from asr.segmentation.segments import SpeechSegment
 
 pocketsphinx = pytest.importorskip("pocketsphinx")
 

@@ -12,13 +12,13 @@ from speechbrain.dataio.encoder import CTCTextEncoder
 from speechbrain.lobes.features import Fbank
 
 from aed_plugins.core import InputError
+from asr.formats.segments import SpeechSegment
 from asr.recognizers.speechbrain import (
     SpeechBrainRecognizer,
     batches,
     spread,
     words_of,
 )
-from asr.segmentation.segments import SpeechSegment
 
 TONES = {"A": 300.0, "B": 4000.0, " ": 1200.0}
 MELS = 40

@@ -13,16 +13,16 @@ import pytest
 import soundfile
 
 from aed_plugins.core import InputError
-from asr.formats.arpa_estimation import estimate
 from asr.formats.lexicon import Lexicon, with_nonspeech_tags
+from asr.formats.segments import SpeechSegment
 from asr.formats.stm import StmSegment
-from asr.recognizers.cmu_decoder import SphinxModel, decode_talks
 from asr.recognizers.interface import DecodingWeights, Language, TrainingSet
+from asr.recognizers.language_model import estimate_language_model
+from asr.recognizers.pocketsphinx_decoding import SphinxModel, decode_talks
 from asr.recognizers.sphinx import Sphinx
 from asr.recognizers.sphinx_features import front_end
 from asr.recognizers.sphinx_files import write_corpus
 from asr.recognizers.sphinx_training import PROGRAMS
-from asr.segmentation.segments import SpeechSegment
 
 WEIGHTS = DecodingWeights(8.0, 0.2)
 DIGITS = {
@@ -119,7 +119,9 @@ def trained(tmp_path_factory):
         for utterance in make_talk(name, voice, 10, folder, words)
     ]
     held_out = make_talk("Dan", "en-us", 8, folder, words)
-    estimate([use.words for use in utterances], folder / "digits.arpa", ["azure", "[COUGH]"])
+    estimate_language_model(
+        [use.words for use in utterances], folder / "digits.arpa", ["azure", "[COUGH]"]
+    )
     lexicon = with_nonspeech_tags(Lexicon(PRONUNCIATIONS, {}), [NOISE, "[COUGH]"])
     recordings = {name: folder / f"{name}.wav" for name in [*voices, "Dan"]}
     data = TrainingSet(recordings, utterances, Language(lexicon, folder / "digits.arpa"))

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from aed_plugins.core import InputError
+from asr.formats.segments import SpeechSegment
 from asr.formats.stm import IGNORED, StmSegment
 from asr.formats.uem import UemRegion
 from asr.scoring.detection_error import detection_error, segmentation_summary, uem_of
-from asr.segmentation.segments import SpeechSegment
 
 MD_EVAL = Path("/usr/lib/sctk/bin/md-eval.pl")
 WHOLE = [UemRegion("ted", "A", 0.0, 10.0)]

@@ -5,7 +5,7 @@ from scipy import stats
 from aed_plugins.core import InputError
 from asr.formats.ctm import CtmWord
 from asr.formats.stm import StmSegment
-from asr.scoring.alignment import AlignedWord, Score, ScoredSegment
+from asr.scoring.score import AlignedWord, Score, ScoredSegment
 from asr.scoring.significance import paired_difference, wer_interval
 
 RIGHT = AlignedWord("correct", "so", CtmWord("t", "A", 0.0, 0.1, "so"))

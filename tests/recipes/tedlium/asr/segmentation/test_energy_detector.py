@@ -4,9 +4,9 @@ import soundfile
 from hypothesis import given, settings, strategies as st
 
 from aed_plugins.core import InputError
+from asr.formats.segments import SpeechSegment
 from asr.segmentation.energy_detector import EnergyDetector, frame_levels
-from asr.segmentation.segmentation import Shaping
-from asr.segmentation.segments import SpeechSegment
+from asr.segmentation.shaping import Shaping
 
 NOISE = np.random.default_rng(5).normal(0, 1, 16000 * 10)
 

@@ -15,7 +15,7 @@ from asr.recognizers.pocketsphinx_wheel import pocketsphinx_module
 _DISCOUNT = 0.5
 
 
-def estimate(
+def estimate_language_model(
     sentences: Iterable[Sequence[str]], path: str | Path, vocabulary: Iterable[str] = ()
 ) -> None:
     """Estimate a language model of pairs and triples of words from text.
@@ -39,7 +39,7 @@ def estimate(
     >>> import tempfile
     >>> from asr.formats.arpa import read_arpa
     >>> path = Path(tempfile.mkdtemp()) / "digits.arpa"
-    >>> estimate([["one", "two"], ["two"]], path)
+    >>> estimate_language_model([["one", "two"], ["two"]], path)
     >>> read_arpa(path).counts
     (4, 4, 3)
 

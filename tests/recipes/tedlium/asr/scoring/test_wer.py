@@ -9,13 +9,14 @@ from aed_plugins.core import InputError
 from asr.formats.ctm import CtmWord, write_ctm
 from asr.formats.stm import IGNORED, StmSegment, write_stm
 from asr.scoring import sclite
-from asr.scoring.alignment import (
+from asr.scoring.alignment import align
+from asr.scoring.score import (
     AlignedWord,
     ErrorCounts,
     Score,
     ScoredSegment,
 )
-from asr.scoring.scoring import align, score
+from asr.scoring.wer import score
 
 SCLITE = sclite.find_sclite()
 needs_sclite = pytest.mark.skipif(SCLITE is None, reason="sclite is not installed")

@@ -4,7 +4,7 @@ from pyannote.core import Segment
 from pyannote.database.util import load_rttm
 
 from aed_plugins.core import InputError
-from asr.segmentation.segments import SpeechSegment, read_segments_rttm, segments_rttm
+from asr.formats.segments import SpeechSegment, read_segments_rttm, segments_rttm
 
 names = st.text(st.characters(exclude_categories=("Z", "C")), min_size=1, max_size=5)
 talks = (names | st.sampled_from(["Al.Gore", "Al.wav", "<NA>", ";;"])).filter(

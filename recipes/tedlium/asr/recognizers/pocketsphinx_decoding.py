@@ -14,11 +14,11 @@ from tqdm import tqdm
 
 from aed_plugins.audio import read_waveform, to_int16
 from aed_plugins.core import InputError, write_json
+from asr.execution.stages import fingerprint
 from asr.formats.ctm import CtmWord
+from asr.formats.segments import SpeechSegment
 from asr.recognizers.interface import DecodingWeights
 from asr.recognizers.pocketsphinx_wheel import pocketsphinx_module
-from asr.recognizers.stages import fingerprint
-from asr.segmentation.segments import SpeechSegment
 
 FRAMES_PER_SECOND = 100
 CHANNEL = "A"

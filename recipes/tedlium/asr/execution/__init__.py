@@ -1,0 +1,1 @@
+"""Running other programs, in stages that are each done once."""
