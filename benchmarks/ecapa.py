@@ -281,7 +281,7 @@ def tested(network: Ecapa, test_set: DynamicItemDataset, task: SingleLabel) -> d
             logits = SCALE * network(*batch.waveform).squeeze(1)
         probabilities = task.probabilities(logits.double()).numpy()
         parts.append(Predictions(list(batch.id), batch.target.numpy(), probabilities))
-    return task.figures(concatenate_predictions(parts))
+    return task.metrics(concatenate_predictions(parts))
 
 
 def size(network: nn.Module) -> dict[str, int]:
@@ -299,7 +299,7 @@ def read_ours(folder: Path, test_fold: int) -> FoldResult:
     if not path.is_file():
         raise InputError(f"{path}: no such file; --ours names a finished fold's folder")
     result = FoldResult.read(path)
-    if "accuracy" not in result.figures:
+    if "accuracy" not in result.metrics:
         raise InputError(f"{path}: expected a run with one label per clip, found no accuracy")
     if result.test_fold != test_fold:
         raise InputError(f"{path}: it tested fold {result.test_fold}, not --test_fold={test_fold}")
@@ -308,7 +308,7 @@ def read_ours(folder: Path, test_fold: int) -> FoldResult:
 
 def figures_of_ours(ours: FoldResult, folder: Path, clips: int) -> dict[str, Any]:
     """Give of our run what is given of ECAPA; its size where its checkpoint is there."""
-    figures = {key: ours.figures[key] for key in ("accuracy", "macro_f1")}
+    figures = {key: ours.metrics[key] for key in ("accuracy", "macro_f1")}
     figures |= {"clips": clips * ours.epochs, "seconds": ours.seconds}
     try:
         return figures | size(load_model(folder).tagger)

@@ -1,4 +1,4 @@
-"""All that a run's figures depend on, to tell whether two runs are of one configuration.
+"""All that a run's scores depend on, to tell whether two runs are of one configuration.
 
 A configuration is a mapping of parts (hyperparameters, folds, run, data) to mappings of text.
 """
@@ -34,7 +34,7 @@ def shared_configuration(run: Mapping[str, str]) -> dict[str, str]:
     >>> shared_configuration({"precision": "fp32", "processes": "2"})
     {'precision': 'fp32'}
     """
-    # Each fold has a model of its own to start from, and to be taught by.
+    # Each fold has an initial model and a teacher of its own.
     models = {"initial_model", "teacher", "teacher_model"}
     apart = {*models, "processes", "shards", "num_workers"}
     return {name: value for name, value in run.items() if name not in apart}

@@ -186,14 +186,14 @@ class CrossValidation:
         return finished
 
     def _configuration(self, plan: FoldPlan) -> dict[str, dict[str, str]]:
-        """List all that changes a fold's figures."""
+        """List all that changes a fold's scores."""
         leaves = flatten(self.experiment.resolved(**self._for_fold(plan)))
         folder = str(self._folder(plan))
         options = self.experiment.run_options
         run = {name: str(options[name]) for name in RUN_OPTIONS}
         if self.initial_model is not None:
             run["initial_model"] = self.initial_model.name_for(plan)
-            run["started_from"] = str(self.initial_model.source)
+            run["initial_model_source"] = str(self.initial_model.source)
         run |= {"teacher": "nothing"} if self.teacher is None else self.teacher.configuration(plan)
         if self.task.recoverables():
             run["threshold_metric"] = self.threshold_metric
@@ -204,7 +204,7 @@ class CrossValidation:
             run["shards"] = self.shards.fingerprint(plan.train)
             run["num_workers"] = leaves.get("loader.num_workers", "0")  # they decide the order
         return {
-            # The folder may be moved and the loader sped up: neither changes a figure.
+            # The folder may be moved and the loader sped up: neither changes a score.
             "hyperparameters": {
                 key: value.replace(folder, "<output>")
                 for key, value in leaves.items()
@@ -253,7 +253,7 @@ class CrossValidation:
                 brain.hparams.epoch_counter,
                 self._train_set(plan, brain.hparams.seed, loader)
                 if streamed
-                else self._taught(clips(plan.train), brain, plan, loader),
+                else self._add_teacher(clips(plan.train), brain, plan, loader),
                 clips(plan.valid) if plan.valid else None,
                 train_loader_kwargs={**loader, "shuffle": True},
                 valid_loader_kwargs=loader,
@@ -269,7 +269,7 @@ class CrossValidation:
             return StreamedClips(self.shards, plan.train, self.task.target, seed, batch_size)
         return fold_dataset(self.manifest, self.task.target, plan.train)
 
-    def _taught(
+    def _add_teacher(
         self,
         train_set: DynamicItemDataset,
         brain: TaggingBrain,
@@ -280,7 +280,9 @@ class CrossValidation:
             return train_set
         how = {**loader, "progress": not brain.noprogressbar}
         folder = self._folder(plan)
-        return self.teacher.soften(train_set, plan, self.task, folder, str(brain.device), **how)
+        return self.teacher.add_soft_targets(
+            train_set, plan, self.task, folder, str(brain.device), **how
+        )
 
     def _clips(self, brain: TaggingBrain, loader: Mapping[str, Any]) -> Clips:
         """Say how the clips of some folds are given to a brain: waveforms or kept embeddings."""
@@ -332,7 +334,7 @@ class CrossValidation:
             train_folds=list(plan.train),
             data_state=self.data["state"],
             clips=len(predictions.ids),
-            figures=self.task.figures(predictions),
+            metrics=self.task.metrics(predictions),
             epochs=len(rows),
             tested_epoch=brain.evaluated_epoch,
             seconds=sum(row["seconds"] for row in rows),

@@ -58,7 +58,8 @@ class MultiLabelReport(TaskReport):
         above = f"{title}\n{last['test_fold']}: mAP {_number(last['mAP'])}"
         draw_per_class(last["per_class"], above, folder / "per_class.png")
         histories = {str(fold["test_fold"]): fold["history"] for fold in results["folds"]}
-        draw_training_curves(histories, self.task.best, title, folder / "training_curve.png")
+        metric = self.task.selection_metric
+        draw_training_curves(histories, metric, title, folder / "training_curve.png")
 
 
 def _number(value: float | None) -> str:

@@ -38,8 +38,8 @@ class FoldResult:
         `complete`, `partial` or `demonstration`.
     clips : int
         Clips tested.
-    figures : dict
-        Over the clips of the test fold: what the task's `figures` gives.
+    metrics : dict
+        Over the clips of the test fold: what the task's `metrics` gives.
     epochs, tested_epoch : int
         Epochs trained, and the one whose checkpoint was tested.
     seconds : float
@@ -57,7 +57,7 @@ class FoldResult:
     train_folds: list[int | str]
     data_state: str
     clips: int
-    figures: dict[str, Any]
+    metrics: dict[str, Any]
     epochs: int
     tested_epoch: int
     seconds: float
@@ -81,8 +81,8 @@ class FoldResult:
         """
         try:
             result = cls(**json.loads(path.read_text(encoding="utf-8")))
-            if not isinstance(result.figures, dict):
-                raise TypeError(result.figures)
+            if not isinstance(result.metrics, dict):
+                raise TypeError(result.metrics)
         except (ValueError, TypeError) as error:
             raise InputError(f"{path}: expected a fold's result, got something else") from error
         return result
@@ -152,12 +152,12 @@ def write_results(
     folds = []
     for result in results.values():
         common = asdict(result)
-        folds.append(common.pop("figures") | common)
+        folds.append(common.pop("metrics") | common)
     content = {
         "name": name,
         "data": dict(data),
         "labels": task.labels,
-        **{key: _mean_and_deviation([fold[key] for fold in folds]) for key in task.averaged},
+        **{key: _mean_and_deviation([fold[key] for fold in folds]) for key in task.summary_metrics},
         **_validation(results.values(), task),
         **report.together(folds),
         "folds": folds,
@@ -195,7 +195,7 @@ def provenance() -> dict[str, Any]:
 
 def _validation(results: Iterable[FoldResult], task: Task) -> dict[str, Any]:
     """Give the figure that chose the checkpoints, where every fold has validation clips."""
-    key = f"valid_{task.best}"
+    key = f"valid_{task.selection_metric}"
     rows = [result.history[result.tested_epoch - 1] for result in results]
     if not all(key in row for row in rows):
         return {}

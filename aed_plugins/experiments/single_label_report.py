@@ -60,4 +60,5 @@ class SingleLabelReport(TaskReport):
             folder / "confusion_matrix.png",
         )
         histories = {f"test fold {fold['test_fold']}": fold["history"] for fold in results["folds"]}
-        draw_training_curves(histories, self.task.best, title, folder / "training_curve.png")
+        metric = self.task.selection_metric
+        draw_training_curves(histories, metric, title, folder / "training_curve.png")

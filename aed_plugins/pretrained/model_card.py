@@ -93,7 +93,7 @@ def model_card(
         "## Figures",
         _figures(run, summary),
         "## Training data",
-        " ".join(filter(None, [data, _folds(run), _beginning(run), _teaching(run)])),
+        " ".join(filter(None, [data, _folds(run), _beginning(run), _distillation(run)])),
         "## Labels",
         ", ".join(f"`{label}`" for label in run.labels),
     ]
@@ -161,7 +161,7 @@ def _state(run: TrainedRun, summary: Mapping[str, Any] | None) -> str:
 
 
 def _figures(run: TrainedRun, summary: Mapping[str, Any] | None) -> str:
-    intervals = run.result["figures"].get("intervals", {})
+    intervals = run.result["metrics"].get("intervals", {})
     folds = 0 if summary is None else len(summary["folds"])
     several = summary is not None and folds > 1
     rows = [
@@ -181,7 +181,7 @@ def _figures(run: TrainedRun, summary: Mapping[str, Any] | None) -> str:
 
 
 def _scalars(run: TrainedRun) -> dict[str, float]:
-    figures = run.result["figures"]
+    figures = run.result["metrics"]
     return {key: float(value) for key, value in figures.items() if type(value) in (int, float)}
 
 
@@ -219,7 +219,7 @@ def _beginning(run: TrainedRun) -> str:
     return f"It began with the weights in {', '.join(named)}." if named else ""
 
 
-def _teaching(run: TrainedRun) -> str:
+def _distillation(run: TrainedRun) -> str:
     if run.configuration["run"].get("teacher", "nothing") == "nothing":
         return ""
-    return "It learnt from the probabilities of another model too, its teacher."
+    return "It was also trained on the probabilities of another model, its teacher."

@@ -82,14 +82,14 @@ class TrainedRun:
         return self.dataset == dataset and fold in seen
 
     def check_unseen(self, dataset: str, folds: Sequence[int | str]) -> list[str]:
-        """Refuse the model if it, or one that it learnt from, was trained on these clips.
+        """Refuse the model if it, or a model that it was made from, was trained on these clips.
 
-        It learnt from the model that it began with and from its teacher, and from theirs.
+        It was made from its initial model and its teacher, and those from theirs.
 
         Parameters
         ----------
         dataset : str
-            What is to be judged on.
+            The dataset that it is to be evaluated on.
         folds : sequence of int or str
             Its folds.
 
@@ -108,25 +108,26 @@ class TrainedRun:
             seen = [str(fold) for fold in folds if run.knows(dataset, fold)]
             if seen:
                 raise InputError(
-                    f"{run.folder} was trained on {dataset} {', '.join(seen)}, which is to be"
-                    " judged: the figure would be worthless; judge other clips, or name a model"
-                    " that has not seen these"
+                    f"{run.folder} was trained on {dataset} {', '.join(seen)}, which it is to be"
+                    " evaluated on: the scores would mean nothing; evaluate on other clips, or name"
+                    " a model that was not trained on these"
                 )
-            for how, source in run.learnt_from():
+            for how, source in run.source_models():
                 if source in {other.folder for other in found}:
                     continue
                 try:
                     found.append(TrainedRun(source))
                 except InputError:
-                    gone = f"{source}, which is gone: what that one knew is not known."
-                    unknown.append(f"It {how} {gone}")
+                    unknown.append(
+                        f"It {how} {source}, which is gone: what that was trained on is unknown."
+                    )
         return unknown
 
-    def learnt_from(self) -> list[tuple[str, Path]]:
-        """Name the models that it began with and was taught by, each with how."""
-        ways = {"initial_model": "began with", "teacher": "was taught by"}
-        said = {way: self.configuration["run"].get(way, "nothing") for way in ways}
-        return [(ways[way], Path(said[way])) for way in ways if said[way] != "nothing"]
+    def source_models(self) -> list[tuple[str, Path]]:
+        """List the runs of its initial model and of its teacher, each with how it was used."""
+        uses = {"initial_model": "started from", "teacher": "was distilled from"}
+        runs = {option: self.configuration["run"].get(option, "nothing") for option in uses}
+        return [(uses[option], Path(run)) for option, run in runs.items() if run != "nothing"]
 
     @property
     def thresholds(self) -> Thresholds:

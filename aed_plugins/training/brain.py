@@ -56,7 +56,7 @@ class TaggingBrain(Brain):
     Of the hparams it uses `seed`, `tagger`, `task` (a `Task`), `balance` (see `balance.py`),
     `fine_tuning`, `epoch_counter`, `lr_scheduler` (called with the optimizer and `total_steps`,
     stepped with it), `train_loggers` and, where they are there, `augmentation` (an `Augmentation`),
-    `weight_average` (a `EMA`) and `epoch_clips` (see `passes_per_epoch`; clips from shards
+    `ema` (a `EMA`) and `epoch_clips` (see `passes_per_epoch`; clips from shards
     are gone through once). `modules` holds what is trained: `{"tagger": tagger}`.
 
     A batch has `id`, `waveform` (padded) and `target` (the task's). Random numbers are drawn anew
@@ -82,7 +82,7 @@ class TaggingBrain(Brain):
         self.task: Task = self.hparams.task
         self.tagger: AudioTagger = self.hparams.tagger.to(self.device)
         self.augmentation: Augmentation | None = getattr(self.hparams, "augmentation", None)
-        self.average: EMA | None = getattr(self.hparams, "weight_average", None)
+        self.ema: EMA | None = getattr(self.hparams, "ema", None)
         self.history = History()
         for name, kept in {"history": self.history, **self.task.recoverables()}.items():
             self.checkpointer.add_recoverable(name, kept)
@@ -97,7 +97,7 @@ class TaggingBrain(Brain):
     def best_first(self, checkpoint: Checkpoint) -> tuple[float, float, float]:
         """Rank checkpoints by the task's figure, then by validation loss, then earlier epoch."""
         meta = checkpoint.meta
-        return (meta[f"valid_{self.task.best}"], -meta["valid_loss"], -meta["epoch"])
+        return (meta[f"valid_{self.task.selection_metric}"], -meta["valid_loss"], -meta["epoch"])
 
     def compute_forward(self, batch: PaddedBatch, stage: Stage) -> TaggerOutput:
         """Run the tagger on `batch.waveform`."""
@@ -106,7 +106,7 @@ class TaggingBrain(Brain):
         if stage == Stage.TRAIN and self.augmentation is not None:
             targets = batch.target.to(self.device)
             waveform, lengths, batch.target, change = self.augmentation(
-                waveform, lengths, targets, self.task.soft
+                waveform, lengths, targets, self.task.soft_targets
             )
         # Nothing is padded: masks would change nothing and cost a tenth of the time.
         lengths = None if bool((lengths == 1.0).all()) else lengths
@@ -228,9 +228,9 @@ class TaggingBrain(Brain):
         total_steps = max(1, self.hparams.epoch_counter.limit * self._steps_per_epoch)
         self.lr_scheduler = self.hparams.lr_scheduler(self.optimizer, total_steps=total_steps)
         self.checkpointer.add_recoverable("lr_scheduler", self.lr_scheduler)
-        if self.average is not None:
-            self.average.start(self.tagger)
-            self.checkpointer.add_recoverable("weight_average", self.average)
+        if self.ema is not None:
+            self.ema.start(self.tagger)
+            self.checkpointer.add_recoverable("ema", self.ema)
 
     def _wrap_distributed(self) -> None:
         """Wrap as SpeechBrain does, but on CPUs without SyncBatchNorm, which needs GPUs.
@@ -293,14 +293,15 @@ class TaggingBrain(Brain):
         """Move learning rate and averaged weights on with every step of the optimizer."""
         if should_step and self._stepped:
             self.lr_scheduler.step()
-            if self.average is not None:
-                self.average.step()
+            if self.ema is not None:
+                self.ema.step()
 
     def on_stage_start(self, stage: Stage, epoch: int | None = None) -> None:
         """Start the clock of an epoch, forget the predictions of the last evaluation."""
         self._parts = []
         if stage == Stage.TRAIN:
-            self._show_average(averaged=False)
+            if self.ema is not None:
+                self.ema.restore()
             self._epoch_started = time.monotonic()
             if self._streamed is not None:
                 self._streamed.start_at(epoch or 1, self.step)
@@ -318,7 +319,8 @@ class TaggingBrain(Brain):
             loss = torch.tensor(float(stage_loss), device=self.device)
             total = ddp_all_reduce(loss, torch.distributed.ReduceOp.SUM)
             self._train_loss = float(total) / number_of_processes()
-            self._show_average(averaged=True)
+            if self.ema is not None:
+                self.ema.apply()
             if not self._validates:
                 self._end_epoch(epoch, {})
             return
@@ -326,11 +328,7 @@ class TaggingBrain(Brain):
         if not np.isfinite(self.predictions.probabilities).all():
             raise InputError(f"{DIVERGED}: what it predicts is not finite")
         if stage == Stage.VALID:
-            self._end_epoch(epoch, self.task.watch(self.predictions))
-
-    def _show_average(self, *, averaged: bool) -> None:
-        if self.average is not None:
-            self.average.show(averaged=averaged)
+            self._end_epoch(epoch, self.task.validate(self.predictions))
 
     def _gathered(self) -> Predictions:
         parts = [self._parts]
@@ -373,8 +371,9 @@ class TaggingBrain(Brain):
         text = f"epoch {row['epoch']}/{self.hparams.epoch_counter.limit}: {row['seconds']:.0f} s,"
         text += f" loss {row['train_loss']:.3f}"
         if "valid_loss" in row:
-            best = row[f"valid_{self.task.best}"]
-            text += f", validation loss {row['valid_loss']:.3f}, {self.task.best} {best:.1%}"
+            metric = self.task.selection_metric
+            text += f", validation loss {row['valid_loss']:.3f}"
+            text += f", {metric} {row[f'valid_{metric}']:.1%}"
         return text
 
     def trained_epochs(self) -> int:

@@ -1,15 +1,16 @@
-"""Knowledge distillation: a trained model's probabilities join the labels of the training clips.
+"""Knowledge distillation: soft targets that mix the labels with a teacher's probabilities.
 
 Source: Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network" (2015), section 2; for
 audio: Schmid, Koutini, Widmer, "Efficient Large-Scale Audio Tagging via Transformer-to-CNN
-Knowledge Distillation" (ICASSP 2023), with a teacher that is heard once, before the training.
+Knowledge Distillation" (ICASSP 2023), where the teacher's predictions are computed once, before the
+training.
 
-Deviations: there is one cross-entropy, with targets between label and teacher, in place of a
+Deviations: there is one cross-entropy, with targets between label and teacher, instead of a
 weighted sum of two. That is the same sum while the student's logits have a temperature of 1, as in
 Schmid et al.; Hinton et al. divide them by the teacher's in the teacher's part, and multiply that
 by its square. With a temperature above 1 a student is therefore less certain than its teacher. And
-the teacher hears each clip once, whole and unchanged, whatever the student hears of it; where clips
-are mixed their targets are mixed in the same shares.
+the teacher tags each clip once, whole and unchanged, whatever crop or augmentation the student
+gets; where clips are mixed their targets are mixed with the same weights.
 """
 
 import hashlib
@@ -45,7 +46,7 @@ FILE = "teacher.npz"
 def mix_soft_targets(
     hard: Tensor, logits: Tensor, task: Task, weight: float, temperature: float
 ) -> Tensor:
-    """Mix labels with what a teacher makes of the clips.
+    """Mix labels with a teacher's probabilities.
 
     Parameters
     ----------
@@ -76,15 +77,15 @@ def mix_soft_targets(
     >>> mix_soft_targets(torch.tensor([[1.0, 0.0]]), odds.log(), task, weight=0.5, temperature=2.0)
     tensor([[0.6250, 0.3750]])
     """
-    taught = task.probabilities(logits.double() / temperature)
-    return ((1 - weight) * hard + weight * taught).to(hard.dtype)
+    soft = task.probabilities(logits.double() / temperature)
+    return ((1 - weight) * hard + weight * soft).to(hard.dtype)
 
 
 class Teacher:
-    """A finished run whose model teaches another one.
+    """A finished run whose model is the teacher of another one, the student.
 
-    What it says of the training clips is computed once and kept in the fold's folder. The student
-    needs it no longer once it is trained.
+    Its logits of the training clips are computed once and stored in the fold's folder. The student
+    does not need it any more once it is trained.
 
     Parameters
     ----------
@@ -126,7 +127,7 @@ class Teacher:
         return find_run(self.source, plan.name, OPTION)
 
     def configuration(self, plan: FoldPlan) -> dict[str, str]:
-        """List all of it that changes a fold's figures.
+        """Return all of it that changes a fold's scores.
 
         Parameters
         ----------
@@ -141,14 +142,14 @@ class Teacher:
         run = self._run(plan)
         return {
             "teacher": str(run.folder),
-            "teacher_model": _digest(run),
-            "taught_by": str(self.source),
+            "teacher_model": _compute_digest(run),
+            "teacher_source": str(self.source),
             "teacher_weight": str(self.weight),
             "teacher_temperature": str(self.temperature),
         }
 
     def check(self, plan: FoldPlan, dataset: str, task: Task) -> None:
-        """Refuse a teacher that tells other classes apart, or knows the clips to be tested.
+        """Refuse a teacher of other classes, or one that was trained on the clips to be tested.
 
         Parameters
         ----------
@@ -181,7 +182,7 @@ class Teacher:
                     f" this data has {_named(label)}, {run.folder} has {_named(other)}"
                 )
 
-    def soften(
+    def add_soft_targets(
         self,
         clips: DynamicItemDataset,
         plan: FoldPlan,
@@ -190,7 +191,7 @@ class Teacher:
         device: str = "cpu",
         **how: Any,
     ) -> DynamicItemDataset:
-        """Give training clips soft targets.
+        """Replace the targets of training clips by soft targets.
 
         Parameters
         ----------
@@ -201,12 +202,12 @@ class Teacher:
         task : Task
             The student's, whose classes are the teacher's.
         folder : Path
-            The fold's: the teacher's logits are kept in it, and taken from it where they are of
-            this teacher and these clips.
+            The fold's: the teacher's logits are stored in it, and read from it if they are of this
+            teacher and these clips.
         device : str
             Where the teacher computes.
         **how
-            For `judging.clip_logits`.
+            For `predict_logits`.
 
         Returns
         -------
@@ -216,11 +217,11 @@ class Teacher:
         Raises
         ------
         InputError
-            If clips are missing among those that the teacher can hear.
+            If training clips are missing among those at the teacher's sample rate.
         """
         names = list(clips.data_ids)
         logits = run_on_main(self._logits, clips.data, names, plan, folder / FILE, device, how)
-        hard = torch.from_numpy(np.stack([task.present(labels) for labels in list_labels(clips)]))
+        hard = torch.from_numpy(np.stack([task.multi_hot(labels) for labels in list_labels(clips)]))
         soft = mix_soft_targets(hard, torch.from_numpy(logits), task, self.weight, self.temperature)
         by_name = dict(zip(names, soft.numpy(), strict=True))
         clips.add_dynamic_item(by_name.__getitem__, takes="id", provides="soft_target")
@@ -236,25 +237,27 @@ class Teacher:
         device: str,
         how: dict[str, Any],
     ) -> npt.NDArray[np.float32]:
-        """Give `(clip, class)`, in the order of the names; compute what is not kept."""
+        """Return `(clip, class)`, in the order of the names; compute what is not stored."""
         run = self._run(plan)
-        key = f"{_digest(run)} {manifest_fingerprint(clips)}"
-        kept = _read(path, key)
-        if kept is None:
-            heard = self.clips_at(run.sample_rate)
-            missing = [name for name in names if name not in heard]
+        key = f"{_compute_digest(run)} {manifest_fingerprint(clips)}"
+        stored = _read_logits(path, key)
+        if stored is None:
+            available = self.clips_at(run.sample_rate)
+            missing = [name for name in names if name not in available]
             if missing:
                 raise InputError(
                     f"{OPTION}{len(missing)} training clips cannot be had at {run.sample_rate} Hz,"
                     f" the rate of {run.folder}: {first_few(missing)}"
                 )
             logger.info("%s tags the %d training clips, once", run.folder, len(names))
-            wanted = {name: heard[name] for name in names}
+            wanted = {name: available[name] for name in names}
             tagged, logits = predict_logits(run.tagger(), wanted, device, **how)
-            kept = dict(zip(tagged, logits.astype(np.float32), strict=True))
+            stored = dict(zip(tagged, logits.astype(np.float32), strict=True))
             with atomic_write(path) as temporary:
-                np.savez(temporary, key=key, names=list(kept), logits=np.stack(list(kept.values())))
-        return np.stack([kept[name] for name in names])
+                np.savez(
+                    temporary, key=key, names=list(stored), logits=np.stack(list(stored.values()))
+                )
+        return np.stack([stored[name] for name in names])
 
 
 def make_teacher(
@@ -286,8 +289,8 @@ def make_teacher(
     return None if source is None else Teacher(source, clips_at, **chosen)
 
 
-def _read(path: Path, key: str) -> dict[str, npt.NDArray[np.float32]] | None:
-    """Read what is kept, by clip; nothing if it is damaged, of another teacher or other clips."""
+def _read_logits(path: Path, key: str) -> dict[str, npt.NDArray[np.float32]] | None:
+    """Read what is stored, by clip; None if it is damaged, of another teacher or other clips."""
     try:
         with np.load(path) as file:
             if str(file["key"]) != key:
@@ -297,8 +300,8 @@ def _read(path: Path, key: str) -> dict[str, npt.NDArray[np.float32]] | None:
         return None
 
 
-def _digest(run: TrainedRun) -> str:
-    """Give a short text that changes with the model: its weights, or what its file says."""
+def _compute_digest(run: TrainedRun) -> str:
+    """Return a short text that changes with the model: its weights or its hyperparameter file."""
     content = (run.weights.read_bytes(), (run.folder / "hyperparams.yaml").read_bytes())
     return hashlib.sha256(b"".join(content)).hexdigest()[:16]
 

@@ -1,4 +1,4 @@
-"""Weights averaged over the steps of a training: what is validated, tested and kept.
+"""Exponential moving average of the weights: what is validated, tested and published.
 
 Source: exponential moving average as in Tarvainen and Valpola, "Mean teachers are better role
 models" (NeurIPS 2017), after Polyak and Juditsky (1992); the means and variances of batch norm are
@@ -19,17 +19,22 @@ from torch.optim.swa_utils import AveragedModel
 
 @register_checkpoint_hooks
 class EMA:
-    """An exponential moving average of a model's weights, and the exchange of the two.
+    """An exponential moving average (EMA) of a model's weights.
 
-    The model holds the weights that are trained while it is trained, and the average while it is
-    validated, tested and saved at the end of an epoch; this object keeps the others. The first
-    step's weights are taken as they are, and those of the next count more than `decay` says: after
-    n steps no more than (1 + n) / (10 + n) of the average stays.
+    The model holds its trained weights during training, and the average during validation and test
+    and when it is saved at the end of an epoch; this object holds the other set. The average starts
+    at the weights of the first step. At step n the decay is at most (1 + n) / (10 + n), so that the
+    first steps are forgotten soon.
 
     Parameters
     ----------
     decay : float
-        How much of the average stays at each step: 0.99 looks back over about 100 steps.
+        The fraction of the average that stays at each step: 0.99 averages over about 100 steps.
+
+    Attributes
+    ----------
+    applied : bool
+        Whether the model holds the average.
 
     Raises
     ------
@@ -40,39 +45,39 @@ class EMA:
     --------
     >>> model = nn.Linear(1, 1, bias=False)
     >>> _ = model.weight.data.fill_(0.0)
-    >>> average = EMA(decay=0.5)
-    >>> average.start(model)
-    >>> average.step()
+    >>> ema = EMA(decay=0.5)
+    >>> ema.start(model)
+    >>> ema.step()
     >>> _ = model.weight.data.fill_(11.0)
-    >>> average.step()
-    >>> average.show(averaged=True)
+    >>> ema.step()
+    >>> ema.apply()
     >>> model.weight.item()
     9.0
-    >>> average.show(averaged=False)
+    >>> ema.restore()
     >>> model.weight.item()
     11.0
     """
 
     def __init__(self, decay: float = 0.99) -> None:
         if not 0 <= decay < 1:
-            raise ValueError(f"decay of the average must be from 0 up to below 1, got {decay}")
+            raise ValueError(f"decay must be from 0 up to below 1, got {decay}")
         self.decay = decay
-        self.averaged = False
+        self.applied = False
         self._model: nn.Module = nn.Identity()
         self._other = AveragedModel(self._model)
 
     def start(self, model: nn.Module) -> None:
-        """Begin with the model's weights as they are.
+        """Start the average at the model's weights.
 
         Parameters
         ----------
         model : nn.Module
-            The one that is trained.
+            The model that is trained.
         """
         self._model = model
         self._other = AveragedModel(model, avg_fn=self._mean, use_buffers=True)
         self._other.requires_grad_(False)
-        self.averaged = False
+        self.applied = False
 
     def _mean(self, averaged: Tensor, trained: Tensor, steps: Tensor | int) -> Tensor:
         if not trained.is_floating_point():
@@ -81,31 +86,32 @@ class EMA:
         return torch.lerp(trained, averaged, decay)
 
     def step(self) -> None:
-        """Take the model's weights into the average, after a step of the optimizer."""
+        """Update the average with the model's weights, after a step of the optimizer."""
         self._other.update_parameters(self._model)
 
-    @torch.no_grad()
-    def show(self, *, averaged: bool) -> None:
-        """Have the model hold the average, or the weights that are trained.
+    def apply(self) -> None:
+        """Give the model the average, unless it holds it already."""
+        if not self.applied:
+            self._exchange()
 
-        Parameters
-        ----------
-        averaged : bool
-            Which of the two.
-        """
-        if averaged == self.averaged:
-            return
-        mine, other = self._model.state_dict(), self._other.module.state_dict()
-        for name, tensor in mine.items():
-            kept = tensor.clone()
+    def restore(self) -> None:
+        """Give the model its trained weights, unless it holds them already."""
+        if self.applied:
+            self._exchange()
+
+    @torch.no_grad()
+    def _exchange(self) -> None:
+        own, other = self._model.state_dict(), self._other.module.state_dict()
+        for name, tensor in own.items():
+            copy = tensor.clone()
             tensor.copy_(other[name])
-            other[name].copy_(kept)
-        self.averaged = averaged
+            other[name].copy_(copy)
+        self.applied = not self.applied
 
     @mark_as_saver
     def save(self, path: Path) -> None:
-        """Write the other weights and which they are."""
-        torch.save({"averaged": self.averaged, "other": self._other.state_dict()}, path)
+        """Write the set of weights that the model does not hold, and which one it is."""
+        torch.save({"applied": self.applied, "other": self._other.state_dict()}, path)
 
     @mark_as_loader
     def load(self, path: Path, end_of_epoch: bool = False) -> None:
@@ -113,4 +119,4 @@ class EMA:
         del end_of_epoch
         state = torch.load(path, map_location="cpu", weights_only=True)
         self._other.load_state_dict(state["other"])
-        self.averaged = state["averaged"]
+        self.applied = state["applied"]

@@ -69,7 +69,7 @@ class FittedHeadBrain(FrozenEncoderBrain):
             ):
                 steps.append(clip[:count].numpy())
                 counts.append(count)
-            targets.append(self.task.soft(batch.target).numpy())
+            targets.append(self.task.soft_targets(batch.target).numpy())
         shares = weights[: len(counts)] / counts
         head = self.tagger.head
         assert isinstance(head, FittedHead)

@@ -19,7 +19,7 @@ class FrozenEncoderBrain(TaggingBrain):
         embeddings, lengths = (tensor.to(self.device) for tensor in batch.embeddings)
         smoothing = 0.0 if self.augmentation is None else self.augmentation.label_smoothing
         if stage == Stage.TRAIN and smoothing > 0:
-            batch.target = self.task.soft(batch.target, smoothing)
+            batch.target = self.task.soft_targets(batch.target, smoothing)
         # In evaluation processes have different numbers of batches; the wrapper would wait for all.
         head = self.modules["head"] if stage == Stage.TRAIN else self.tagger.head
         return TaggerOutput(embeddings, *head(embeddings, lengths))

@@ -68,7 +68,7 @@ try:
     (folder / "predictions.csv").write_text("\\n".join(lines) + "\\n")
     result = dict(
         test_fold=fold, valid_folds=[], train_folds=[n for n in range(1, 11) if n != fold],
-        data_state="partial", clips=10, figures={given.get("head", "accuracy"): right / 10},
+        data_state="partial", clips=10, metrics={given.get("head", "accuracy"): right / 10},
         epochs=1, tested_epoch=1, seconds=10 * lr, processes=1, device="cpu", precision="fp32",
         history=[],
     )

@@ -38,7 +38,7 @@ def finished(tmp_path, monkeypatch):
             key = f"fold{fold}" if isinstance(fold, int) else fold
             write_predictions(tmp_path / folder / key / "predictions.csv", said, task, fold)
             results[key] = FoldResult(
-                fold, [], [99], data["state"], len(said.ids), task.figures(said), 1, 1, 1.0, 1,
+                fold, [], [99], data["state"], len(said.ids), task.metrics(said), 1, 1, 1.0, 1,
                 "cpu", "fp32", HISTORY,
             )  # fmt: skip
         return write_results(tmp_path / folder, results, task, name, data)

@@ -281,13 +281,13 @@ def test_a_model_that_began_with_one_that_knows_the_clips_is_refused(
 
     begin_with(urbansound_run / "fold3")  # trained on fold 1, validated on fold 2
     options = [heir, "--on=urbansound", f"--data_folder={corpus}", "--noprogressbar"]
-    assert "was trained on urbansound_demonstration 1, 2, which is to be" in bad(*options)
+    assert "was trained on urbansound_demonstration 1, 2, which it is to be" in bad(*options)
     program([*map(str, options), "--folds=3"])
     folder = heir / "judged_on_urbansound_demonstration"
     assert report_of(folder)["data"]["judged_clips"] == 10
     begin_with(tmp_path / "gone")
     program([*map(str, options), "--folds=3"])
-    assert "what that one knew is not known" in (folder / "report.md").read_text()
+    assert "what that was trained on is unknown" in (folder / "report.md").read_text()
 
 
 def test_weights_that_a_training_began_with_are_not_needed_any_more(tmp_path):

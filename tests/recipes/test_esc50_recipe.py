@@ -192,7 +192,7 @@ def test_a_run_on_official_folds_and_one_from_it_that_would_cheat(corpus, tmp_pa
     assert (fold["test_fold"], fold["valid_folds"], fold["train_folds"]) == (5, [4], [1, 2, 3])
     again = ("--allow_partial=True", "--initial_model=out/fold5", "--output_folder=new")
     line = mistake(recipe_for(tmp_path, corpus), *again, "--test_folds=[3]")
-    assert "was trained on esc10 3, which is to be judged" in line
+    assert "was trained on esc10 3, which it is to be evaluated on" in line
 
 
 def test_a_run_on_own_folds_says_that_it_is_not_comparable(partial, tmp_path):

@@ -116,7 +116,7 @@ def test_two_processes_give_the_figures_of_one_on_the_same_weights(recipe, tmp_p
     swapped = ("--test_folds=[2]", "--valid_folds=[3]", "--output_folder=again", "--test_only")
     (tmp_path / "again/fold2/configuration.json").unlink()
     recipe("--device=cpu", *swapped, check=0)
-    again = json.loads((tmp_path / "again/fold2/result.json").read_text())["figures"]
+    again = json.loads((tmp_path / "again/fold2/result.json").read_text())["metrics"]
     assert again["accuracy"] == chosen["valid_accuracy"]
     assert again["cross_entropy"] == pytest.approx(chosen["valid_loss"], abs=1e-5)
     assert [list(row.values())[:4] for row in many] == [list(row.values())[:4] for row in one]

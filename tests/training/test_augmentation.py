@@ -183,16 +183,16 @@ def test_silence_can_be_mixed():
 def test_the_loss_of_soft_targets_is_that_of_certain_ones():
     logits, targets = torch.randn(6, 3), torch.tensor([0, 1, 2, 0, 1, 2])
     single = SingleLabel(["a", "b", "c"])
-    soft = single.soft(targets)
+    soft = single.soft_targets(targets)
     assert torch.allclose(single.loss(logits, targets, None), single.loss(logits, soft, None))
     multi = MultiLabel(["a", "b", "c"])
-    assert torch.equal(multi.soft(soft), soft)
+    assert torch.equal(multi.soft_targets(soft), soft)
 
 
 def test_smoothing_moves_doubt_where_the_task_has_it():
-    smooth = SingleLabel(["a", "b"]).soft(torch.tensor([0]), 0.1)
+    smooth = SingleLabel(["a", "b"]).soft_targets(torch.tensor([0]), 0.1)
     assert torch.allclose(smooth, torch.tensor([[0.95, 0.05]]))
-    smooth = MultiLabel(["a", "b"]).soft(torch.tensor([[1.0, 0.0]]), 0.1)
+    smooth = MultiLabel(["a", "b"]).soft_targets(torch.tensor([[1.0, 0.0]]), 0.1)
     assert torch.allclose(smooth, torch.tensor([[0.95, 0.05]]))
     with pytest.raises(ValueError, match="label_smoothing must be from 0 to 1"):
         Augmentation(label_smoothing=1.5)
@@ -209,7 +209,7 @@ def test_features_are_mixed_as_they_are_alone():
         "Fixed", (), {"on": "features", "draw": lambda *_: mixture}
     )()  # both clips change places
     *changed, targets, change = augmentation(
-        waveform, lengths, torch.tensor([0, 2]), SingleLabel(["a", "b", "c"]).soft
+        waveform, lengths, torch.tensor([0, 2]), SingleLabel(["a", "b", "c"]).soft_targets
     )
     assert torch.allclose(targets, torch.tensor([[0.75, 0, 0.25], [0.25, 0, 0.75]]))
     seen = []
@@ -238,7 +238,7 @@ def test_a_mixture_is_as_long_as_its_longer_clip():
     augmentation = Augmentation()
     augmentation.mixing = type("Fixed", (), {"on": "features", "draw": lambda *_: mixture})()
     *changed, _, change = augmentation(
-        waveform, lengths, torch.tensor([0, 1]), SingleLabel(["a", "b"]).soft
+        waveform, lengths, torch.tensor([0, 1]), SingleLabel(["a", "b"]).soft_targets
     )
     with torch.no_grad():
         logits = tagger(*changed, change).clip_logits
@@ -251,7 +251,7 @@ def test_masks_reach_the_front_end_and_spare_the_waveform():
     augmentation = Augmentation(features=Augmenter(augmentations=[drop]))
     waveform, lengths = clips((1.0, 1.0), 1.0)
     *changed, targets, change = augmentation(
-        waveform, lengths, torch.tensor([0, 1]), SingleLabel(["a", "b"]).soft
+        waveform, lengths, torch.tensor([0, 1]), SingleLabel(["a", "b"]).soft_targets
     )
     assert torch.equal(changed[0], waveform)
     assert torch.equal(targets, torch.tensor([0, 1]))  # nothing is mixed: they stay indices
@@ -268,7 +268,7 @@ def test_an_augmenter_may_make_more_clips():
     augmentation = Augmentation(waveform=augmenter, mixing=Mixup(0.5, on="waveform"))
     waveform, lengths = clips()
     waveform, lengths, targets, change = augmentation(
-        waveform, lengths, torch.tensor([0, 1, 2]), SingleLabel(["a", "b", "c"]).soft
+        waveform, lengths, torch.tensor([0, 1, 2]), SingleLabel(["a", "b", "c"]).soft_targets
     )
     assert len(waveform) == len(lengths) == len(targets) == 6
     assert change is None

@@ -76,15 +76,15 @@ def test_targets_are_between_label_and_teacher():
 
 def test_cross_entropy_with_these_targets_is_the_sum_of_both_losses():
     generator = torch.Generator().manual_seed(0)
-    logits, taught = torch.randn(2, 5, 3, generator=generator)
+    logits, teacher_logits = torch.randn(2, 5, 3, generator=generator)
     index = torch.tensor([0, 1, 2, 1, 0])
     hard = torch.eye(3)[index]
     for multi_label in (False, True):
         own = task(multi_label=multi_label)
-        targets = mix_soft_targets(hard, taught, own, 0.3, 2.0)
+        targets = mix_soft_targets(hard, teacher_logits, own, 0.3, 2.0)
         parts = [
             own.loss(logits, hard, None),
-            own.loss(logits, own.probabilities(taught / 2), None),
+            own.loss(logits, own.probabilities(teacher_logits / 2), None),
         ]
         assert own.loss(logits, targets, None) == pytest.approx(0.7 * parts[0] + 0.3 * parts[1])
 
@@ -96,7 +96,7 @@ def test_class_weights_count_in_every_class_of_a_soft_target():
 
 
 def test_soft_targets_are_smoothed_and_mixed_as_hard_ones_are():
-    index, soft = torch.tensor([1, 2]), task().soft
+    index, soft = torch.tensor([1, 2]), task().soft_targets
     hard = torch.eye(3)[index]
     assert soft(hard, 0.1).equal(soft(index, 0.1))
     assert soft(index).dtype == torch.float32
@@ -133,18 +133,18 @@ def test_without_a_teacher_there_is_none_and_its_options_are_refused():
         make_teacher(None, dict, temperature=1.0)
 
 
-def softened(source, manifest, folder, clips_at=None, **settings):
+def with_soft_targets(source, manifest, folder, clips_at=None, **settings):
     """Give the training clips with soft targets; the teacher hears them in small batches."""
     run = find_run(source)
     own = make_task(run.labels, multi_label=False)
     clips = fold_dataset(manifest, own.target, PLAN.train)
     teacher = Teacher(str(source), clips_at or (lambda _: manifest), **settings)
-    return teacher.soften(clips, PLAN, own, folder, batch_size=3, progress=False)
+    return teacher.add_soft_targets(clips, PLAN, own, folder, batch_size=3, progress=False)
 
 
 def test_training_clips_get_what_the_teacher_says_of_each_alone(teacher_run, manifest, tmp_path):
     heard = []
-    clips = softened(
+    clips = with_soft_targets(
         teacher_run, manifest, tmp_path, lambda r: heard.append(r) or manifest, weight=0.25
     )
     assert heard == [8000]
@@ -167,25 +167,25 @@ def test_logits_are_kept_until_teacher_or_clips_change(copied, manifest, tmp_pat
         raise AssertionError("the teacher heard the clips a second time")
 
     run = copied("run")
-    first = softened(run, manifest, tmp_path)
-    again = softened(run, manifest, tmp_path, unasked)
+    first = with_soft_targets(run, manifest, tmp_path)
+    again = with_soft_targets(run, manifest, tmp_path, unasked)
     assert all(np.array_equal(a["target"], b["target"]) for a, b in zip(first, again, strict=True))
-    other = softened(run, manifest, tmp_path, unasked, weight=0.9, temperature=1.0)
+    other = with_soft_targets(run, manifest, tmp_path, unasked, weight=0.9, temperature=1.0)
     assert not np.allclose(first[0]["target"], other[0]["target"])
 
     changed = {name: entry | {"labels": ["siren"]} for name, entry in manifest.items()}
     with pytest.raises(AssertionError, match="a second time"):
-        softened(run, changed, tmp_path, unasked)
+        with_soft_targets(run, changed, tmp_path, unasked)
     weights = TrainedRun(run).weights
     state = torch.load(weights, weights_only=True)
     torch.save({name: tensor + 1 for name, tensor in state.items()}, weights)
     with pytest.raises(AssertionError, match="a second time"):
-        softened(run, manifest, tmp_path, unasked)
+        with_soft_targets(run, manifest, tmp_path, unasked)
     (tmp_path / distillation.FILE).write_bytes(b"PK\x03\x04 damaged")
     with pytest.raises(AssertionError, match="a second time"):
-        softened(run, manifest, tmp_path, unasked)
-    softened(run, manifest, tmp_path)
-    softened(run, manifest, tmp_path, unasked)
+        with_soft_targets(run, manifest, tmp_path, unasked)
+    with_soft_targets(run, manifest, tmp_path)
+    with_soft_targets(run, manifest, tmp_path, unasked)
 
 
 def test_a_clip_that_the_teacher_cannot_hear_is_named(teacher_run, manifest, tmp_path):
@@ -193,7 +193,7 @@ def test_a_clip_that_the_teacher_cannot_hear_is_named(teacher_run, manifest, tmp
     lost = next(name for name, entry in manifest.items() if entry["fold"] == 1)
     del some[lost]
     with pytest.raises(InputError, match=rf"1 training clips cannot be had at 8000 Hz.*: {lost}"):
-        softened(teacher_run, manifest, tmp_path, lambda _: some)
+        with_soft_targets(teacher_run, manifest, tmp_path, lambda _: some)
     assert not list(tmp_path.glob("*.npz"))
 
 
@@ -224,7 +224,7 @@ def test_a_teacher_whose_own_teacher_knows_the_test_fold_is_refused(
         check(source, plan=one)
     copied("run", **{way: str(tmp_path / "gone")})
     check(source, plan=one)
-    assert "what that one knew is not known" in caplog.text
+    assert "what that was trained on is unknown" in caplog.text
     copied("run", **{way: str(source)})  # a circle comes to an end
     check(source, plan=one)
 
@@ -251,7 +251,10 @@ def test_shards_have_no_teacher():
         (["--teacher=nowhere"], "--teacher: there is no folder nowhere"),
         (["--teacher=."], "--teacher: expected one run in ., found no finished run"),
         (["--teacher_weight=abc"], "--teacher_weight: expected a number from 0 to 1, got 'abc'"),
-        (["--test_folds=[1]"], "was trained on urbansound_demonstration 1, which is to be judged"),
+        (
+            ["--test_folds=[1]"],
+            "was trained on urbansound_demonstration 1, which it is to be evaluated on",
+        ),
     ],
 )
 def test_a_mistake_about_the_teacher_is_one_line(student, mistake, tmp_path, arguments, message):
@@ -276,8 +279,8 @@ def test_a_student_learns_from_its_teacher_and_needs_it_no_longer(
 ):
     own = tmp_path / "teacher"
     shutil.copytree(teacher_run, own)
-    taught = ("--teacher=teacher", "--teacher_weight=0.9")
-    student(*taught, check=0)
+    options = ("--teacher=teacher", "--teacher_weight=0.9")
+    student(*options, check=0)
     with np.load(tmp_path / "out/fold3/teacher.npz") as kept:
         assert kept["logits"].shape == (20, 10)
         assert kept["logits"].dtype == np.float32
@@ -289,16 +292,16 @@ def test_a_student_learns_from_its_teacher_and_needs_it_no_longer(
 
     for changed in ("--teacher_weight=0.8", "--teacher_temperature=3", f"--teacher={teacher_run}"):
         name = changed.split("=")[0]
-        others = [option for option in taught if not option.startswith(f"{name}=")]
+        others = [option for option in options if not option.startswith(f"{name}=")]
         assert f"run {name[2:]} was " in mistake(student, *others, changed)
     refused = mistake(without_teacher(student), "--output_folder=out")
     assert "run teacher was teacher/fold3, now it is nothing" in refused
     weights = find_run(own).weights
     content = weights.read_bytes()
     torch.save(torch.load(weights, weights_only=True) | {"more": torch.ones(1)}, weights)
-    assert "run teacher_model was " in mistake(student, *taught)
+    assert "run teacher_model was " in mistake(student, *options)
     weights.write_bytes(content)
-    student(*taught, "--test_only", check=0)
+    student(*options, "--test_only", check=0)
 
     shutil.rmtree(own)
     run = find_run(tmp_path / "out")
@@ -325,7 +328,7 @@ def test_a_killed_student_goes_on_without_asking_again(student, tmp_path):
     assert written[0].read_text() == written[1].read_text()
 
 
-def test_a_student_with_a_frozen_encoder_is_taught_on_its_embeddings(
+def test_a_student_with_a_frozen_encoder_learns_from_cached_embeddings(
     student, tmp_path, teacher_run
 ):
     how = [f"--initial_model={teacher_run}", "--sample_rate=8000", "--frozen_epochs=2"]

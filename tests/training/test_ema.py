@@ -14,7 +14,7 @@ def network():
     return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
 
 
-def trained(model, average, steps):
+def trained(model, ema, steps):
     """Train a few steps; give what an average made by hand of the states is."""
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
     expected = None
@@ -23,53 +23,54 @@ def trained(model, average, steps):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        average.step()
+        ema.step()
         state = copy.deepcopy(model.state_dict())
         if expected is None:
             expected = state
-        share = min(0.9, (1 + step) / (10 + step))
+        decay = min(0.9, (1 + step) / (10 + step))
         for name, tensor in state.items():
             if tensor.is_floating_point():
-                expected[name] = share * expected[name] + (1 - share) * tensor
+                expected[name] = decay * expected[name] + (1 - decay) * tensor
             else:
                 expected[name] = tensor
     return expected
 
 
 def test_the_average_is_the_one_made_by_hand_with_batch_norm_s_statistics():
-    model, average = network(), EMA(decay=0.9)
-    average.start(model)
-    expected = trained(model, average, steps=200)
+    model, ema = network(), EMA(decay=0.9)
+    ema.start(model)
+    expected = trained(model, ema, steps=200)
     last = copy.deepcopy(model.state_dict())
-    average.show(averaged=True)
-    average.show(averaged=True)  # a second time changes nothing
+    ema.apply()
+    ema.apply()  # a second time changes nothing
     for name, tensor in model.state_dict().items():
         assert torch.allclose(tensor.float(), expected[name].float(), atol=1e-6), name
     assert not torch.allclose(model.state_dict()["1.running_mean"], last["1.running_mean"])
-    average.show(averaged=False)
+    ema.restore()
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, last[name]), name
 
 
-@pytest.mark.parametrize("averaged", [False, True])
-def test_a_training_goes_on_from_a_checkpoint(tmp_path, averaged):
-    model, average = network(), EMA(decay=0.9)
-    average.start(model)
-    trained(model, average, steps=5)
-    average.show(averaged=averaged)
-    average.save(tmp_path / "average")
+@pytest.mark.parametrize("applied", [False, True])
+def test_a_training_goes_on_from_a_checkpoint(tmp_path, applied):
+    model, ema = network(), EMA(decay=0.9)
+    ema.start(model)
+    trained(model, ema, steps=5)
+    if applied:
+        ema.apply()
+    ema.save(tmp_path / "average")
     saved = copy.deepcopy(model.state_dict())
 
     other, resumed = network(), EMA(decay=0.9)
     resumed.start(other)
     other.load_state_dict(saved)
     resumed.load(tmp_path / "average")
-    for mine in (average, resumed):
-        mine.show(averaged=False)
-    for one, same in ((model, average), (other, resumed)):
+    for mine in (ema, resumed):
+        mine.restore()
+    for one, same in ((model, ema), (other, resumed)):
         torch.manual_seed(3)
         trained(one, same, steps=5)
-        same.show(averaged=True)
+        same.apply()
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, other.state_dict()[name]), name
 
@@ -85,13 +86,13 @@ def test_the_average_is_what_a_run_tests_and_keeps(recipe, tmp_path):
     states = {}
     for decay in (0.0, 0.9):
         out = tmp_path / str(decay)
-        changed = (f"--weight_average={{decay: {decay}}}", f"--output_folder={out}")
+        changed = (f"--ema={{decay: {decay}}}", f"--output_folder={out}")
         recipe(*changed, "--valid_folds=[]", check=0)
-        (last,) = (out / "fold3/save").glob("CKPT*/weight_average.ckpt")
-        kept = torch.load(last, weights_only=True)
+        (last,) = (out / "fold3/save").glob("CKPT*/ema.ckpt")
+        state = torch.load(last, weights_only=True)
         tagger = torch.load(last.with_name("tagger.ckpt"), weights_only=True)
-        assert kept["averaged"]
-        states[decay] = (tagger, kept["other"])
+        assert state["applied"]
+        states[decay] = (tagger, state["other"])
     tagger, trained_weights = states[0.0]
     for name, tensor in tagger.items():
         assert torch.equal(tensor, trained_weights[f"module.{name}"]), name

@@ -49,12 +49,12 @@ def predictions():
 
 def test_validation_tunes_the_thresholds_that_the_test_uses():
     task = MultiLabel(["Crying, sobbing", "Music"])
-    untuned = task.figures(predictions())
+    untuned = task.metrics(predictions())
     assert untuned["thresholds_tuned_for"] is None
     assert untuned["micro_recall"] == 0.5
-    watched = task.watch(predictions())
-    assert watched["mAP"] == 1.0
-    tuned = task.figures(predictions())
+    validated = task.validate(predictions())
+    assert validated["mAP"] == 1.0
+    tuned = task.metrics(predictions())
     assert tuned["thresholds_tuned_for"] == "f1"
     assert tuned["micro_f1"] == 1.0
     assert tuned["per_class"][0]["threshold"] == pytest.approx(0.15)
@@ -74,8 +74,8 @@ def test_the_rows_of_several_labels_are_read_back():
 
 def test_the_table_has_the_paper_s_columns_and_a_line_per_class():
     task = MultiLabel(["Crying, sobbing", "Music"])
-    task.watch(predictions())
-    fold = task.figures(predictions()) | {
+    task.validate(predictions())
+    fold = task.metrics(predictions()) | {
         "test_fold": "eval",
         "clips": 4,
         "epochs": 2,

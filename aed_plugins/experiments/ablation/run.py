@@ -158,7 +158,7 @@ def row_of(folder: Path, variant: str, key: Key, threads: int) -> Row:
         result = FoldResult.read(path)
     except InputError as error:
         raise RunFailed(str(error)) from error
-    if "accuracy" not in result.figures:
+    if "accuracy" not in result.metrics:
         raise InputError(
             f"{path}: an ablation compares accuracies, but these clips have several labels each"
         )
@@ -168,9 +168,9 @@ def row_of(folder: Path, variant: str, key: Key, threads: int) -> Row:
     said = _predictions(path.with_name(PREDICTIONS))
     marks = [clip.label == clip.predicted for clip in said]
     share = sum(marks) / max(1, len(marks))
-    if len(marks) != result.clips or abs(share - result.figures["accuracy"]) > TOLERANCE:
+    if len(marks) != result.clips or abs(share - result.metrics["accuracy"]) > TOLERANCE:
         raise RunFailed(
-            f"{path} says {result.figures['accuracy']:.6f} of {result.clips} clips, {PREDICTIONS}"
+            f"{path} says {result.metrics['accuracy']:.6f} of {result.clips} clips, {PREDICTIONS}"
             f" beside it {share:.6f} of {len(marks)}"
         )
     return Row(

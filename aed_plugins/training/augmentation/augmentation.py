@@ -48,7 +48,7 @@ class Augmentation:
     mixing : Mixing, optional
         `Mixup` or `BetweenClassMixing`.
     label_smoothing : float
-        See `Task.soft`.
+        See `Task.soft_targets`.
 
     Raises
     ------
@@ -61,9 +61,9 @@ class Augmentation:
     >>> from aed_plugins.training import Mixup
     >>> from aed_plugins.training import SingleLabel
     >>> augmentation = Augmentation(mixing=Mixup(alpha=0.3))
-    >>> soft = SingleLabel(["dog_bark", "siren"]).soft
+    >>> soft_targets = SingleLabel(["dog_bark", "siren"]).soft_targets
     >>> waveform, lengths, targets, change = augmentation(
-    ...     torch.ones(4, 800), torch.ones(4), torch.tensor([0, 1, 1, 0]), soft
+    ...     torch.ones(4, 800), torch.ones(4), torch.tensor([0, 1, 1, 0]), soft_targets
     ... )
     >>> targets.shape, targets.sum(dim=1)
     (torch.Size([4, 2]), tensor([1., 1., 1., 1.]))
@@ -95,7 +95,7 @@ class Augmentation:
         waveform: Tensor,
         lengths: Tensor,
         targets: Tensor,
-        soft: Callable[[Tensor, float], Tensor],
+        soft_targets: Callable[[Tensor, float], Tensor],
     ) -> tuple[Tensor, Tensor, Tensor, SpectrumChange | None]:
         """Change a batch.
 
@@ -107,8 +107,8 @@ class Augmentation:
             `(batch,)`, fractions of the samples.
         targets : Tensor
             The task's, `(batch,)` or `(batch, class)`.
-        soft : callable
-            The task's `soft`.
+        soft_targets : callable
+            The task's `soft_targets`.
 
         Returns
         -------
@@ -122,7 +122,7 @@ class Augmentation:
             if len(waveform) != len(targets):
                 targets = self.waveform.replicate_labels(targets)
         if self.mixing is not None or self.label_smoothing > 0:
-            targets = soft(targets, self.label_smoothing)
+            targets = soft_targets(targets, self.label_smoothing)
         if self.mixing is not None:
             mixture = self.mixing.draw(waveform, lengths)
             targets = mixture.targets(targets)

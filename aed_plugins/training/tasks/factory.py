@@ -1,4 +1,4 @@
-"""One label per clip, or several: what training and results ask of either."""
+"""The task of a dataset: one label per clip, or several."""
 
 from collections.abc import Sequence
 

@@ -19,7 +19,7 @@ RATES = ("precision", "recall", "f1")
 
 
 class MultiLabel(Task):
-    """A clip may have several labels; each is said when its probability reaches its threshold.
+    """A clip may have several labels; one is predicted when its probability reaches its threshold.
 
     Thresholds are tuned on the validation clips of every epoch and saved in its checkpoint; without
     validation clips they stay 0.5.
@@ -45,8 +45,8 @@ class MultiLabel(Task):
     tensor([0.5000])
     """
 
-    best = "mAP"
-    averaged = (
+    selection_metric = "mAP"
+    summary_metrics = (
         *(f"{average}_{rate}" for average in ("micro", "macro") for rate in RATES),
         "mAP",
         "AUC",
@@ -63,11 +63,11 @@ class MultiLabel(Task):
         self.threshold_metric = threshold_metric
 
     def target(self, names: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Give 1 for each of the clip's labels, 0 for the others: `(class,)`."""
-        return self.present(names)
+        """Return 1 for each of the clip's labels, 0 for the others: `(class,)`."""
+        return self.multi_hot(names)
 
-    def soft(self, targets: Tensor, smoothing: float = 0.0) -> Tensor:
-        """Give what they are; doubt is shared out between yes and no."""
+    def soft_targets(self, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+        """Return the targets as float; smoothing spreads evenly over present and absent."""
         return targets * (1 - smoothing) + smoothing / 2
 
     def class_weights(self, counts: FloatArray, clips: int) -> Tensor:
@@ -76,15 +76,15 @@ class MultiLabel(Task):
         return torch.from_numpy(np.minimum(negatives, LARGEST_WEIGHT)).float()
 
     def loss(self, logits: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
-        """Give the binary cross-entropy; `targets` are `(batch, class)`, from 0 to 1."""
+        """Compute the binary cross-entropy; `targets` are `(batch, class)`, from 0 to 1."""
         return binary_cross_entropy_with_logits(logits, targets, pos_weight=weights)
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Take the sigmoid."""
         return probabilities(logits, multi_label=True)
 
-    def watch(self, predictions: Predictions) -> dict[str, float]:
-        """Tune the thresholds; give `loss` (binary cross-entropy), `mAP`, micro- and macro-F1."""
+    def validate(self, predictions: Predictions) -> dict[str, float]:
+        """Tune the thresholds; compute `loss` (cross-entropy), `mAP`, micro- and macro-F1."""
         targets, probabilities = predictions.targets, predictions.probabilities
         self.thresholds.tune(targets, probabilities, self.threshold_metric)
         found = compute_metrics(
@@ -94,8 +94,8 @@ class MultiLabel(Task):
         loss = -np.log(np.maximum(wrong, SMALLEST_PROBABILITY)).mean()
         return {"loss": float(loss)} | {n: found[n] or 0.0 for n in ("mAP", "micro_f1", "macro_f1")}
 
-    def figures(self, predictions: Predictions) -> dict[str, Any]:
-        """Give what `multi_label_metrics.figures` does, and what the thresholds were tuned for."""
+    def metrics(self, predictions: Predictions) -> dict[str, Any]:
+        """Compute what `compute_metrics` does; add what the thresholds were tuned for."""
         found = compute_metrics(
             predictions.targets, predictions.probabilities, self.thresholds.values, self.labels
         )

@@ -37,15 +37,15 @@ class SingleLabel(Task):
     tensor([0.5000, 0.5000])
     """
 
-    best = "accuracy"
-    averaged = ("accuracy", "macro_f1")
+    selection_metric = "accuracy"
+    summary_metrics = ("accuracy", "macro_f1")
 
     def target(self, names: Sequence[str]) -> int:
-        """Give the label's index."""
+        """Return the label's index."""
         return self.index[names[0]]
 
-    def soft(self, targets: Tensor, smoothing: float = 0.0) -> Tensor:
-        """Give a label's index as 1 among zeros; doubt is shared out evenly among all classes."""
+    def soft_targets(self, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+        """Return one-hot targets; smoothing spreads evenly over all classes."""
         known = targets if targets.is_floating_point() else one_hot(targets, len(self.labels))
         return known.float() * (1 - smoothing) + smoothing / len(self.labels)
 
@@ -55,23 +55,23 @@ class SingleLabel(Task):
         return torch.from_numpy(np.where(counts > 0, weights, 1.0)).float()
 
     def loss(self, logits: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
-        """Give the cross-entropy; `targets` are indices `(batch,)` or soft `(batch, class)`."""
+        """Compute the cross-entropy; `targets` are indices `(batch,)` or soft `(batch, class)`."""
         return cross_entropy_loss(logits, targets, weight=weights)
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Take the softmax."""
         return probabilities(logits, multi_label=False)
 
-    def watch(self, predictions: Predictions) -> dict[str, float]:
-        """Give `loss` (cross-entropy), `accuracy` and `macro_f1`."""
+    def validate(self, predictions: Predictions) -> dict[str, float]:
+        """Compute `loss` (cross-entropy), `accuracy` and `macro_f1`."""
         return {
             "loss": cross_entropy(predictions),
             "accuracy": accuracy(predictions),
             "macro_f1": macro_f1(predictions),
         }
 
-    def figures(self, predictions: Predictions) -> dict[str, Any]:
-        """Give accuracy, macro-F1, cross-entropy and the confusion matrix."""
+    def metrics(self, predictions: Predictions) -> dict[str, Any]:
+        """Compute accuracy, macro-F1, cross-entropy and the confusion matrix."""
         return {
             "accuracy": accuracy(predictions),
             "macro_f1": macro_f1(predictions),

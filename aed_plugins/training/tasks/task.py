@@ -1,4 +1,4 @@
-"""What a task is: the interface of single_label.py and multi_label.py."""
+"""The interface of a task: what differs between one label per clip and several."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -22,40 +22,40 @@ class Task(ABC):
 
     Attributes
     ----------
-    best : str
-        The validation figure that chooses the checkpoint: the larger, the better.
-    averaged : tuple of str
-        The figures whose mean and deviation over folds are given.
+    selection_metric : str
+        The validation metric that chooses the checkpoint: the larger, the better.
+    summary_metrics : tuple of str
+        The metrics whose mean and deviation over folds are reported.
     """
 
-    best: ClassVar[str]
-    averaged: ClassVar[tuple[str, ...]]
+    selection_metric: ClassVar[str]
+    summary_metrics: ClassVar[tuple[str, ...]]
 
     def __init__(self, labels: Sequence[str]) -> None:
         self.labels = list(labels)
         self.index = {label: number for number, label in enumerate(self.labels)}
 
-    def present(self, names: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Mark a clip's labels, `(class,)`, 1 or 0."""
+    def multi_hot(self, names: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Return 1 for each of a clip's labels, 0 for the others: `(class,)`."""
         marks = np.zeros(len(self.labels), np.float32)
         marks[[self.index[name] for name in names]] = 1
         return marks
 
     @abstractmethod
     def target(self, names: Sequence[str]) -> Any:
-        """Give what a clip's labels are to the loss."""
+        """Return a clip's labels in the form that the loss takes."""
 
     @abstractmethod
-    def soft(self, targets: Tensor, smoothing: float = 0.0) -> Tensor:
-        """Give targets that can be mixed, and that the loss takes too.
+    def soft_targets(self, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+        """Return targets that can be mixed, and that the loss takes too.
 
         Parameters
         ----------
         targets : Tensor
             Of a batch, as `target` gives them, or soft already: `(batch, class)`, float.
         smoothing : float
-            Label smoothing, from 0 to 1: how much of certainty becomes doubt. Source: Szegedy et
-            al., "Rethinking the Inception Architecture for Computer Vision" (CVPR 2016).
+            Label smoothing, from 0 to 1: the probability that is spread over the classes. Source:
+            Szegedy et al., "Rethinking the Inception Architecture for Computer Vision" (CVPR 2016).
 
         Returns
         -------
@@ -65,7 +65,7 @@ class Task(ABC):
 
     @abstractmethod
     def class_weights(self, counts: FloatArray, clips: int) -> Tensor:
-        """Give weights for the loss that make rare classes count as much as frequent ones.
+        """Return weights for the loss that make rare classes count as much as frequent ones.
 
         Parameters
         ----------
@@ -77,7 +77,7 @@ class Task(ABC):
 
     @abstractmethod
     def loss(self, logits: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
-        """Give the training loss.
+        """Compute the training loss.
 
         Parameters
         ----------
@@ -91,16 +91,16 @@ class Task(ABC):
 
     @abstractmethod
     def probabilities(self, logits: Tensor) -> Tensor:
-        """Turn logits into probabilities along the last axis."""
+        """Compute probabilities from logits along the last axis."""
 
     @abstractmethod
-    def watch(self, predictions: Predictions) -> dict[str, float]:
-        """Give the figures of an epoch's validation; tune there what is tuned on it."""
+    def validate(self, predictions: Predictions) -> dict[str, float]:
+        """Compute the metrics of an epoch's validation; tune what is tuned on validation clips."""
 
     @abstractmethod
-    def figures(self, predictions: Predictions) -> dict[str, Any]:
-        """Give the figures of a test, fit for JSON."""
+    def metrics(self, predictions: Predictions) -> dict[str, Any]:
+        """Compute the metrics of a test, fit for JSON."""
 
     def recoverables(self) -> dict[str, Any]:
-        """Name what the task keeps in checkpoints."""
+        """Return what the task stores in checkpoints, by name."""
         return {}
