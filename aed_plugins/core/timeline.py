@@ -1,4 +1,4 @@
-"""When something is heard: events, and the cells that a recording is divided into.
+"""Sound events and their times.
 
 Needs neither torch nor SpeechBrain.
 """

@@ -1,7 +1,10 @@
+from .annotated_recordings import AnnotatedRecording as AnnotatedRecording
 from .event_detector import (
     EventDetector as EventDetector,
+    detect_events as detect_events,
     sort_events as sort_events,
 )
+from .hysteresis import apply_hysteresis as apply_hysteresis
 from .post_processing import (
     PostProcessing as PostProcessing,
     update_classes as update_classes,
@@ -9,11 +12,12 @@ from .post_processing import (
 from .settings import TimelineSettings as TimelineSettings
 from .stream import TimelineStream as TimelineStream
 from .tuning import (
-    AnnotatedRecording as AnnotatedRecording,
+    Tuning as Tuning,
+    leave_one_recording_out as leave_one_recording_out,
     tune_post_processing as tune_post_processing,
 )
 from .windows import (
-    CellStream as CellStream,
+    FrameStream as FrameStream,
     Windows as Windows,
     plan_windows as plan_windows,
 )

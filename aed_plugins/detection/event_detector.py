@@ -4,7 +4,7 @@ Source: hysteresis, the filling of gaps and the removal of short events are pyan
 `Binarize` (Bredin, "pyannote.audio: neural building blocks for speaker diarization", ICASSP 2020),
 whose names are kept; SpeechBrain's VAD has the same under the names `activation_th`,
 `deactivation_th`, `close_th` and `len_th`. The median filter before them is usual in DCASE's
-baselines. Deviation: here everything is done as the cells come, and a class may have settings of
+baselines. Deviation: here everything is done as the frames come, and a class may have settings of
 its own.
 """
 
@@ -15,16 +15,16 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from aed_plugins.core import Event, FloatArray, Grid
-from aed_plugins.detection.hysteresis import hysteresis
+from aed_plugins.detection.hysteresis import apply_hysteresis
 from aed_plugins.detection.median_filter import MedianFilter
 from aed_plugins.detection.post_processing import PostProcessing
 
-ROUNDING = 1e-9  # seconds: what sums of decimal fractions may be off by
+TIME_TOLERANCE = 1e-9  # seconds: what sums of decimal fractions may be off by
 
 
 @dataclass
-class _Found:
-    """An event in the making: its cells and the highest probability in them."""
+class _Candidate:
+    """An event that later frames may still change: its frames and their highest probability."""
 
     start: int
     end: int
@@ -32,23 +32,23 @@ class _Found:
 
 
 class EventDetector:
-    """Finds events in the probabilities of the cells of a recording, as they come.
+    """Detects events in the probabilities of the frames of a recording, as they come.
 
-    However the cells are cut into pushes, the events are the same. What is kept is the cells that
-    the median filter still needs and the events that are not over.
+    However the frames are cut into pushes, the events are the same. Only the frames that the median
+    filter still needs and the events that are not over are kept.
 
     Parameters
     ----------
     labels : sequence of str
         The classes, in the order of the columns.
     grid : Grid
-        Where the cells are.
+        Where the frames are.
     settings : PostProcessing
         Thresholds and lengths.
 
     Examples
     --------
-    >>> grid = Grid(sample_rate=16000, cell_samples=16000)
+    >>> grid = Grid(sample_rate=16000, frame_samples=16000)
     >>> settings = PostProcessing(onset=0.6, offset=0.3, min_duration_off=1.0)
     >>> detector = EventDetector(["dog"], grid, settings)
     >>> detector.push(np.array([[0.4], [0.7], [0.4], [0.2], [0.8]]))
@@ -62,26 +62,28 @@ class EventDetector:
     def __init__(self, labels: Sequence[str], grid: Grid, settings: PostProcessing) -> None:
         self.labels = list(labels)
         self.grid = grid
-        settled = {
+        values = {
             field.name: settings.values(field.name, self.labels) for field in fields(settings)
         }
-        self.onset, self.offset = settled["onset"], settled["offset"]
-        self.shortest, self.gap = settled["min_duration_on"], settled["min_duration_off"]
-        # An odd number of cells, which has a cell in its middle.
-        halves = np.round(settled["median_filter"] / grid.cell_length).astype(int) // 2
-        self.cells = 0  # that went through the filter
-        self._filter = MedianFilter(halves)
+        self.onset, self.offset = values["onset"], values["offset"]
+        self.min_duration_on = values["min_duration_on"]
+        self.min_duration_off = values["min_duration_off"]
+        # An odd number of frames, which has a frame in its middle.
+        half_widths = np.round(values["median_filter"] / grid.frame_length).astype(int) // 2
+        self.frames = 0  # that went through the filter
+        self._filter = MedianFilter(half_widths)
         self._active = np.zeros(len(self.labels), bool)
-        self._open: dict[int, _Found] = {}  # heard right now
-        self._closed: dict[int, _Found] = {}  # over, unless a gap is closed
+        # By the class's number: going on; and over, unless a gap is closed.
+        self._open: dict[int, _Candidate] = {}
+        self._closed: dict[int, _Candidate] = {}
 
     def push(self, probabilities: FloatArray) -> list[Event]:
-        """Take the next cells; give the events that are over.
+        """Take the next frames; return the events that are over.
 
         Parameters
         ----------
         probabilities : ndarray
-            `(cell, class)`, in [0, 1].
+            `(frame, class)`, in [0, 1].
 
         Returns
         -------
@@ -91,7 +93,7 @@ class EventDetector:
         return list(self._events(self._filter.push(np.asarray(probabilities)), math.inf))
 
     def finish(self, duration: float) -> list[Event]:
-        """Give the events that are left at the end of the recording.
+        """Return the events that are left at the end of the recording.
 
         Parameters
         ----------
@@ -99,11 +101,11 @@ class EventDetector:
             Seconds of the recording; no event goes beyond it.
         """
         events = list(self._events(self._filter.finish(), duration))
-        for place, found in sorted(self._open.items()):
-            found.end = self.cells
-            events += self._close(place, found, duration)
-        for place, found in sorted(self._closed.items()):
-            events += self._event(place, found, duration)
+        for column, candidate in sorted(self._open.items()):
+            candidate.end = self.frames
+            events += self._close(column, candidate, duration)
+        for column, candidate in sorted(self._closed.items()):
+            events += self._event(column, candidate, duration)
         self._open, self._closed = {}, {}
         self._active[:] = False
         return events
@@ -111,73 +113,76 @@ class EventDetector:
     def _events(self, probabilities: FloatArray, duration: float) -> Iterator[Event]:
         if not len(probabilities):
             return
-        active = hysteresis(probabilities, self.onset, self.offset, self._active)
+        active = apply_hysteresis(probabilities, self.onset, self.offset, self._active)
         before = np.concatenate([self._active[None], active[:-1]])
-        classes, cells = np.nonzero((active != before).T)
-        turns: dict[int, list[int]] = {place: [] for place in self._open}
-        for place, cell in zip(classes.tolist(), cells.tolist(), strict=True):
-            turns.setdefault(place, []).append(cell)
-        for place in sorted(turns):
-            yield from self._follow(place, turns[place], probabilities[:, place], duration)
+        classes, frames = np.nonzero((active != before).T)
+        changes: dict[int, list[int]] = {column: [] for column in self._open}
+        for column, frame in zip(classes.tolist(), frames.tolist(), strict=True):
+            changes.setdefault(column, []).append(frame)
+        for column in sorted(changes):
+            yield from self._follow(column, changes[column], probabilities[:, column], duration)
         self._active = active[-1]
-        self.cells += len(probabilities)
-        for place, found in sorted(self._closed.items()):
-            silence = (self.cells - found.end) * self.grid.cell_length
-            if place not in self._open and silence > self.gap[place] + ROUNDING:
-                del self._closed[place]
-                yield from self._event(place, found, duration)
+        self.frames += len(probabilities)
+        for column, candidate in sorted(self._closed.items()):
+            gap = (self.frames - candidate.end) * self.grid.frame_length
+            if column not in self._open and gap > self.min_duration_off[column] + TIME_TOLERANCE:
+                del self._closed[column]
+                yield from self._event(column, candidate, duration)
 
     def _follow(
-        self, place: int, turns: Sequence[int], column: FloatArray, duration: float
+        self, column: int, changes: Sequence[int], probabilities: FloatArray, duration: float
     ) -> Iterator[Event]:
-        """Follow one class through the cells of a push, from turn to turn."""
+        """Follow one class through the frames of a push, from change to change of its state."""
         start = 0
-        for turn in [*turns, len(column)]:
-            found = self._open.get(place)
-            if found is not None:
-                found.end = self.cells + turn
-                found.score = max(found.score, float(column[start:turn].max(initial=0.0)))
-                if turn < len(column):
-                    yield from self._close(place, found, duration)
-            elif turn < len(column):
-                self._open[place] = _Found(self.cells + turn, self.cells + turn, 0.0)
-            start = turn
+        for change in [*changes, len(probabilities)]:
+            candidate = self._open.get(column)
+            if candidate is not None:
+                candidate.end = self.frames + change
+                highest = float(probabilities[start:change].max(initial=0.0))
+                candidate.score = max(candidate.score, highest)
+                if change < len(probabilities):
+                    yield from self._close(column, candidate, duration)
+            elif change < len(probabilities):
+                self._open[column] = _Candidate(self.frames + change, self.frames + change, 0.0)
+            start = change
 
-    def _close(self, place: int, found: _Found, duration: float) -> Iterator[Event]:
-        """Put an event by which is over, joined with the one before if the gap is small."""
-        del self._open[place]
-        last = self._closed.pop(place, None)
+    def _close(self, column: int, candidate: _Candidate, duration: float) -> Iterator[Event]:
+        """Hold an event that is over, joined with the one before if the gap is short."""
+        del self._open[column]
+        last = self._closed.pop(column, None)
         if last is not None:
-            silence = (found.start - last.end) * self.grid.cell_length
-            if silence <= self.gap[place] + ROUNDING:
-                found = _Found(last.start, found.end, max(last.score, found.score))
+            gap = (candidate.start - last.end) * self.grid.frame_length
+            if gap <= self.min_duration_off[column] + TIME_TOLERANCE:
+                score = max(last.score, candidate.score)
+                candidate = _Candidate(last.start, candidate.end, score)
             else:
-                yield from self._event(place, last, duration)
-        self._closed[place] = found
+                yield from self._event(column, last, duration)
+        self._closed[column] = candidate
 
-    def _event(self, place: int, found: _Found, duration: float) -> Iterator[Event]:
-        onset, offset = (self.grid.edge(cell, duration) for cell in (found.start, found.end))
-        if offset > onset and offset - onset >= self.shortest[place] - ROUNDING:
-            yield Event(self.labels[place], onset, offset, round(found.score, 6))
+    def _event(self, column: int, candidate: _Candidate, duration: float) -> Iterator[Event]:
+        edges = (candidate.start, candidate.end)
+        onset, offset = (self.grid.edge(frame, duration) for frame in edges)
+        if offset > onset and offset - onset >= self.min_duration_on[column] - TIME_TOLERANCE:
+            yield Event(self.labels[column], onset, offset, round(candidate.score, 6))
 
 
-def detect(
+def detect_events(
     probabilities: FloatArray,
     labels: Sequence[str],
     grid: Grid,
     settings: PostProcessing,
     duration: float,
 ) -> list[Event]:
-    """Find the events of a whole recording.
+    """Detect the events of a whole recording.
 
     Parameters
     ----------
     probabilities : ndarray
-        `(cell, class)`, in [0, 1].
+        `(frame, class)`, in [0, 1].
     labels : sequence of str
         The classes.
     grid : Grid
-        Where the cells are.
+        Where the frames are.
     settings : PostProcessing
         Thresholds and lengths.
     duration : float
@@ -190,7 +195,7 @@ def detect(
 
     Examples
     --------
-    >>> detect(np.array([[0.9], [0.2]]), ["dog"], Grid(8000, 8000), PostProcessing(), 2.0)
+    >>> detect_events(np.array([[0.9], [0.2]]), ["dog"], Grid(8000, 8000), PostProcessing(), 2.0)
     [Event(label='dog', onset=0.0, offset=1.0, score=0.9)]
     """
     detector = EventDetector(labels, grid, settings)

@@ -1,4 +1,4 @@
-"""The settings by which probabilities become events: see `detection.py`."""
+"""Settings of the post-processing that turns probabilities into events, see `EventDetector`."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ PerClass = float | Mapping[str, float]
 
 @dataclass(frozen=True)
 class PostProcessing:
-    """How probabilities become events. Each value is one for all classes, or a mapping by label.
+    """Settings of the post-processing, each one value for all classes or a mapping by label.
 
     A label that a mapping does not name has the default.
 
@@ -29,7 +29,7 @@ class PostProcessing:
     min_duration_off : float or mapping
         Seconds; gaps up to this length are closed.
     median_filter : float or mapping
-        Seconds; rounded to an odd number of cells, over which the median is taken first.
+        Seconds; rounded to an odd number of frames, over which the median is taken first.
 
     Raises
     ------
@@ -60,7 +60,7 @@ class PostProcessing:
                     continue
                 _check(field.name, label, value)
         labels = [label for m in (self.onset, self.offset) if isinstance(m, Mapping) for label in m]
-        for label in [*labels, ""]:  # no class is called so: the values for all the others
+        for label in [*labels, ""]:  # stands for the classes without a value of their own
             onset, offset = (self.values(name, [label])[0] for name in ("onset", "offset"))
             if offset > onset:
                 raise InputError(
@@ -69,7 +69,7 @@ class PostProcessing:
                 )
 
     def values(self, name: str, labels: Sequence[str]) -> FloatArray:
-        """Give one of the settings for each label, `(class,)`.
+        """Return one of the settings for each label, `(class,)`.
 
         Parameters
         ----------
@@ -91,12 +91,12 @@ class PostProcessing:
         return np.full(len(labels), given, np.float64)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the settings as JSON has them; `from_dict` reads them back."""
+        """Return the settings in types that JSON has; `from_dict` reads them."""
         return {k: dict(v) if isinstance(v, Mapping) else v for k, v in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "PostProcessing":
-        """Make settings of what `to_dict` gave.
+        """Make settings from what `to_dict` returned.
 
         Raises
         ------
@@ -121,7 +121,7 @@ def _check(name: str, label: str, value: Any) -> None:
 def update_classes(
     start: PostProcessing, labels: Sequence[str], tuned: PostProcessing, chosen: Sequence[str]
 ) -> PostProcessing:
-    """Give some classes other settings; the rest keep theirs.
+    """Replace the settings of some classes; the rest keep theirs.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How a timeline is made: windows, then post-processing."""
+"""Settings of a timeline: windows, then post-processing."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -6,26 +6,23 @@ from typing import Any
 
 from aed_plugins.core import InputError, Steps
 from aed_plugins.detection.post_processing import PostProcessing
-from aed_plugins.detection.windows import (
-    Windows,
-    plan_windows,
-)
+from aed_plugins.detection.windows import Windows, plan_windows
 
 
 @dataclass(frozen=True)
 class TimelineSettings:
-    """How a time line is made: windows, then post-processing.
+    """Settings of a timeline: windows, then post-processing.
 
     Attributes
     ----------
     window_length : float
-        Seconds that the model hears at a time. 1 s is the paper's.
+        Seconds of a window. 1 s is the paper's.
     hop_length : float, optional
         Seconds from one window to the next; by default the window's length.
     resolution : {"window", "step"}
-        Whether a window is judged as a clip, or each of the encoder's own steps in it.
+        Whether the model predicts a window as a clip, or each of the encoder's own steps in it.
     batch_size : int, optional
-        Windows judged together; by default about half a minute of sound.
+        Windows that go to the model together; by default about half a minute of audio.
     post_processing : PostProcessing
         How probabilities become events.
 
@@ -67,19 +64,19 @@ class TimelineSettings:
         Raises
         ------
         InputError
-            If a value cannot be.
+            If a value is out of range.
         """
         return plan_windows(
             steps, self.window_length, self.hop_length, self.resolution, self.batch_size
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the settings as JSON has them; `from_dict` reads them back."""
+        """Return the settings in types that JSON has; `from_dict` reads them."""
         return asdict(self) | {"post_processing": self.post_processing.to_dict()}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "TimelineSettings":
-        """Make settings of what `to_dict` gave.
+        """Make settings from what `to_dict` returned.
 
         Parameters
         ----------

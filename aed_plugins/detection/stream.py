@@ -1,4 +1,4 @@
-"""Events of a recording while it is still going on."""
+"""Detection of events in a recording while it is still going on."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,14 +11,14 @@ from aed_plugins.core import Event, FloatArray, Steps
 from aed_plugins.detection.event_detector import EventDetector
 from aed_plugins.detection.settings import TimelineSettings
 from aed_plugins.detection.windows import (
-    CellStream,
+    FrameStream,
 )
 
-MOST_CHANNELS = 64  # more are samples in the place of channels
+MOST_CHANNELS = 64  # an array with more has its axes the wrong way round
 
 
 class TimelineStream:
-    """Takes samples as they come and gives the events that are over.
+    """Takes samples as they come and returns the events that are over.
 
     However the samples are cut, the events are the same, to the last sample and bit. A sample can
     change an event no longer than a batch of windows, the median filter and a gap that could still
@@ -27,7 +27,7 @@ class TimelineStream:
     Parameters
     ----------
     model : callable
-        Takes `(batch, sample)`; gives probabilities, as `CellStream` wants them.
+        Takes `(batch, sample)`; gives probabilities, as for `FrameStream`.
     steps : Steps
         The model's own; its sample rate.
     labels : sequence of str
@@ -37,12 +37,12 @@ class TimelineStream:
     sample_rate : int, optional
         Of the samples to come, in hertz; by default the model's.
     watch : callable, optional
-        Is given the probabilities `(cell, class)` as they become certain, to draw them, say.
+        Called with the probabilities `(frame, class)` as they become certain, such as to draw them.
 
     Attributes
     ----------
     grid : Grid
-        Where the cells are.
+        Where the frames are.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class TimelineStream:
         windows = settings.windows(steps)
         self.grid = windows.grid
         self.sample_rate = steps.sample_rate if sample_rate is None else sample_rate
-        self._cells = CellStream(model, windows, len(labels))
+        self._frames = FrameStream(model, windows, len(labels))
         self._detector = EventDetector(labels, windows.grid, settings.post_processing)
         self._watch = watch
         self._finished = False
@@ -80,8 +80,8 @@ class TimelineStream:
 
     @property
     def duration(self) -> float:
-        """Seconds that were heard, in whole samples at the model's rate."""
-        return self._cells.samples / self.grid.sample_rate
+        """Seconds that came so far, in whole samples at the model's rate."""
+        return self._frames.samples / self.grid.sample_rate
 
     def push(self, samples: npt.ArrayLike) -> list[Event]:
         """Take the next samples.
@@ -117,10 +117,10 @@ class TimelineStream:
             raise ValueError("expected finite samples, got NaN or infinite ones")
         if self._resampler is not None:
             mono = self._resampler.resample_chunk(mono)
-        return self._detect(self._cells.push(quantize(mono)))
+        return self._detect(self._frames.push(quantize(mono)))
 
     def finish(self) -> list[Event]:
-        """Give the events that are left at the end of the recording.
+        """Return the events that are left at the end of the recording.
 
         Raises
         ------
@@ -133,12 +133,12 @@ class TimelineStream:
         events: list[Event] = []
         if self._resampler is not None:
             rest = self._resampler.resample_chunk(np.empty(0, np.float32), last=True)
-            events += self._detect(self._cells.push(quantize(rest)))
+            events += self._detect(self._frames.push(quantize(rest)))
         check_duration(self.duration)
-        events += self._detect(self._cells.finish())
+        events += self._detect(self._frames.finish())
         return events + self._detector.finish(self.duration)
 
-    def _detect(self, cells: FloatArray) -> list[Event]:
-        if self._watch is not None and len(cells):
-            self._watch(cells)
-        return self._detector.push(cells)
+    def _detect(self, frames: FloatArray) -> list[Event]:
+        if self._watch is not None and len(frames):
+            self._watch(frames)
+        return self._detector.push(frames)

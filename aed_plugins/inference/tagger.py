@@ -13,7 +13,7 @@ from torch import Tensor
 from aed_plugins.audio import check_duration, quantize, read_blocks
 from aed_plugins.core import Event, FloatArray, InputError, Steps, error_prefix
 from aed_plugins.detection import (
-    CellStream,
+    FrameStream,
     TimelineSettings,
     TimelineStream,
     plan_windows,
@@ -258,21 +258,21 @@ class PretrainedTagger(Pretrained):
         """
         settings = settings or TimelineSettings(WINDOW, WINDOW / 2, "step")
         windows = settings.windows(self.steps)
-        whole = windows.cells_per_window is not None
+        whole = windows.frames_per_window is not None
 
         def model(batch: FloatArray) -> FloatArray:
             embeddings = self._run(torch.from_numpy(batch)).embeddings
             return (embeddings.mean(dim=1) if whole else embeddings).numpy()
 
-        stream = CellStream(model, windows, self._embedding_size)
+        stream = FrameStream(model, windows, self._embedding_size)
         parts = [stream.push(block) for block in self._blocks(path)]
         duration = stream.samples / self.sample_rate
         with error_prefix(path):
             check_duration(duration)
-        cells = np.concatenate([*parts, stream.finish()]).astype(np.float32)
-        edges = np.array([windows.grid.edge(cell, duration) for cell in range(len(cells) + 1)])
+        frames = np.concatenate([*parts, stream.finish()]).astype(np.float32)
+        edges = np.array([windows.grid.edge(frame, duration) for frame in range(len(frames) + 1)])
         with error_prefix(path):
-            return Embeddings(edges[:-1], edges[1:], cells, duration)
+            return Embeddings(edges[:-1], edges[1:], frames, duration)
 
     def timeline_file(self, path: str | Path, settings: TimelineSettings | None = None) -> Timeline:
         """Find the events of a recording of any length, in memory that does not grow with it.
@@ -332,7 +332,7 @@ class PretrainedTagger(Pretrained):
         sample_rate : int, optional
             Of the samples to come, in hertz; by default the model's.
         watch : callable, optional
-            Is given the probabilities `(cell, class)` as they become certain.
+            Is given the probabilities `(frame, class)` as they become certain.
 
         Returns
         -------
@@ -340,7 +340,7 @@ class PretrainedTagger(Pretrained):
             Its `push` takes samples, its `finish` ends the recording.
         """
         settings = settings or self.timeline_settings
-        whole = settings.windows(self.steps).cells_per_window is not None
+        whole = settings.windows(self.steps).frames_per_window is not None
 
         def model(batch: FloatArray) -> FloatArray:
             found = self._run(torch.from_numpy(batch))
@@ -413,13 +413,13 @@ class PretrainedTagger(Pretrained):
             return self._run(torch.from_numpy(batch)).clip.numpy()
 
         size = len(self.hparams.labels)
-        stream = CellStream(model, windows, size)
+        stream = FrameStream(model, windows, size)
         highest, total, count = np.zeros(size), np.zeros(size), 0
         pushed = (stream.push(block) for part in (held, blocks) for block in part)
-        for cells in (*pushed, stream.finish()):
-            highest = np.maximum(highest, cells.max(axis=0, initial=0.0))
-            total += cells.sum(axis=0)
-            count += len(cells)
+        for frames in (*pushed, stream.finish()):
+            highest = np.maximum(highest, frames.max(axis=0, initial=0.0))
+            total += frames.sum(axis=0)
+            count += len(frames)
         return highest if self.multi_label else total / count, stream.samples
 
     def _tags(self, values: FloatArray, samples: int) -> Tags:

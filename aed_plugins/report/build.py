@@ -98,8 +98,8 @@ def build_report(
         If the recording cannot be used.
     """
     spectrogram = SpectrogramOverview(tagger.sample_rate)
-    cell_length = settings.windows(tagger.steps).grid.cell_length
-    curves = Overview(len(tagger.labels), cell_length)
+    frame_length = settings.windows(tagger.steps).grid.frame_length
+    curves = Overview(len(tagger.labels), frame_length)
     stream = tagger.stream(settings, watch=curves.push)
     found: list[Event] = list(tagger.events_of(path, stream, spectrogram.push))
     spectrogram.finish()

@@ -214,10 +214,10 @@ def test_steps_of_overlapping_windows_are_near_those_of_the_whole(tagger):
     events_of(stream, [waveform])
     with torch.no_grad():
         whole = tagger.mods["tagger"](torch.from_numpy(waveform)[None]).step_logits[0].sigmoid()
-    cells = np.concatenate(seen)
-    assert cells.shape == whole.shape
+    frames = np.concatenate(seen)
+    assert frames.shape == whole.shape
     middle = slice(1, 3)  # away from the windows' ends
-    np.testing.assert_allclose(cells[middle], whole[middle].numpy(), atol=0.35)
+    np.testing.assert_allclose(frames[middle], whole[middle].numpy(), atol=0.35)
 
 
 def test_embeddings_have_the_times_of_the_steps(tmp_path):
@@ -329,9 +329,9 @@ def test_resampling_in_pieces_is_that_of_the_whole():
     heard = []
     tagger = make()
     stream = tagger.stream(sample_rate=22050)
-    stream._cells.push = lambda mono: (heard.append(mono), np.empty((0, 3)))[1]
-    stream._cells.samples = len(expected)
-    stream._cells.finish = lambda: np.empty((0, 3))
+    stream._frames.push = lambda mono: (heard.append(mono), np.empty((0, 3)))[1]
+    stream._frames.samples = len(expected)
+    stream._frames.finish = lambda: np.empty((0, 3))
     events_of(stream, np.array_split(WAVEFORM, 37))
     # A sample between two levels may be rounded to either.
     np.testing.assert_allclose(np.concatenate(heard), quantize(expected), atol=1.1 / 32768)

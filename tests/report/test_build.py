@@ -40,10 +40,10 @@ def test_a_report_has_the_events_durations_and_probabilities_of_the_time_line(ta
     for event in timeline.events:
         seconds[event.label] += event.duration
     assert {d.label: pytest.approx(d.seconds) for d in report.durations} == seconds
-    cells = []
-    stream = tagger.stream(HOW, watch=cells.append)
+    frames = []
+    stream = tagger.stream(HOW, watch=frames.append)
     list(tagger.events_of(recording, stream))
-    levels = np.rint(255 * np.concatenate(cells).T).astype(np.uint8)
+    levels = np.rint(255 * np.concatenate(frames).T).astype(np.uint8)
     order = [LABELS.index(label) for label in report.labels]
     assert np.array_equal(report.curves, levels[order])
     assert report.column_length == 0.5
