@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aed_plugins.core import InputError, Parser, atomic_write
-from aed_plugins.experiments import markdown_table, run_program
+from aed_plugins.core import InputError, Parser, atomic_write, markdown_table
+from aed_plugins.experiments import run_program
 from aed_plugins.pretrained import build_tagger
 
 RATES = ("precision", "recall", "f1")

@@ -1,4 +1,4 @@
-r"""Judge a trained model on the other dataset, by the labels that both have.
+r"""Evaluate a trained model on the other dataset, by the labels that both have.
 
     python recipes/evaluate.py RUN --on=urbansound|audioset [--option=value ...]
 
@@ -8,9 +8,9 @@ For example
     python recipes/evaluate.py results/urbansound/resnet_dilated/1986/fold10 --on=audioset \
         --classes='["Children playing", "Siren"]'
 
-RUN is the folder of a finished run, or of one of its folds. Beside it, in judged_on_<dataset>/, are
-left report.md, report.json, predictions.csv and per_class.png. On AudioSet the evaluation list is
-judged, on UrbanSound8K all folds or those that are chosen. Which label is which says --mapping.
+RUN is the folder of a finished run, or of one of its folds. In it, evaluated_on_<dataset>/ gets
+report.md, report.json, predictions.csv and per_class.png. On AudioSet the evaluation list is used,
+on UrbanSound8K all folds or those that are chosen. --mapping maps the labels.
 """
 
 import argparse
@@ -46,8 +46,8 @@ OPTIONS = {
 
 
 @dataclass(frozen=True)
-class Judged:
-    """The clips that are judged on.
+class EvaluationClips:
+    """The clips that a model is evaluated on.
 
     Attributes
     ----------
@@ -64,16 +64,16 @@ class Judged:
     summary: dict[str, Any]
 
 
-class UrbanSound:
+class UrbanSoundEvaluation:
     """UrbanSound8K, all folds or some."""
 
     def __init__(self, given: argparse.Namespace) -> None:
-        self.recipe = recipe_of("urbansound")
+        self.recipe = import_recipe("urbansound")
         self.given = given
         self.folder = self.recipe.find_data(given.data_folder)
         self.labels = list(self.recipe.LABELS)
 
-    def clips(self, sample_rate: int, classes: list[str]) -> Judged:
+    def clips(self, sample_rate: int, classes: list[str]) -> EvaluationClips:
         """Prepare the dataset, choose the folds."""
         del classes  # a clip of another label is a negative
         data = self.recipe.prepare(
@@ -90,19 +90,19 @@ class UrbanSound:
             raise InputError(f"--folds: expected some of {there}, got {self.given.folds}")
         clips = read_manifest(data.manifest)
         chosen = {name: entry for name, entry in clips.items() if entry["fold"] in folds}
-        return Judged(chosen, folds, data.summary())
+        return EvaluationClips(chosen, folds, data.summary())
 
 
-class AudioSet:
+class AudioSetEvaluation:
     """AudioSet's evaluation list."""
 
     def __init__(self, given: argparse.Namespace) -> None:
-        self.recipe = recipe_of("audioset")
+        self.recipe = import_recipe("audioset")
         self.given = given
         self.folder = self.recipe.find_data(given.data_folder)
         self.labels = list(read_ontology(self.folder / self.recipe.LABELS, None).names.values())
 
-    def clips(self, sample_rate: int, classes: list[str]) -> Judged:
+    def clips(self, sample_rate: int, classes: list[str]) -> EvaluationClips:
         """Prepare the dataset, choose its evaluation clips."""
         chosen = {name: getattr(self.given, name) for name in OPTIONS["audioset"]}
         chosen["skip_bad_clips"] = self.given.skip_bad_clips
@@ -112,13 +112,13 @@ class AudioSet:
         )
         clips = read_manifest(data.manifest)
         chosen = {name: entry for name, entry in clips.items() if entry["fold"] == "eval"}
-        return Judged(chosen, ["eval"], data.summary())
+        return EvaluationClips(chosen, ["eval"], data.summary())
 
 
-DATASETS = {"urbansound": UrbanSound, "audioset": AudioSet}
+DATASETS = {"urbansound": UrbanSoundEvaluation, "audioset": AudioSetEvaluation}
 
 
-def recipe_of(dataset: str) -> Any:
+def import_recipe(dataset: str) -> Any:
     """Import a recipe's prepare module, as Python does for a script in its folder."""
     sys.path.insert(0, str(RECIPES / dataset))
     return importlib.import_module(f"{dataset}_prepare")
@@ -134,7 +134,7 @@ def parser() -> Parser:
     )
     flag = {"nargs": "?", "const": True, "type": boolean, "metavar": "BOOL"}
     what.add_argument("run", metavar="RUN", type=Path, help="a finished run, or a fold of it")
-    what.add_argument("--on", required=True, choices=DATASETS, help="the dataset to judge on")
+    what.add_argument("--on", required=True, choices=DATASETS, help="the dataset to evaluate on")
     what.add_argument("--data_folder", help="as for the recipe")
     what.add_argument("--prepared_folder", help="as for the recipe")
     what.add_argument(
@@ -185,14 +185,14 @@ def main(arguments: list[str]) -> None:
     given = parser().parse_args(arguments)
     model = find_run(given.run)
     check(given, model)
-    pairs = read_pairs(given, recipe_of("urbansound").LABELS)
+    pairs = read_pairs(given, import_recipe("urbansound").LABELS)
     dataset = DATASETS[given.on](given)
     matching = match_labels(pairs, model.labels, dataset.labels, given.classes)
     data = dataset.clips(model.sample_rate, [pair.data for pair in matching.shared])
     demonstration = dataset.recipe.is_demonstration(dataset.folder)
     name = f"{given.on}_demonstration" if demonstration else given.on
     warnings = model.check_unseen(name, data.folds)
-    said = predict_probabilities(
+    predictions = predict_probabilities(
         model.tagger(),
         make_task(model.labels, model.multi_label),
         data.manifest,
@@ -201,18 +201,18 @@ def main(arguments: list[str]) -> None:
         batch_size=given.batch_size,
         num_workers=given.num_workers,
     )
-    figures, rows = evaluate(model, *said, data.manifest, matching.shared)
+    metrics, rows = evaluate(model, *predictions, data.manifest, matching.shared)
     about = data.summary | {
         "dataset": name,
         "folder": str(dataset.folder),
-        "judged_folds": data.folds,
-        "judged_clips": len(data.manifest),
+        "evaluated_folds": data.folds,
+        "evaluated_clips": len(data.manifest),
         "mapping": str(given.mapping),
     }
-    folder = model.folder / f"judged_on_{name}"
+    folder = model.folder / f"evaluated_on_{name}"
     print(
         write_evaluation_report(
-            folder, describe_evaluation(model, about, matching, figures, warnings), rows
+            folder, describe_evaluation(model, about, matching, metrics, warnings), rows
         )
     )
     print("look at:", *(folder / file for file in EVALUATION_FILES), sep="\n  ")

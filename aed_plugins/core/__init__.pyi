@@ -21,4 +21,5 @@ from .grids import (
     Grid as Grid,
     Steps as Steps,
 )
+from .tables import markdown_table as markdown_table
 from .timeline import Event as Event

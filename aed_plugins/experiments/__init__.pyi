@@ -33,13 +33,12 @@ from .hyperparameter_search.worker import (
     DEFAULT_METRICS as DEFAULT_METRICS,
     SearchWorker as SearchWorker,
 )
-from .multi_label_report import MultiLabelReport as MultiLabelReport
+from .reports.multi_label import MultiLabelReport as MultiLabelReport
+from .reports.single_label import SingleLabelReport as SingleLabelReport
+from .reports.task_report import TaskReport as TaskReport
 from .results import (
     FoldResult as FoldResult,
     provenance as provenance,
     results_table as results_table,
     write_results as write_results,
 )
-from .single_label_report import SingleLabelReport as SingleLabelReport
-from .tables import markdown_table as markdown_table
-from .task_report import TaskReport as TaskReport

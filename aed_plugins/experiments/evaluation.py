@@ -1,4 +1,4 @@
-"""A trained model judged on another dataset, through a mapping of labels."""
+"""Evaluation of a trained model on another dataset, through a mapping of labels."""
 
 import json
 import shlex
@@ -25,10 +25,10 @@ def evaluate(
     manifest: Manifest,
     shared: Sequence[LabelPair],
 ) -> tuple[dict[str, Any], list[list[Any]]]:
-    """Compare what a model said of clips with their labels.
+    """Compare a model's predictions for clips with their labels.
 
-    Several labels per clip: one is said when its probability reaches the model's own threshold. One
-    label per clip: one is said when it is the most probable of all that the model knows.
+    Several labels per clip: a label is predicted when its probability reaches the model's own
+    threshold. One label per clip: the most probable of all that the model knows is predicted.
 
     Parameters
     ----------
@@ -40,14 +40,14 @@ def evaluate(
         `(clip, class)`, of the model's classes.
     manifest : Manifest
         The clips' labels.
-    shared : sequence of Pair
-        The labels that count.
+    shared : sequence of LabelPair
+        The labels that are evaluated.
 
     Returns
     -------
     tuple of dict and list of list
-        Figures as of `multi_label_metrics.figures`, whose classes also have the dataset's `called`
-        and `chance` (the AP of a guess); and header and rows of a table of the clips.
+        Metrics as of `compute_metrics`, whose classes also have the `dataset_label` and `chance`
+        (the AP of a guess); and header and rows of a table of the clips.
 
     Raises
     ------
@@ -60,19 +60,19 @@ def evaluate(
     _check_positives(targets, shared)
     if run.multi_label:
         thresholds: list[float | None] = run.thresholds.values[places].tolist()
-        said = decide(given, run.thresholds.values)[:, places]
+        predicted = decide(given, run.thresholds.values)[:, places]
     else:
         thresholds = [None] * len(places)
-        said = (given.argmax(axis=1)[:, None] == np.arange(given.shape[1]))[:, places]
-    found = _figures(targets, given[:, places], said, [pair.model for pair in shared])
+        predicted = (given.argmax(axis=1)[:, None] == np.arange(given.shape[1]))[:, places]
+    found = _compute_metrics(targets, given[:, places], predicted, [pair.model for pair in shared])
     for row, pair, threshold in zip(found["per_class"], shared, thresholds, strict=True):
-        row |= {"threshold": threshold, "called": pair.data}
+        row |= {"threshold": threshold, "dataset_label": pair.data}
         row["chance"] = row["support"] / len(names)
     labels = np.array([pair.model for pair in shared])
     rows = [["clip", "labels", "predicted", *labels.tolist()]]
-    for name, target, marks, shares in zip(names, targets, said, given[:, places], strict=True):
-        named = [";".join(labels[chosen]) for chosen in (target, marks)]
-        rows.append([name, *named, *(f"{share:.6f}" for share in shares)])
+    for name, *chosen, scores in zip(names, targets, predicted, given[:, places], strict=True):
+        named = [";".join(labels[marks]) for marks in chosen]
+        rows.append([name, *named, *(f"{score:.6f}" for score in scores)])
     return found, rows
 
 
@@ -84,21 +84,21 @@ def _check_positives(targets: BoolArray, shared: Sequence[LabelPair]) -> None:
         rest = [pair.data for pair in shared if pair.data not in lacking]
         without = f", or without: --classes={shlex.quote(json.dumps(rest))}" if rest else ""
         raise InputError(
-            f"none of the {len(targets)} clips has {', '.join(map(repr, lacking))}; judge on other"
-            f" clips{without}"
+            f"none of the {len(targets)} clips has {', '.join(map(repr, lacking))}; evaluate on"
+            f" other clips{without}"
         )
 
 
-def _figures(
+def _compute_metrics(
     targets: BoolArray,
     probabilities: npt.NDArray[Any],
-    said: BoolArray,
+    predicted: BoolArray,
     labels: Sequence[str],
 ) -> dict[str, Any]:
-    """Give figures of the ranking from probabilities, the others from what is said."""
+    """Compute ranking metrics from the probabilities, the others from the predicted labels."""
     halves = np.full(len(labels), HALF)
     ranked = compute_metrics(targets, probabilities, halves, labels)
-    decided = compute_metrics(targets, said.astype(float), halves, labels)
+    decided = compute_metrics(targets, predicted.astype(float), halves, labels)
     for average in ("micro", "macro"):
         for rate in RATES:
             name = f"{average}_{rate}"

@@ -1,4 +1,4 @@
-"""What is written of a model that was judged on another dataset."""
+"""The report of a model's evaluation on another dataset."""
 
 import csv
 import platform
@@ -9,11 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from aed_plugins.core import atomic_write, write_json
+from aed_plugins.core import atomic_write, markdown_table, write_json
 from aed_plugins.data import describe_data
-from aed_plugins.experiments.multi_label_plots import draw_per_class
+from aed_plugins.experiments.plots import draw_per_class
 from aed_plugins.experiments.results import VERSIONS_OF
-from aed_plugins.experiments.tables import markdown_table
 from aed_plugins.labels import LabelMatching
 from aed_plugins.pretrained import TrainedRun
 
@@ -45,7 +44,7 @@ def describe_evaluation(
     run: TrainedRun,
     data: Mapping[str, Any],
     matching: LabelMatching,
-    figures: Mapping[str, Any],
+    metrics: Mapping[str, Any],
     warnings: Sequence[str],
 ) -> dict[str, Any]:
     """Put together what `report.json` holds.
@@ -56,11 +55,11 @@ def describe_evaluation(
         The model.
     data : mapping
         What there is to say of the dataset: as for `results.write_results`, and its `dataset`,
-        `folder`, `judged_folds`, `judged_clips` and the `mapping` file.
-    matching : Matching
-        Which labels were judged.
-    figures : mapping
-        What `judge` gave.
+        `folder`, `evaluated_folds`, `evaluated_clips` and the `mapping` file.
+    matching : LabelMatching
+        Which labels are evaluated.
+    metrics : mapping
+        What `evaluate` returned.
     warnings : sequence of str
         What a reader should know.
     """
@@ -80,7 +79,7 @@ def describe_evaluation(
         "shared": [pair._asdict() for pair in matching.shared],
         "left_out": matching.left_out,
         "warnings": list(warnings),
-        **figures,
+        **metrics,
         "versions": {"python": platform.python_version()} | {n: version(n) for n in VERSIONS_OF},
         "command": shlex.join(["python", *sys.argv]),
     }
@@ -127,8 +126,8 @@ def _demonstration(content: Mapping[str, Any]) -> list[str]:
     lines = []
     if content["model"]["data_state"] == "demonstration":
         lines.append(
-            "DEMONSTRATION MODEL: it learned from synthesised sounds; these figures say nothing"
-            " about a model that learned from real sound."
+            "DEMONSTRATION MODEL: it was trained on synthesised sounds; these scores say nothing"
+            " about a model that was trained on real sound."
         )
     if content["data"]["state"] == "demonstration":
         lines.append(describe_data(content["data"]))
@@ -137,16 +136,16 @@ def _demonstration(content: Mapping[str, Any]) -> list[str]:
 
 def _picture_title(content: Mapping[str, Any]) -> str:
     model, data = content["model"], content["data"]
-    states = {"trained on": model["data_state"], "judged on": data["state"]}
-    said = [f"{what} {state} data" for what, state in states.items() if state != "complete"]
-    lines = [f"{model['dataset']} model judged on {data['dataset']}", ", ".join(said)]
-    lines.append(f"{data['judged_clips']} clips: mAP {_number(content['mAP'])}")
+    states = {"trained on": model["data_state"], "evaluated on": data["state"]}
+    notes = [f"{what} {state} data" for what, state in states.items() if state != "complete"]
+    lines = [f"{model['dataset']} model evaluated on {data['dataset']}", ", ".join(notes)]
+    lines.append(f"{data['evaluated_clips']} clips: mAP {_number(content['mAP'])}")
     return "\n".join(line for line in lines if line)
 
 
 def _lines(content: Mapping[str, Any]) -> list[str]:
     model, data = content["model"], content["data"]
-    lines = [f"# A model of {model['dataset']} judged on {data['dataset']}", ""]
+    lines = [f"# A model of {model['dataset']} evaluated on {data['dataset']}", ""]
     for line in (*_demonstration(content), *content["warnings"]):
         lines += [f"**{line}**", ""]
     lines += [*_about_model(model), *_about_data(data), ""]
@@ -166,10 +165,10 @@ def _about_model(model: Mapping[str, Any]) -> list[str]:
 
 
 def _about_data(data: Mapping[str, Any]) -> list[str]:
-    folds = ", ".join(map(str, data["judged_folds"]))
-    clips = f"{data['judged_clips']} clips of {data['dataset']}, {_folds(folds)}"
+    folds = ", ".join(map(str, data["evaluated_folds"]))
+    clips = f"{data['evaluated_clips']} clips of {data['dataset']}, {_folds(folds)}"
     return [
-        f"- judged on {clips}: `{data['folder']}`",
+        f"- evaluated on {clips}: `{data['folder']}`",
         f"- {describe_data(data)}",
         f"- labels are mapped by `{data['mapping']}`",
     ]
@@ -185,19 +184,19 @@ def _per_class(content: Mapping[str, Any]) -> list[str]:
     rows = [["model's label", "label there", "clips", *COLUMNS.values()]]
     for row in content["per_class"]:
         cells = [_number(row[name]) for name in COLUMNS]
-        rows.append([row["label"], row["called"], str(row["support"]), *cells])
+        rows.append([row["label"], row["dataset_label"], str(row["support"]), *cells])
     if content["model"]["multi_label"]:
-        said = "A label is said when its probability reaches the model's own threshold"
-        said += ", tuned on its own validation clips."
+        rule = "A label is predicted when its probability reaches the model's own threshold"
+        rule += ", tuned on its own validation clips."
     else:
-        said = "A label is said when it is the most probable of all that the model knows."
-    total = content["data"]["judged_clips"]
-    explained = f"Clips: how many of the {total} have the label; every other is a negative. {said}"
+        rule = "A label is predicted when it is the most probable of all that the model knows."
+    total = content["data"]["evaluated_clips"]
+    explained = f"Clips: how many of the {total} have the label; every other is a negative. {rule}"
     return [*markdown_table(rows, text_columns=2), "", explained]
 
 
 def _means(content: Mapping[str, Any]) -> list[str]:
-    rows = [["over these labels", "figure", "95 % of bootstrap samples"]]
+    rows = [["over these labels", "metric", "95 % of bootstrap samples"]]
     for name, shown in MEANS.items():
         if content[name] is not None:
             interval = content["intervals"][name]
@@ -212,5 +211,5 @@ def _left_out(left_out: Mapping[str, str]) -> list[str]:
     return [f"- {label}: {reason}" for label, reason in left_out.items()]
 
 
-def _number(figure: float | None) -> str:
-    return "-" if figure is None else f"{figure:.3f}"
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

@@ -1,4 +1,4 @@
-"""The results of a cross-validation: figures, predictions, pictures and a table."""
+"""The results of a cross-validation: metrics, predictions, pictures and a table."""
 
 import csv
 import json
@@ -15,18 +15,16 @@ import numpy as np
 
 from aed_plugins.core import InputError, atomic_write, write_json
 from aed_plugins.data import describe_data
-from aed_plugins.experiments.multi_label_report import MultiLabelReport
-from aed_plugins.experiments.single_label_report import SingleLabelReport
-from aed_plugins.experiments.task_report import TaskReport
+from aed_plugins.experiments.reports.factory import make_report
 from aed_plugins.metrics import Predictions
-from aed_plugins.training import MultiLabel, Task
+from aed_plugins.training import Task
 
 VERSIONS_OF = ("aed-plugins", "speechbrain", "torch", "torchaudio", "numpy")
 
 
 @dataclass(frozen=True)
 class FoldResult:
-    """What one fold's run gave.
+    """The result of one fold.
 
     Attributes
     ----------
@@ -49,7 +47,7 @@ class FoldResult:
     device, precision : str
         Where and in which precision.
     history : list of dict
-        A row of figures per epoch.
+        The metrics of each epoch.
     """
 
     test_fold: int | str
@@ -88,17 +86,6 @@ class FoldResult:
         return result
 
 
-def task_report(task: Task) -> TaskReport:
-    """Return the report that belongs to a task.
-
-    Parameters
-    ----------
-    task : Task
-        One label per clip or several.
-    """
-    return MultiLabelReport(task) if isinstance(task, MultiLabel) else SingleLabelReport(task)
-
-
 def write_predictions(path: Path, predictions: Predictions, task: Task, fold: int | str) -> None:
     """Write a row per clip.
 
@@ -117,7 +104,7 @@ def write_predictions(path: Path, predictions: Predictions, task: Task, fold: in
         atomic_write(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
     ):
-        csv.writer(file).writerows(task_report(task).rows(predictions, fold))
+        csv.writer(file).writerows(make_report(task).prediction_rows(predictions, fold))
 
 
 def write_results(
@@ -138,9 +125,9 @@ def write_results(
     task : Task
         One label per clip or several.
     name : str
-        What stands above the pictures.
+        The title of the pictures.
     data : mapping
-        What there is to say of the data; its `state` is `complete`, `partial` or `demonstration`;
+        The facts about the data; its `state` is `complete`, `partial` or `demonstration`;
         it counts `clips`, `expected_clips` and the `bad_clips` that were left out.
 
     Returns
@@ -148,7 +135,7 @@ def write_results(
     dict
         The content of `results.json`.
     """
-    report = task_report(task)
+    report = make_report(task)
     folds = []
     for result in results.values():
         common = asdict(result)
@@ -159,7 +146,7 @@ def write_results(
         "labels": task.labels,
         **{key: _mean_and_deviation([fold[key] for fold in folds]) for key in task.summary_metrics},
         **_validation(results.values(), task),
-        **report.together(folds),
+        **report.combine_folds(folds),
         "folds": folds,
         **provenance(),
     }
@@ -173,7 +160,7 @@ def write_results(
 
 
 def results_table(results: Mapping[str, Any], task: Task) -> str:
-    """Lay the content of `results.json` out for reading.
+    """Return the content of `results.json` as a table to read.
 
     Parameters
     ----------
@@ -182,11 +169,11 @@ def results_table(results: Mapping[str, Any], task: Task) -> str:
     task : Task
         One label per clip or several.
     """
-    return "\n".join([*task_report(task).table(results), describe_data(results["data"])])
+    return "\n".join([*make_report(task).table_lines(results), describe_data(results["data"])])
 
 
 def provenance() -> dict[str, Any]:
-    """Say which command made results, and with which versions."""
+    """Return the command that made the results, and the versions of the libraries."""
     return {
         "versions": {"python": platform.python_version()} | {n: version(n) for n in VERSIONS_OF},
         "command": shlex.join(["python", *sys.argv]),
@@ -194,7 +181,7 @@ def provenance() -> dict[str, Any]:
 
 
 def _validation(results: Iterable[FoldResult], task: Task) -> dict[str, Any]:
-    """Give the figure that chose the checkpoints, where every fold has validation clips."""
+    """Summarize the metric that chose the checkpoints, if every fold has validation clips."""
     key = f"valid_{task.selection_metric}"
     rows = [result.history[result.tested_epoch - 1] for result in results]
     if not all(key in row for row in rows):
@@ -203,7 +190,7 @@ def _validation(results: Iterable[FoldResult], task: Task) -> dict[str, Any]:
 
 
 def _mean_and_deviation(values: Sequence[float | None]) -> dict[str, float | None]:
-    """Give the mean and the sample standard deviation, which one value has none of."""
+    """Compute mean and sample standard deviation; of a single value the latter is None."""
     known = [value for value in values if value is not None]
     if len(known) < len(values):
         return {"mean": None, "deviation": None}

@@ -7,11 +7,12 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from aed_plugins.core import markdown_table
 from aed_plugins.data import describe_data
 from aed_plugins.pretrained.run import TrainedRun
 
 DEMONSTRATION = "_demonstration"
-# The Hub's names of figures that it knows; the others go by their own.
+# The Hub's names of the metrics that it knows.
 HUB_METRICS = {"accuracy": "accuracy", "macro_f1": "f1", "micro_f1": "f1", "mAP": "mAP"}
 
 
@@ -90,8 +91,8 @@ def model_card(
         f"**{_state(run, summary)}**",
         "## Use",
         _usage(name),
-        "## Figures",
-        _figures(run, summary),
+        "## Metrics",
+        _metrics_table(run, summary),
         "## Training data",
         " ".join(filter(None, [data, _folds(run), _beginning(run), _distillation(run)])),
         "## Labels",
@@ -104,14 +105,14 @@ def _front_matter(run: TrainedRun, licence: str, title: str) -> str:
     known = DATASETS.get(run.dataset.removesuffix(DEMONSTRATION))
     demonstration = run.dataset.endswith(DEMONSTRATION) or known is None
     data_name = run.dataset if demonstration else known.name if known else run.dataset
-    figures = {key: value for key, value in _scalars(run).items() if key in HUB_METRICS}
+    metrics = {key: value for key, value in _scalars(run).items() if key in HUB_METRICS}
     data = ModelCardData(
         library_name="speechbrain",
         license=licence,
         pipeline_tag="audio-classification",
         tags=["audio-event-detection", "sound-event-detection", "audio-tagging", "aed_plugins"],
         datasets=None if demonstration else [data_name],
-        metrics=sorted({HUB_METRICS[key] for key in figures}),
+        metrics=sorted({HUB_METRICS[key] for key in metrics}),
         model_name=title,
         eval_results=[
             EvalResult(
@@ -123,7 +124,7 @@ def _front_matter(run: TrainedRun, licence: str, title: str) -> str:
                 metric_name=key,
                 metric_value=round(value, 6),
             )
-            for key, value in figures.items()
+            for key, value in metrics.items()
         ],
     )
     return data.to_yaml()
@@ -160,36 +161,31 @@ def _state(run: TrainedRun, summary: Mapping[str, Any] | None) -> str:
     return describe_data(data) if state == "demonstration" else f"Trained on {state} data."
 
 
-def _figures(run: TrainedRun, summary: Mapping[str, Any] | None) -> str:
+def _metrics_table(run: TrainedRun, summary: Mapping[str, Any] | None) -> str:
     intervals = run.result["metrics"].get("intervals", {})
     folds = 0 if summary is None else len(summary["folds"])
     several = summary is not None and folds > 1
-    rows = [
-        [f"test on {run.result['test_fold']}, {run.result['clips']} clips"]
-        + ([f"mean of {folds} runs like it"] if several else [])
-    ]
-    names = [""]
+    rows = [["metric", f"test on {run.result['test_fold']}, {run.result['clips']} clips"]]
+    if several:
+        rows[0].append(f"mean of {folds} runs like it")
     for key, value in _scalars(run).items():
         cell = f"{value:.3f}"
         if key in intervals:
             cell += " (95 %: {:.3f} to {:.3f})".format(*intervals[key])
-        names.append(key)
-        rows.append([cell] + ([_mean((summary or {}).get(key))] if several else []))
-    lines = [[name, *row] for name, row in zip(names, rows, strict=True)]
-    lines.insert(1, ["---"] * len(lines[0]))
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        rows.append([key, cell, *([_mean((summary or {}).get(key))] if several else [])])
+    return "\n".join(markdown_table(rows, text_columns=3))
 
 
 def _scalars(run: TrainedRun) -> dict[str, float]:
-    figures = run.result["metrics"]
-    return {key: float(value) for key, value in figures.items() if type(value) in (int, float)}
+    metrics = run.result["metrics"]
+    return {key: float(value) for key, value in metrics.items() if type(value) in (int, float)}
 
 
-def _mean(figure: Mapping[str, float | None] | None) -> str:
-    if figure is None or figure["mean"] is None:
+def _mean(metric: Mapping[str, float | None] | None) -> str:
+    if metric is None or metric["mean"] is None:
         return ""
-    deviation = figure["deviation"]
-    return f"{figure['mean']:.3f}" + ("" if deviation is None else f" ± {deviation:.3f}")
+    deviation = metric["deviation"]
+    return f"{metric['mean']:.3f}" + ("" if deviation is None else f" ± {deviation:.3f}")
 
 
 def _training_data(dataset: str) -> str:

@@ -1,4 +1,4 @@
-"""A trained model judged on the other dataset, and finished runs built again."""
+"""A trained model evaluated on the other dataset, and finished runs built again."""
 
 import csv
 import importlib
@@ -62,7 +62,7 @@ def report_of(folder):
     return json.loads((folder / "report.json").read_text(encoding="utf-8"))
 
 
-def truth_and_said(rows, label):
+def truth_and_predicted(rows, label):
     return [[label in row[column].split(";") for row in rows] for column in ("labels", "predicted")]
 
 
@@ -85,9 +85,9 @@ def test_a_run_that_is_built_again_predicts_what_it_predicted_when_it_was_tested
     assert given == pytest.approx(np.array([kept[name] for name in names]), abs=2e-5)
 
 
-def test_a_model_of_audioset_is_judged_on_urbansound(audioset_run, corpus, program, capsys):
+def test_a_model_of_audioset_is_evaluated_on_urbansound(audioset_run, corpus, program, capsys):
     program([str(audioset_run), "--on=urbansound", f"--data_folder={corpus}", "--noprogressbar"])
-    folder = audioset_run / "eval/judged_on_urbansound_demonstration"
+    folder = audioset_run / "eval/evaluated_on_urbansound_demonstration"
     report, rows = report_of(folder), rows_of(folder)
     assert [row["label"] for row in report["per_class"]] == ["Children playing", "Music"]
     thresholds = find_run(audioset_run).thresholds
@@ -95,18 +95,20 @@ def test_a_model_of_audioset_is_judged_on_urbansound(audioset_run, corpus, progr
     for row in report["per_class"]:
         # UrbanSound8K's names say the class: <source>-<class>-<occurrence>-<slice>.wav
         number = {"Children playing": "2", "Music": "9"}[row["label"]]
-        truth, said = truth_and_said(rows, row["label"])
+        truth, predicted = truth_and_predicted(rows, row["label"])
         assert truth == [clip["clip"].split("-")[1] == number for clip in rows]
         scores = np.array([float(clip[row["label"]]) for clip in rows])
         threshold = thresholds.values[thresholds.labels.index(row["label"])]
         assert row["threshold"] == pytest.approx(threshold)
         unsure = np.abs(scores - threshold) < 1e-6
-        assert ((scores >= threshold) | unsure).tolist() == (np.array(said) | unsure).tolist()
+        assert ((scores >= threshold) | unsure).tolist() == (np.array(predicted) | unsure).tolist()
         assert row["support"] == 3
         assert row["chance"] == pytest.approx(0.1)
         assert row["AUC"] == pytest.approx(sklearn.metrics.roc_auc_score(truth, scores))
         assert row["AP"] == pytest.approx(sklearn.metrics.average_precision_score(truth, scores))
-        assert row["f1"] == pytest.approx(sklearn.metrics.f1_score(truth, said, zero_division=0))
+        assert row["f1"] == pytest.approx(
+            sklearn.metrics.f1_score(truth, predicted, zero_division=0)
+        )
     text = (folder / "report.md").read_text(encoding="utf-8")
     assert "- Speech: it has no counterpart in the mapping" in text
     assert "- siren: the model has no label 'Siren'" in text
@@ -116,10 +118,10 @@ def test_a_model_of_audioset_is_judged_on_urbansound(audioset_run, corpus, progr
     assert (folder / "per_class.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_model_of_urbansound_is_judged_on_the_evaluation_clips_of_audioset(
+def test_a_model_of_urbansound_is_evaluated_on_the_evaluation_clips_of_audioset(
     urbansound_run, audioset_corpus, program, tmp_path
 ):
-    there = tmp_path / "audioset"  # without the training clips, which judging does not need
+    there = tmp_path / "audioset"  # without the training clips, which the evaluation does not need
     shutil.copytree(audioset_corpus, there)
     listed = (there / "eval_segments.csv").read_text()
     for file in (there / "audio").iterdir():
@@ -129,17 +131,17 @@ def test_a_model_of_urbansound_is_judged_on_the_evaluation_clips_of_audioset(
     classes = '--classes=["Children playing", "Music"]'
     data = f"--data_folder={there}"
     program([str(urbansound_run / "fold3"), "--on", "audioset", data, classes, "--noprogressbar"])
-    folder = urbansound_run / "fold3/judged_on_audioset_demonstration"
+    folder = urbansound_run / "fold3/evaluated_on_audioset_demonstration"
     report, rows = report_of(folder), rows_of(folder)
     assert len(rows) == 20
-    assert report["data"]["judged_folds"] == ["eval"]
+    assert report["data"]["evaluated_folds"] == ["eval"]
     assert report["left_out"]["Siren"] == "it is not among --classes"
     assert report["left_out"]["dog_bark"] == "the dataset has no label 'Dog'"
     for row in report["per_class"]:
-        truth, said = truth_and_said(rows, row["label"])
+        truth, predicted = truth_and_predicted(rows, row["label"])
         assert row["threshold"] is None
         assert row["support"] == sum(truth) > 0
-        assert row["recall"] == pytest.approx(sklearn.metrics.recall_score(truth, said))
+        assert row["recall"] == pytest.approx(sklearn.metrics.recall_score(truth, predicted))
     both = [row["predicted"] for row in rows if ";" in row["predicted"]]
     assert not both, "the most probable label is one"
 
@@ -160,7 +162,7 @@ def test_a_one_label_model_says_a_label_only_where_it_is_the_most_probable_of_al
     drilling, siren = found["per_class"]
     assert (drilling["precision"], drilling["recall"]) == (0.5, 0.5)
     assert (siren["precision"], siren["recall"], siren["AP"]) == (1.0, 0.5, 1.0)
-    assert (drilling["called"], drilling["chance"]) == ("Drill", 0.5)
+    assert (drilling["dataset_label"], drilling["chance"]) == ("Drill", 0.5)
     assert found["micro_f1"] == pytest.approx(4 / 7)
     low, high = found["intervals"]["micro_f1"]
     assert low <= 4 / 7 <= high
@@ -227,7 +229,7 @@ def bad(program):
     return refused
 
 
-def test_what_cannot_be_judged_is_told_in_one_line(
+def test_what_cannot_be_evaluated_is_told_in_one_line(
     bad, urbansound_run, audioset_run, corpus, tmp_path
 ):
     assert "there is no folder nowhere" in bad("nowhere", "--on=audioset")
@@ -283,8 +285,8 @@ def test_a_model_that_began_with_one_that_knows_the_clips_is_refused(
     options = [heir, "--on=urbansound", f"--data_folder={corpus}", "--noprogressbar"]
     assert "was trained on urbansound_demonstration 1, 2, which it is to be" in bad(*options)
     program([*map(str, options), "--folds=3"])
-    folder = heir / "judged_on_urbansound_demonstration"
-    assert report_of(folder)["data"]["judged_clips"] == 10
+    folder = heir / "evaluated_on_urbansound_demonstration"
+    assert report_of(folder)["data"]["evaluated_clips"] == 10
     begin_with(tmp_path / "gone")
     program([*map(str, options), "--folds=3"])
     assert "what that was trained on is unknown" in (folder / "report.md").read_text()

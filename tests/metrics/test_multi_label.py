@@ -6,16 +6,13 @@ import numpy as np
 import pytest
 import sklearn.metrics
 from hypothesis import given, settings, strategies as st
-from matplotlib.image import imread
 from scipy.stats import norm
 
-from aed_plugins.experiments.multi_label_plots import draw_per_class
 from aed_plugins.metrics import compute_metrics, multi_label as multi_label_metrics
 from aed_plugins.metrics.bootstrap import Ranking
 from aed_plugins.metrics.multi_label import (
     average_precision,
     bootstrap_intervals,
-    class_metrics,
     class_rates,
     d_prime,
     lwlrap,
@@ -311,16 +308,3 @@ def test_what_does_not_belong_together_is_refused(change, message):
     right |= {"thresholds": [0.5, 0.5], "labels": ["a", "b"]}
     with pytest.raises(ValueError, match=message):
         compute_metrics(**(right | change))
-
-
-@pytest.mark.parametrize("classes", [1, 40])
-def test_the_picture_grows_with_the_classes_up_to_thirty(classes, tmp_path):
-    targets, probabilities = evaluation(classes=classes)
-    targets[:, 0] = 0
-    labels = [f"class {index}" for index in range(classes)]
-    table = class_metrics(targets, probabilities, np.full(classes, 0.5), labels)
-    path = tmp_path / "new" / "per_class.png"
-    draw_per_class(table, "title", path)
-    height, width, _ = imread(path).shape
-    assert width == 960
-    assert height == pytest.approx(120 * (1.5 + 0.36 * min(classes, 30)), abs=1)

@@ -204,10 +204,12 @@ def test_the_card_says_what_the_model_is(run, tmp_path):
     assert card.data.to_dict()["library_name"] == "speechbrain"
     assert card.data.pipeline_tag == "audio-classification"
     assert card.data.model_name == "A title: of its own"
-    figures = {result.metric_name: result.metric_value for result in card.data.eval_results}
-    assert figures == {"macro_f1": 0.25, "mAP": 0.5}
+    metrics = {result.metric_name: result.metric_value for result in card.data.eval_results}
+    assert metrics == {"macro_f1": 0.25, "mAP": 0.5}
     assert "PARTIAL DATA: 7 of 9 clips" in card.text
-    assert "| mAP | 0.500 (95 %: 0.400 to 0.600) | 0.625 ± 0.125 |" in card.text
+    (row,) = [line for line in card.text.splitlines() if line.startswith("| mAP")]
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells == ["mAP", "0.500 (95 %: 0.400 to 0.600)", "0.625 ± 0.125"]
     assert (
         "Nowhere's recordings, CC0. Trained on 1, the checkpoint chosen on 2, tested on 3."
         in card.text

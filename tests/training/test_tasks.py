@@ -63,7 +63,7 @@ def test_validation_tunes_the_thresholds_that_the_test_uses():
 def test_the_rows_of_several_labels_are_read_back():
     task = MultiLabel(["Crying, sobbing", "Music"])
     file = io.StringIO()
-    csv.writer(file).writerows(MultiLabelReport(task).rows(predictions(), "eval"))
+    csv.writer(file).writerows(MultiLabelReport(task).prediction_rows(predictions(), "eval"))
     rows = list(csv.DictReader(io.StringIO(file.getvalue())))
     assert rows[2]["labels"].split(";") == ["Crying, sobbing", "Music"]
     assert rows[2]["predicted"] == "Music"
@@ -81,7 +81,7 @@ def test_the_table_has_the_paper_s_columns_and_a_line_per_class():
         "epochs": 2,
         "seconds": 9.0,
     }
-    lines = MultiLabelReport(task).table({"folds": [fold]})
+    lines = MultiLabelReport(task).table_lines({"folds": [fold]})
     assert lines[1].split() == ["precision", "recall", "F1"]
     assert lines[2].startswith(" micro")
     assert "1.000 [1.000, 1.000]" in lines[2]

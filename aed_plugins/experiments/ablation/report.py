@@ -3,11 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from aed_plugins.core import atomic_write
+from aed_plugins.core import atomic_write, markdown_table
 from aed_plugins.experiments.ablation.plot import draw_differences
 from aed_plugins.experiments.ablation.run import Row
 from aed_plugins.experiments.ablation.summary import Summary, summaries
-from aed_plugins.experiments.tables import markdown_table
 
 ABLATION_FILES = ("ablation.md", "ablation.png")
 HEADER = (

@@ -1,4 +1,4 @@
-"""What is written about a multi-label task: predictions, table and pictures."""
+"""The report of a multi-label task."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from aed_plugins.experiments.multi_label_plots import draw_per_class
-from aed_plugins.experiments.plots import draw_training_curves
-from aed_plugins.experiments.task_report import TaskReport
+from aed_plugins.experiments.plots import draw_per_class, draw_training_curves
+from aed_plugins.experiments.reports.task_report import TaskReport
 from aed_plugins.metrics import Predictions
 from aed_plugins.training import RATES, MultiLabel
 
@@ -24,17 +23,17 @@ class MultiLabelReport(TaskReport):
 
     task: MultiLabel
 
-    def rows(self, predictions: Predictions, fold: int | str) -> Iterator[list[Any]]:
-        """Give name, fold, labels, predicted labels and a probability per label."""
+    def prediction_rows(self, predictions: Predictions, fold: int | str) -> Iterator[list[Any]]:
+        """Yield name, fold, labels, predicted labels and a probability per label."""
         yield ["clip", "fold", "labels", "predicted", *self.task.labels]
         columns = (predictions.ids, predictions.targets, predictions.probabilities)
-        for name, target, shares in zip(*columns, strict=True):
-            chosen = (target > 0, shares >= self.task.thresholds.values)
+        for name, target, scores in zip(*columns, strict=True):
+            chosen = (target > 0, scores >= self.task.thresholds.values)
             named = [";".join(np.array(self.task.labels)[marks]) for marks in chosen]
-            yield [name, fold, *named, *(f"{share:.6f}" for share in shares)]
+            yield [name, fold, *named, *(f"{score:.6f}" for score in scores)]
 
-    def table(self, results: Mapping[str, Any]) -> list[str]:
-        """Give the paper's table (precision, recall, F1), the other figures, a line per class."""
+    def table_lines(self, results: Mapping[str, Any]) -> list[str]:
+        """Return the paper's table (precision, recall, F1), the other metrics, a line per class."""
         lines = []
         for fold in results["folds"]:
             lines += [f"{fold['test_fold']}: {fold['clips']} clips, {fold['epochs']} epochs,"]
@@ -48,8 +47,8 @@ class MultiLabelReport(TaskReport):
             lines += _per_class(fold["per_class"])
         return lines
 
-    def together(self, folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Give nothing: the folds' own tables stand beside one another."""
+    def combine_folds(self, folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return nothing: each fold has a table of its own."""
         return {}
 
     def draw(self, folder: Path, results: Mapping[str, Any], title: str) -> None:

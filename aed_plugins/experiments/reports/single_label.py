@@ -1,4 +1,4 @@
-"""What is written about a single-label task: predictions, table and pictures."""
+"""The report of a single-label task."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from aed_plugins.experiments.plots import draw_confusion_matrix, draw_training_curves
-from aed_plugins.experiments.task_report import TaskReport
+from aed_plugins.experiments.reports.task_report import TaskReport
 from aed_plugins.metrics import Predictions
 
 
@@ -20,16 +20,16 @@ class SingleLabelReport(TaskReport):
         What was trained.
     """
 
-    def rows(self, predictions: Predictions, fold: int | str) -> Iterator[list[Any]]:
-        """Give name, fold, right label, predicted label and a probability per label."""
+    def prediction_rows(self, predictions: Predictions, fold: int | str) -> Iterator[list[Any]]:
+        """Yield name, fold, ground truth, predicted label and a probability per label."""
         yield ["slice_file_name", "fold", "class", "predicted", *self.task.labels]
         columns = (predictions.ids, predictions.targets, predictions.probabilities)
-        for name, target, shares in zip(*columns, strict=True):
-            named = [self.task.labels[target], self.task.labels[int(np.argmax(shares))]]
-            yield [name, fold, *named, *(f"{share:.6f}" for share in shares)]
+        for name, target, scores in zip(*columns, strict=True):
+            named = [self.task.labels[target], self.task.labels[int(np.argmax(scores))]]
+            yield [name, fold, *named, *(f"{score:.6f}" for score in scores)]
 
-    def table(self, results: Mapping[str, Any]) -> list[str]:
-        """Give a line per fold, then their mean and deviation."""
+    def table_lines(self, results: Mapping[str, Any]) -> list[str]:
+        """Return a line per fold, then their mean and deviation."""
         lines = ["test fold  valid folds  clips  accuracy  macro-F1  epochs  seconds"]
         for fold in results["folds"]:
             valid = ",".join(map(str, fold["valid_folds"])) or "none"
@@ -37,14 +37,15 @@ class SingleLabelReport(TaskReport):
                 f"{fold['test_fold']:>9}  {valid:>11}  {fold['clips']:>5}  {fold['accuracy']:>8.1%}"
                 f"  {fold['macro_f1']:>8.1%}  {fold['epochs']:>6}  {fold['seconds']:>7.0f}"
             )
-        shares, f1 = results["accuracy"], results["macro_f1"]
-        lines.append(f"{'mean':>9}  {'':>11}  {'':>5}  {shares['mean']:>8.1%}  {f1['mean']:>8.1%}")
-        if shares["deviation"] is not None:
-            deviations = f"{shares['deviation']:>8.1%}  {f1['deviation']:>8.1%}"
+        accuracy, f1 = results["accuracy"], results["macro_f1"]
+        means = f"{accuracy['mean']:>8.1%}  {f1['mean']:>8.1%}"
+        lines.append(f"{'mean':>9}  {'':>11}  {'':>5}  {means}")
+        if accuracy["deviation"] is not None:
+            deviations = f"{accuracy['deviation']:>8.1%}  {f1['deviation']:>8.1%}"
             lines.append(f"{'deviation':>9}  {'':>11}  {'':>5}  {deviations}")
         return lines
 
-    def together(self, folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    def combine_folds(self, folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Sum the confusion matrices."""
         matrices = [fold["confusion_matrix"] for fold in folds]
         return {"confusion_matrix": np.sum(matrices, axis=0).tolist()}

@@ -1,4 +1,4 @@
-"""What a task's results look like: the interface of the single-label and multi-label reports."""
+"""The interface of a task's report: predictions, table and pictures of a run's results."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from aed_plugins.training import Task
 
 
 class TaskReport(ABC):
-    """Lay out the results of a task as rows, lines and pictures.
+    """Write the results of a task as rows, lines and pictures.
 
     Parameters
     ----------
@@ -22,17 +22,17 @@ class TaskReport(ABC):
         self.task = task
 
     @abstractmethod
-    def rows(self, predictions: Predictions, fold: int | str) -> Iterator[list[Any]]:
-        """Give the header and the rows of `predictions.csv`."""
+    def prediction_rows(self, predictions: Predictions, fold: int | str) -> Iterator[list[Any]]:
+        """Yield the header and the rows of `predictions.csv`."""
 
     @abstractmethod
-    def table(self, results: Mapping[str, Any]) -> list[str]:
-        """Lay the content of `results.json` out in lines."""
+    def table_lines(self, results: Mapping[str, Any]) -> list[str]:
+        """Return the content of `results.json` as a table to read."""
 
     @abstractmethod
     def draw(self, folder: Path, results: Mapping[str, Any], title: str) -> None:
         """Draw the pictures of the content of `results.json` into a folder."""
 
     @abstractmethod
-    def together(self, folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    def combine_folds(self, folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Combine the metrics of the folds, besides means and deviations."""

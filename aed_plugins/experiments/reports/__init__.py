@@ -1,0 +1,1 @@
+"""Reports of a run: predictions, table and pictures, by the kind of task."""
