@@ -202,7 +202,7 @@ def test_a_malformed_mapping_is_named_with_its_line(text, message, tmp_path):
 
 
 def test_the_mapping_that_comes_along_has_every_class_of_urbansound(program):
-    labels = importlib.import_module("evaluate").recipe_of("urbansound").LABELS
+    labels = importlib.import_module("evaluate").import_recipe("urbansound").LABELS
     mapping = read_mapping(ROOT / "recipes/labels_urbansound_audioset.yaml", labels)
     assert list(mapping) == list(labels)
     in_the_demonstration = {name for _, name, _ in ONTOLOGY}
