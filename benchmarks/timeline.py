@@ -77,7 +77,7 @@ def bare(model: "PretrainedTagger") -> float:  # noqa: F821
 
     network = model.mods["tagger"]
     with torch.inference_mode():
-        maps = network.standardization(network.features(torch.randn(64, RATE))).unsqueeze(1)
+        maps = network.normalization(network.features(torch.randn(64, RATE))).unsqueeze(1)
         times = []
         for _ in range(10):
             started = time.perf_counter()

@@ -4,7 +4,7 @@
 
 Both train `hparams/resnet_dilated.yaml` on the same clips of 4 s (noise: the time does not depend
 on what is heard). The recipe's side reads packed audio, pads batches, computes features, and goes
-through SpeechBrain's loop, checkpoints and logs; the bare loop finds standardised features in
+through SpeechBrain's loop, checkpoints and logs; the bare loop finds normalized features in
 memory and does nothing but forward, backward and step. Their epochs take turns, so that both meet
 the same machine; the first of each is left out. Prints clips per second and the ratio, whose bound
 is 0.8.
@@ -91,11 +91,11 @@ def measure(folder: Path, clips: int, epochs: int) -> tuple[list[float], list[fl
     )
     manifest = noise_manifest(folder, clips, hparams["sample_rate"])
     dataset = fold_dataset(manifest, task.target, [1])
-    brain.fit_standardization(dataset, **hparams["loader"])
+    brain.fit_normalization(dataset, **hparams["loader"])
     waveforms = torch.stack([item["waveform"] for item in dataset])
     targets = torch.tensor([item["target"] for item in dataset])
     with torch.no_grad():
-        log_mel = brain.tagger.standardization(brain.tagger.features(waveforms))
+        log_mel = brain.tagger.normalization(brain.tagger.features(waveforms))
     bare = bare_epoch(brain.tagger, log_mel, targets, hparams["batch_size"])
     recipe_seconds: list[float] = []
     bare_seconds: list[float] = []

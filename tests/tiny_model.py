@@ -18,7 +18,7 @@ LABELS = ["dog", "Crying, sobbing", "siren"]
 TAGGER = """\
 tagger: !new:aed_plugins.models.AudioTagger
     features: !new:aed_plugins.models.LogMel {sample_rate: 8000, n_mels: 16, log_offset: 1e-5}
-    standardization: !new:aed_plugins.models.FeatureNormalization
+    normalization: !new:aed_plugins.models.FeatureNormalization
         n_mels: 16
     front_end: !new:torch.nn.Identity
     encoder: !new:aed_plugins.models.ResNet
@@ -55,7 +55,7 @@ encoder: &encoder !new:aed_plugins.models.ResNet
     pretrained: *pretrained
 tagger: &tagger !new:aed_plugins.models.AudioTagger
     features: !new:aed_plugins.models.LogMel {{sample_rate: 8000, n_mels: 16, log_offset: 1e-5}}
-    standardization: !new:aed_plugins.models.FeatureNormalization
+    normalization: !new:aed_plugins.models.FeatureNormalization
         n_mels: 16
     front_end: !new:torch.nn.Identity
     encoder: *encoder

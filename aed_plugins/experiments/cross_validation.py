@@ -245,7 +245,7 @@ class CrossValidation:
             self.initial_model.load(brain.tagger, plan, dataset, self.task.labels)
         else:
             train_set = self._train_set(plan, brain.hparams.seed, loader)
-            brain.fit_standardization(train_set, **loader)
+            brain.fit_normalization(train_set, **loader)
         clips = self._clips(brain, loader)
         if not test_only:
             streamed = self.shards is not None
@@ -364,7 +364,7 @@ def _decides_embeddings(key: str) -> bool:
     return key == "tagger.repeat_to" or key.partition(".")[0] in {
         "sample_rate",
         "features",
-        "standardization",
+        "normalization",
         "front_end",
         "encoder",
     }

@@ -40,7 +40,7 @@ class AudioTagger(nn.Module):
     ----------
     features : Features
         Waveform to `log_mel (batch, frame, mel)`.
-    standardization : nn.Module
+    normalization : nn.Module
         Statistics of the training set; `nn.Identity` where the features' values are fixed.
     front_end : nn.Module
         `(batch, 1, frame, mel)` to `(batch, channel, frame, mel)`; `nn.Identity` for none.
@@ -70,7 +70,7 @@ class AudioTagger(nn.Module):
     def __init__(
         self,
         features: Features,
-        standardization: nn.Module,
+        normalization: nn.Module,
         front_end: nn.Module,
         encoder: Encoder,
         head: nn.Module,
@@ -80,7 +80,7 @@ class AudioTagger(nn.Module):
         if not 0 <= repeat_to < float("inf"):
             raise ValueError(f"repeat_to must be 0 s or more, got {repeat_to}")
         self.features = features
-        self.standardization = standardization
+        self.normalization = normalization
         self.front_end = front_end
         self.encoder = encoder
         self.head = head
@@ -178,7 +178,7 @@ class AudioTagger(nn.Module):
         lengths : Tensor, optional
             `(batch,)`, fractions of the samples; `None` where every clip fills the batch.
         change : callable, optional
-            In training: masks or mixes the standardised log-mel frames, zeros behind each clip's
+            In training: masks or mixes the normalized log-mel frames, zeros behind each clip's
             end, before the front-end sees them. It keeps the number of frames.
 
         Returns
@@ -190,7 +190,7 @@ class AudioTagger(nn.Module):
         if self.repeat_to:
             shortest = round(self.repeat_to * self.features.sample_rate)
             waveform, lengths = repeat_short(waveform, lengths, shortest)
-        log_mel = self.standardization(self.features(waveform, lengths))
+        log_mel = self.normalization(self.features(waveform, lengths))
         frame_lengths, step_lengths = None, None
         if lengths is not None:
             frame_lengths = self.frame_lengths(lengths, waveform.shape[1])

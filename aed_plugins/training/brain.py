@@ -124,7 +124,7 @@ class TaggingBrain(Brain):
         self._parts.append(Predictions(list(batch.id), batch.target.numpy(), probabilities))
         return self.task.loss(logits, targets, None)
 
-    def fit_standardization(self, train_set: Dataset, **loader_kwargs: Any) -> None:
+    def fit_normalization(self, train_set: Dataset, **loader_kwargs: Any) -> None:
         """Set the tagger's feature statistics, if it has any, from the training set.
 
         Parameters
@@ -134,15 +134,15 @@ class TaggingBrain(Brain):
         **loader_kwargs
             For the `DataLoader`.
         """
-        if isinstance(self.tagger.standardization, FeatureNormalization):
+        if isinstance(self.tagger.normalization, FeatureNormalization):
             # The wrapper for several processes will hand the main process's statistics out.
             run_on_main(
-                self._fit_standardization, self.tagger.standardization, train_set, loader_kwargs
+                self._fit_normalization, self.tagger.normalization, train_set, loader_kwargs
             )
 
-    def _fit_standardization(
+    def _fit_normalization(
         self,
-        standardization: FeatureNormalization,
+        normalization: FeatureNormalization,
         train_set: Dataset,
         loader_kwargs: dict[str, Any],
     ) -> None:
@@ -159,7 +159,7 @@ class TaggingBrain(Brain):
                 )
 
         with torch.no_grad():
-            standardization.fit(log_mels())
+            normalization.fit(log_mels())
 
     def make_dataloader(
         self,

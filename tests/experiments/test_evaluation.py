@@ -309,7 +309,7 @@ def test_what_was_one_object_is_one_object_again(tmp_path):
         "shared: &shared !new:torch.nn.Identity\n"
         "tagger: !new:aed_plugins.models.AudioTagger\n"
         "  features: !new:aed_plugins.models.LogMel\n"
-        "  standardization: *shared\n"
+        "  normalization: *shared\n"
         "  front_end: *shared\n"
         "  encoder: &encoder !new:aed_plugins.models.ResNet\n"
         "    width: 0.0625\n"
@@ -320,7 +320,7 @@ def test_what_was_one_object_is_one_object_again(tmp_path):
     tagger = build_tagger(path)
     assert isinstance(tagger, AudioTagger)
     assert isinstance(tagger.front_end, nn.Identity)
-    assert tagger.front_end is tagger.standardization
+    assert tagger.front_end is tagger.normalization
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def make_tagger(front_end="dilated", encoder="resnet18", head="dnn mean", repeat
     encoder = ENCODERS[encoder](1 if isinstance(front, nn.Identity) else front.out_channels)
     head = HEADS[head](encoder.embedding_size)
     tagger = AudioTagger(LogMel(), FeatureNormalization(64), front, encoder, head, repeat_to)
-    tagger.standardization.fit([(tagger.features(0.1 * torch.randn(4, 16000)), None)])
+    tagger.normalization.fit([(tagger.features(0.1 * torch.randn(4, 16000)), None)])
     return tagger
 
 

@@ -45,7 +45,7 @@ def resnet():
     head = DNNHead(encoder.embedding_size, 3, hidden=[8], pooling="attention")
     tagger = AudioTagger(LogMel(), FeatureNormalization(64), front_end, encoder, head)
     sounds = torch.logspace(-4, 0, 8)[:, None] * torch.randn(8, 16000)
-    tagger.standardization.fit([(tagger.features(sounds), None)])
+    tagger.normalization.fit([(tagger.features(sounds), None)])
     return tagger
 
 

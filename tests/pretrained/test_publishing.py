@@ -97,7 +97,7 @@ def test_the_folder_has_what_it_should_and_no_more(model):
     assert "log_offset: 1e-5" in text
     with safetensors.safe_open(model / "model.safetensors", "pt") as file:
         assert file.metadata() == {"format": "pt"}
-        assert "standardization.mean" in file.keys()  # noqa: SIM118
+        assert "normalization.mean" in file.keys()  # noqa: SIM118
 
 
 def test_publishing_twice_gives_the_same_bytes(model, run, tmp_path):

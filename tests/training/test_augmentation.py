@@ -53,7 +53,7 @@ def small_tagger():
         DNNHead(64, 3),
     )
     waveform, _ = clips()
-    tagger.standardization.fit([(tagger.features(waveform), None)])
+    tagger.normalization.fit([(tagger.features(waveform), None)])
     return tagger.eval()
 
 
@@ -199,7 +199,7 @@ def test_smoothing_moves_doubt_where_the_task_has_it():
 
 
 def test_features_are_mixed_as_they_are_alone():
-    """Mixing inside the tagger is mixing the standardised frames that each clip has alone."""
+    """Mixing inside the tagger is mixing the normalized frames that each clip has alone."""
     tagger = small_tagger()
     waveform, lengths = clips((1.0, 0.5), 1.0)
     half = torch.tensor([0.75, 0.75])

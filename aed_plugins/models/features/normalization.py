@@ -1,4 +1,4 @@
-"""Statistics of the training set that log-mel frames are standardised with."""
+"""Statistics of the training set that log-mel frames are normalized with."""
 
 import math
 from collections.abc import Iterable
@@ -29,9 +29,9 @@ class FeatureNormalization(nn.Module):
 
     Examples
     --------
-    >>> standardization = FeatureNormalization(n_mels=1)
-    >>> standardization.fit([(torch.tensor([[[1.0], [3.0], [99.0]]]), torch.tensor([2 / 3]))])
-    >>> standardization(torch.tensor([[[1.0], [2.0], [3.0]]])).flatten()
+    >>> normalization = FeatureNormalization(n_mels=1)
+    >>> normalization.fit([(torch.tensor([[[1.0], [3.0], [99.0]]]), torch.tensor([2 / 3]))])
+    >>> normalization(torch.tensor([[[1.0], [2.0], [3.0]]])).flatten()
     tensor([-1.,  0.,  1.])
     >>> normalize = FeatureNormalization(n_mels=1, relative_to_peak=True)
     >>> normalize(torch.tensor([[[1.0], [3.0]]])).flatten()
@@ -81,7 +81,7 @@ class FeatureNormalization(nn.Module):
             total += frames.sum(0)
             squares += frames.square().sum(0)
         if count == 0:
-            raise ValueError("standardisation needs at least one frame, got none")
+            raise ValueError("normalization needs at least one frame, got none")
         if self.relative_to_peak:
             self.quietest_peak.copy_(torch.cat(peaks).median() - BELOW_MEDIAN)
         mean = total / count
@@ -91,7 +91,7 @@ class FeatureNormalization(nn.Module):
         self.std.copy_(torch.where(variance > 1e-10, variance.sqrt(), torch.ones_like(variance)))
 
     def forward(self, log_mel: Tensor) -> Tensor:
-        """Standardise `(batch, frame, mel)`."""
+        """Normalize `(batch, frame, mel)`."""
         return (self._levelled(log_mel) - self.mean) / self.std
 
     def _levelled(self, log_mel: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ class Augmentation:
     waveform : Augmenter, optional
         SpeechBrain's, over changes of waveforms.
     features : Augmenter, optional
-        SpeechBrain's, over changes of standardised log-mel frames.
+        SpeechBrain's, over changes of normalized log-mel frames.
     mixing : Mixing, optional
         `Mixup` or `BetweenClassMixing`.
     label_smoothing : float

@@ -120,23 +120,23 @@ def test_impossible_settings_are_refused(settings, message):
         LogMel(**settings)
 
 
-def test_standardised_training_frames_have_mean_0_and_deviation_1(waveform):
+def test_normalized_training_frames_have_mean_0_and_deviation_1(waveform):
     features = LogMel()
-    standardization = FeatureNormalization(64)
+    normalization = FeatureNormalization(64)
     log_mel = features(waveform)
     lengths = torch.tensor([1.0, 30 / log_mel.shape[1]])
-    standardization.fit([(log_mel[:1], lengths[:1]), (log_mel[1:], lengths[1:])])
+    normalization.fit([(log_mel[:1], lengths[:1]), (log_mel[1:], lengths[1:])])
     valid = torch.cat([log_mel[0], log_mel[1, :30]])
-    frames = standardization(valid)
+    frames = normalization(valid)
     torch.testing.assert_close(frames.mean(0), torch.zeros(64), atol=1e-4, rtol=0)
     torch.testing.assert_close(frames.std(0, correction=0), torch.ones(64), atol=1e-4, rtol=0)
 
 
 def test_statistics_are_saved_with_the_model():
-    standardization = FeatureNormalization(2)
-    standardization.fit([(torch.tensor([[[1.0, 5.0], [3.0, 5.0]]]), None)])
+    normalization = FeatureNormalization(2)
+    normalization.fit([(torch.tensor([[[1.0, 5.0], [3.0, 5.0]]]), None)])
     other = FeatureNormalization(2)
-    other.load_state_dict(standardization.state_dict())
+    other.load_state_dict(normalization.state_dict())
     assert other.mean.tolist() == [2.0, 5.0]
     assert other.std.tolist() == [1.0, 1.0], "a band that never changes is left as it is"
 
@@ -148,24 +148,24 @@ def test_no_frame_at_all_is_refused():
 
 def test_a_level_is_taken_off_where_only_the_peak_counts():
     torch.manual_seed(0)
-    features, standardization = LogMel(), FeatureNormalization(64, relative_to_peak=True)
+    features, normalization = LogMel(), FeatureNormalization(64, relative_to_peak=True)
     waveform = 0.1 * torch.randn(2, 16000)
-    standardization.fit([(features(waveform), None)])
-    loud, quiet = (standardization(features(gain * waveform)) for gain in (1.0, 0.1))
+    normalization.fit([(features(waveform), None)])
+    loud, quiet = (normalization(features(gain * waveform)) for gain in (1.0, 0.1))
     torch.testing.assert_close(loud, quiet, atol=1e-3, rtol=0)  # the offset in the logarithm
     frames = loud.flatten(0, 1)
     torch.testing.assert_close(frames.mean(0), torch.zeros(64), atol=1e-4, rtol=0)
-    padded = standardization(features(torch.nn.functional.pad(waveform, (0, 16000))))
+    padded = normalization(features(torch.nn.functional.pad(waveform, (0, 16000))))
     torch.testing.assert_close(padded[:, :40], loud[:, :40])
 
 
 def test_what_is_silent_beside_the_training_set_stays_so():
     torch.manual_seed(0)
-    features, standardization = LogMel(), FeatureNormalization(64, relative_to_peak=True)
+    features, normalization = LogMel(), FeatureNormalization(64, relative_to_peak=True)
     waveform = 0.1 * torch.randn(2, 16000)
-    standardization.fit([(features(waveform), None)])
+    normalization.fit([(features(waveform), None)])
     again = FeatureNormalization(64, relative_to_peak=True)
-    again.load_state_dict(standardization.state_dict())
+    again.load_state_dict(normalization.state_dict())
     level = again(features(waveform)).mean()
     for decibels, expected in ((30, 0), (60, 0), (70, -10), (80, -20)):
         quiet = again(features(waveform * 10 ** (-decibels / 20)))
@@ -173,9 +173,9 @@ def test_what_is_silent_beside_the_training_set_stays_so():
         assert lost == pytest.approx(expected, abs=3)  # the offset in the logarithm
     assert again(features(torch.zeros(1, 16000))).isfinite().all()
     # Clips of nothing in the training set do not change that.
-    floor = standardization.quietest_peak.clone()
+    floor = normalization.quietest_peak.clone()
     silent = torch.cat([waveform, torch.zeros(1, 16000)])
-    standardization.fit([(features(silent), None)])
-    torch.testing.assert_close(standardization.quietest_peak, floor, atol=0.05, rtol=0)
+    normalization.fit([(features(silent), None)])
+    torch.testing.assert_close(normalization.quietest_peak, floor, atol=0.05, rtol=0)
     silence = FeatureNormalization(64, relative_to_peak=True)(torch.full((1, 5, 64), -13.8))
     assert silence.abs().max() == 0, "before a training every clip is lifted"
