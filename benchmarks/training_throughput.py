@@ -59,14 +59,14 @@ def bare_epoch(
     tagger: AudioTagger, log_mel: torch.Tensor, targets: torch.Tensor, batch_size: int
 ) -> Callable[[], None]:
     """Give a function that trains front-end, encoder and head for one epoch on features."""
-    stations = copy.deepcopy(nn.ModuleList([tagger.front_end, tagger.encoder, tagger.head]))
-    optimizer = torch.optim.AdamW(stations.parameters(), lr=1e-3)
+    components = copy.deepcopy(nn.ModuleList([tagger.front_end, tagger.encoder, tagger.head]))
+    optimizer = torch.optim.AdamW(components.parameters(), lr=1e-3)
 
     def epoch() -> None:
-        stations.train()
+        components.train()
         for batch in torch.randperm(len(targets)).split(batch_size):
-            maps = stations[0](log_mel[batch].unsqueeze(1))
-            _, clip_logits = stations[2](stations[1](maps))
+            maps = components[0](log_mel[batch].unsqueeze(1))
+            _, clip_logits = components[2](components[1](maps))
             nn.functional.cross_entropy(clip_logits, targets[batch]).backward()
             optimizer.step()
             optimizer.zero_grad()

@@ -59,7 +59,7 @@ class Steps:
         Hertz.
     length : int
         From one step to the next.
-    first_centre : int
+    first_center : int
         The middle of step 0.
     context : int
         Samples that a step's last spectrogram frame needs beyond the step's own: 0 for centered
@@ -70,6 +70,6 @@ class Steps:
 
     sample_rate: int
     length: int
-    first_centre: int
+    first_center: int
     context: int = 0
     repeat_to: int = 0

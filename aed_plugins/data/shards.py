@@ -75,7 +75,11 @@ class ShardIndex:
         return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
 
     def check(
-        self, sample_rate: int, labels: Sequence[str], manifest: Manifest, judged: Collection[Any]
+        self,
+        sample_rate: int,
+        labels: Sequence[str],
+        manifest: Manifest,
+        evaluated: Collection[Any],
     ) -> None:
         """Refuse shards that are not for this training.
 
@@ -87,14 +91,14 @@ class ShardIndex:
             What the model tells apart.
         manifest : Manifest
             The clips that are here.
-        judged : collection of int or str
+        evaluated : collection of int or str
             The folds that validate and test. They must be those that the shards were written
-            beside, or clips to be judged on could be among the shards' training clips.
+            beside, or clips to be evaluated on could be among the shards' training clips.
 
         Raises
         ------
         InputError
-            If rate, labels or a judged fold differ.
+            If rate, labels or an evaluated fold differs.
         """
         where = f"{self.source}/{INDEX}"
         if self.sample_rate != sample_rate:
@@ -105,7 +109,7 @@ class ShardIndex:
             raise InputError(
                 f"{where}: {came}; {AGAIN}, or give the options they were written with"
             )
-        for fold in judged:
+        for fold in evaluated:
             here = {name: entry for name, entry in manifest.items() if entry["fold"] == fold}
             if self.folds.get(str(fold), {}).get("fingerprint") != manifest_fingerprint(here):
                 raise InputError(

@@ -46,7 +46,7 @@ class TimelineStream:
 
     Examples
     --------
-    >>> steps = Steps(sample_rate=8000, length=256, first_centre=0)
+    >>> steps = Steps(sample_rate=8000, length=256, first_center=0)
     >>> loud = lambda batch: np.abs(batch).max(1, keepdims=True)
     >>> stream = TimelineStream(loud, steps, ["loud"], TimelineSettings(batch_size=1))
     >>> stream.push(np.repeat(np.float32([0, 0.75, 0]), 8000))

@@ -86,7 +86,7 @@ def plan_windows(
     The paper's segments of a second; and windows of two seconds every half second, four of which
     cover each frame of half a second:
 
-    >>> steps = Steps(sample_rate=16000, length=11776, first_centre=0)
+    >>> steps = Steps(sample_rate=16000, length=11776, first_center=0)
     >>> plan_windows(steps, 1.0).grid.frame_length
     1.0
     >>> plan = plan_windows(steps, 2.0, 0.5)
@@ -111,7 +111,7 @@ def plan_windows(
     if resolution == "step":
         window = max(2, round(window_length * rate / steps.length))
         hop = min(window, max(1, round(hop_length * rate / steps.length)))
-        grid = Grid(rate, steps.length, steps.first_centre - steps.length // 2)
+        grid = Grid(rate, steps.length, steps.first_center - steps.length // 2)
         samples = window * steps.length + steps.context
         return Windows(samples, hop * steps.length, grid, hop, None, batch_size)
     hop = round(hop_length * rate)

@@ -1,4 +1,4 @@
-"""What the stations of a tagger promise one another."""
+"""What the components of a tagger promise one another."""
 
 from typing import NamedTuple
 
@@ -33,7 +33,7 @@ class Features(nn.Module):
         Number of mel bands.
     window_samples, hop_samples : int
         What a frame sees, and the way from one frame to the next.
-    first_centre : float
+    first_center : float
         Seconds; the middle of frame 0.
     """
 
@@ -41,7 +41,7 @@ class Features(nn.Module):
     n_mels: int
     window_samples: int
     hop_samples: int
-    first_centre: float = 0.0
+    first_center: float = 0.0
 
     @property
     def hop_length(self) -> float:
@@ -85,7 +85,7 @@ class Encoder(nn.Module):
         Size of an embedding.
     time_stride : int
         Frames per step.
-    first_centre : float
+    first_center : float
         Frames; the middle of step 0.
     kernels : list of Kernel
         The path with the widest receptive field, up to the maps whose mel bands are joined.
@@ -93,7 +93,7 @@ class Encoder(nn.Module):
 
     embedding_size: int
     time_stride: int
-    first_centre: float = 0.0
+    first_center: float = 0.0
     kernels: list[Kernel]
 
     def step_count(self, frames: Count) -> Count:

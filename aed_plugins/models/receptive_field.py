@@ -54,9 +54,11 @@ def compute_receptive_field(
     >>> compute_receptive_field(LogMel(), DilatedFrontEnd(), nn.Identity())
     ReceptiveField(frames=9, seconds=0.23, mel_bands=9)
     """
-    stations = [station for station in (front_end, encoder) if not isinstance(station, nn.Identity)]
+    components = [
+        component for component in (front_end, encoder) if not isinstance(component, nn.Identity)
+    ]
     width, stride = 1, 1
-    for kernel in (kernel for station in stations for kernel in station.kernels):
+    for kernel in (kernel for component in components for kernel in component.kernels):
         width += (kernel.size - 1) * kernel.dilation * stride
         stride *= kernel.stride
     window = features.window_samples / features.sample_rate

@@ -49,8 +49,8 @@ class AudioTagger(nn.Module):
     head : nn.Module
         Embeddings to `step_logits` and `clip_logits`.
     repeat_to : float
-        Seconds: a shorter clip is repeated until it fills them, and judged so; its steps are those
-        of the clip alone. For an encoder that was trained on long clips only. 0 for never.
+        Seconds: a shorter clip is repeated until it fills them and classified so; its steps are
+        those of the clip alone. For an encoder that was trained on long clips only. 0 for never.
 
     Examples
     --------
@@ -63,7 +63,7 @@ class AudioTagger(nn.Module):
     >>> output = tagger(torch.zeros(2, 160000))
     >>> output.step_logits.shape, output.clip_logits.shape
     (torch.Size([2, 14, 10]), torch.Size([2, 10]))
-    >>> tagger.step_length, tagger.step_centres(3)
+    >>> tagger.step_length, tagger.step_centers(3)
     (0.736, tensor([0.0000, 0.7360, 1.4720]))
     """
 
@@ -100,17 +100,17 @@ class AudioTagger(nn.Module):
     def steps(self) -> Steps:
         """Where the steps lie, in samples."""
         rate, hop = self.features.sample_rate, self.features.hop_samples
-        # Frames that are not centred look ahead of the samples that are their own.
-        ahead = round(2 * self.features.first_centre * rate) - hop
+        # Frames that are not centered look ahead of the samples that are their own.
+        ahead = round(2 * self.features.first_center * rate) - hop
         return Steps(
             sample_rate=rate,
             length=hop * self.encoder.time_stride,
-            first_centre=round(float(self.step_centres(1)) * rate),
+            first_center=round(float(self.step_centers(1)) * rate),
             context=max(0, ahead),
             repeat_to=round(self.repeat_to * rate),
         )
 
-    def step_centres(self, steps: int) -> Tensor:
+    def step_centers(self, steps: int) -> Tensor:
         """Tell where the middle of each step is.
 
         Parameters
@@ -123,8 +123,8 @@ class AudioTagger(nn.Module):
         Tensor
             `(step,)`, seconds from the start of the waveform.
         """
-        frames = self.encoder.first_centre + self.encoder.time_stride * torch.arange(steps)
-        return self.features.first_centre + frames * self.features.hop_length
+        frames = self.encoder.first_center + self.encoder.time_stride * torch.arange(steps)
+        return self.features.first_center + frames * self.features.hop_length
 
     def frame_lengths(self, lengths: Tensor, samples: int) -> Tensor:
         """Turn fractions of the samples into fractions of the frames.
@@ -231,7 +231,7 @@ class AudioTagger(nn.Module):
 
 
 def check_tagger(tagger: AudioTagger, sample_rate: int) -> None:
-    """See that the stations of a tagger fit one another and the audio.
+    """Check that the components of a tagger fit one another and the audio.
 
     Parameters
     ----------
@@ -266,6 +266,6 @@ def check_tagger(tagger: AudioTagger, sample_rate: int) -> None:
         with torch.no_grad():
             tagger(torch.zeros(1, sample_rate))
     except RuntimeError as error:
-        raise ValueError(f"the stations do not fit one another: {error}") from error
+        raise ValueError(f"the components do not fit one another: {error}") from error
     finally:
         tagger.train(was_training)

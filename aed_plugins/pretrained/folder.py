@@ -86,7 +86,7 @@ def load_model(
 ) -> LoadedModel:
     """Load a model folder, a model on the Hub or a finished training.
 
-    Nothing in it is run: its hyperparameter file is judged before anything is built, its weights
+    Nothing in it is run: its hyperparameter file is checked before anything is built, its weights
     are read as plain tensors.
 
     Parameters
@@ -166,7 +166,7 @@ def _load_folder(folder: Path, name: str, trusted: bool) -> LoadedModel:
 
 
 def _load_run(source: Path, trusted: bool) -> LoadedModel:
-    # Judged before anything else looks at them: a run's folder may come from elsewhere, too.
+    # Checked before anything else looks at them: a run's folder may come from elsewhere, too.
     described = [source / HPARAMS, *sorted(source.glob(f"*/{HPARAMS}"))]
     for path in described:
         if path.is_file():
@@ -253,7 +253,7 @@ def _build_trusted(path: Path) -> Any:
 
 
 def _try(tagger: AudioTagger, file: SafeFile, labels: list[str]) -> None:
-    """See on a second of silence that stations, sample rate and labels fit one another."""
+    """Check on a second of silence that components, sample rate and labels fit one another."""
     rate = file.number("sample_rate")
     try:
         expected = tagger.features.sample_rate
@@ -261,7 +261,7 @@ def _try(tagger: AudioTagger, file: SafeFile, labels: list[str]) -> None:
             logits: Tensor = tagger(torch.zeros(1, expected)).clip_logits
     except MISTAKES as error:
         raise InputError(
-            f"{file.path}: the stations do not fit one another: {one_line(error)}"
+            f"{file.path}: the components do not fit one another: {one_line(error)}"
         ) from error
     if expected != rate:
         raise InputError(

@@ -119,5 +119,5 @@ def _joined(
 def _mean_thresholds(models: Sequence[dict[str, Any]]) -> FloatArray | None:
     """Average the thresholds of several models, where all have some."""
     found = [model.get("thresholds") for model in models]
-    values = [kept.values for kept in found if isinstance(kept, Thresholds)]
+    values = [each.values for each in found if isinstance(each, Thresholds)]
     return np.mean(values, axis=0) if len(values) == len(models) else None

@@ -22,16 +22,16 @@ class TrainingData:
 
     Attributes
     ----------
-    name, address, licence : str
+    name, address, license : str
         For the reader.
     """
 
     name: str
     address: str
-    licence: str
+    license: str
 
     def __str__(self) -> str:
-        return f"[{self.name}]({self.address}), {self.licence}"
+        return f"[{self.name}]({self.address}), {self.license}"
 
 
 DATASETS = {
@@ -67,7 +67,7 @@ def model_card(
     name : str
         What the model is loaded by.
     license : str
-        The Hub's identifier of the model's licence.
+        The Hub's identifier of the model's license.
     title : str
         The card's title.
     training_data : str, optional
@@ -101,14 +101,14 @@ def model_card(
     return "\n\n".join(parts) + "\n"
 
 
-def _front_matter(run: TrainedRun, licence: str, title: str) -> str:
+def _front_matter(run: TrainedRun, license_id: str, title: str) -> str:
     known = DATASETS.get(run.dataset.removesuffix(DEMONSTRATION))
     demonstration = run.dataset.endswith(DEMONSTRATION) or known is None
     data_name = run.dataset if demonstration else known.name if known else run.dataset
     metrics = {key: value for key, value in _scalars(run).items() if key in HUB_METRICS}
     data = ModelCardData(
         library_name="speechbrain",
-        license=licence,
+        license=license_id,
         pipeline_tag="audio-classification",
         tags=["audio-event-detection", "sound-event-detection", "audio-tagging", "aed_plugins"],
         datasets=None if demonstration else [data_name],
@@ -132,7 +132,7 @@ def _front_matter(run: TrainedRun, licence: str, title: str) -> str:
 
 def _usage(name: str) -> str:
     return f"""```python
-from aed_plugins.inference.tagger import PretrainedTagger
+from aed_plugins.inference import PretrainedTagger
 
 tagger = PretrainedTagger.from_hparams(source="{name}")
 print(tagger.tag_file("recording.wav"))
@@ -190,7 +190,7 @@ def _mean(metric: Mapping[str, float | None] | None) -> str:
 
 def _training_data(dataset: str) -> str:
     if dataset.endswith(DEMONSTRATION):
-        return "Synthesised sounds that come with `aed_plugins`, under its licence (Apache-2.0)"
+        return "Synthesized sounds that come with `aed_plugins`, under its license (Apache-2.0)"
     return str(DATASETS.get(dataset, dataset))
 
 
@@ -207,7 +207,7 @@ def _beginning(run: TrainedRun) -> str:
     if "initial_model" in run.configuration["run"]:
         return "It began with the weights of another model that was trained with `aed_plugins`."
     hparams = run.configuration["hyperparameters"]
-    sources = {hparams.get(f"{station}.pretrained", "None") for station in ("encoder", "head")}
+    sources = {hparams.get(f"{component}.pretrained", "None") for component in ("encoder", "head")}
     # A path of somebody's machine says nothing but its last part.
     named = sorted(
         source if "://" in source else PurePosixPath(source).name for source in sources - {"None"}

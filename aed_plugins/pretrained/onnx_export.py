@@ -63,7 +63,7 @@ def export_onnx(
     thresholds: npt.ArrayLike | None = None,
     name: str = "",
     timeline: Mapping[str, Any] | None = None,
-    licence: str = "",
+    license: str = "",  # noqa: A002  as in `publish_model`
 ) -> float:
     """Write a tagger as one ONNX file and see that ONNX Runtime gives what PyTorch gives.
 
@@ -83,7 +83,7 @@ def export_onnx(
         Whether several may hold at once.
     thresholds : array_like, optional
         `(class,)`: from which probability on a class is said to be there.
-    name, licence : str
+    name, license : str
         Of the model.
     timeline : mapping, optional
         Settings for time lines; anything that JSON can hold.
@@ -96,7 +96,7 @@ def export_onnx(
     Raises
     ------
     InputError
-        If a package is missing, labels or thresholds do not fit the tagger, a station of the
+        If a package is missing, labels or thresholds do not fit the tagger, a component of the
         tagger cannot be exported, or a probability differs by more than 0.0001 (of a forest, by
         more than three trees can make).
     OSError
@@ -108,7 +108,7 @@ def export_onnx(
     limits = None if thresholds is None else np.asarray(thresholds, np.float64)
     metadata = onnx_metadata(tagger.steps, list(labels), multi_label, limits, timeline)
     metadata |= {"aed_plugins": importlib.metadata.version("aed-plugins")}
-    metadata |= {key: text for key, text in (("name", name), ("licence", licence)) if text}
+    metadata |= {key: text for key, text in (("name", name), ("license", license)) if text}
     model = TaggerWithProbabilities(copy.deepcopy(tagger), multi_label)
     model = model.cpu().float().eval()
     _check_sizes(model, tagger.steps.sample_rate, len(labels), limits)

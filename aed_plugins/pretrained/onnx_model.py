@@ -81,7 +81,7 @@ def onnx_metadata(
         "sample_rate": str(steps.sample_rate),
         "thresholds": json.dumps(None if thresholds is None else thresholds.tolist()),
         "step_length": str(steps.length / steps.sample_rate),
-        "first_centre": str(steps.first_centre / steps.sample_rate),
+        "first_center": str(steps.first_center / steps.sample_rate),
         "steps": json.dumps(asdict(steps)),
         "timeline": json.dumps(None if timeline is None else dict(timeline), ensure_ascii=False),
     }
@@ -112,11 +112,11 @@ class OnnxTagger:
         Settings for time lines that were saved with the model.
     steps : Steps
         Where the steps lie, in samples.
-    step_length, first_centre : float
+    step_length, first_center : float
         Seconds from one step to the next; the middle of step 0.
     embedding_size : int
         Size of an embedding.
-    name, licence : str
+    name, license : str
         Of the model; empty where nobody said.
 
     Raises
@@ -167,9 +167,9 @@ class OnnxTagger:
         self.steps = Steps(**json.loads(metadata["steps"]))
         self.sample_rate = self.steps.sample_rate
         self.step_length = self.steps.length / self.sample_rate
-        self.first_centre = self.steps.first_centre / self.sample_rate
+        self.first_center = self.steps.first_center / self.sample_rate
         self.name = metadata.get("name", "")
-        self.licence = metadata.get("licence", "")
+        self.license = metadata.get("license", "")
 
     def __call__(
         self, waveform: npt.NDArray[Any], lengths: npt.NDArray[Any] | None = None

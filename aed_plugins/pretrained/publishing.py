@@ -46,7 +46,7 @@ HEADER = """\
 INTERFACE_TEXT = '''\
 """What SpeechBrain's `foreign_class` takes from here: the interface of aed_plugins."""
 
-from aed_plugins.inference.tagger import PretrainedTagger
+from aed_plugins.inference import PretrainedTagger
 
 __all__ = ["PretrainedTagger"]
 '''
@@ -72,7 +72,7 @@ def publish_model(
     dest : str or Path
         A folder; with `hub`, `owner/name`.
     license : str
-        The Hub's identifier of the model's licence, such as `apache-2.0` or `cc-by-nc-4.0`.
+        The Hub's identifier of the model's license, such as `apache-2.0` or `cc-by-nc-4.0`.
     title : str, optional
         Of the model card; what the training's results are called otherwise.
     training_data : str, optional
@@ -92,7 +92,7 @@ def publish_model(
     Raises
     ------
     InputError
-        If there is no finished training, the licence is no identifier, or `dest` cannot be used.
+        If there is no finished training, the license is no identifier, or `dest` cannot be used.
     OSError
         If the folder cannot be written: nothing is left of it then.
     """

@@ -131,7 +131,7 @@ class TrainedRun:
 
     @property
     def thresholds(self) -> Thresholds:
-        """From which probability on each label is said.
+        """The decision threshold of each label.
 
         Raises
         ------
@@ -143,11 +143,11 @@ class TrainedRun:
                 f"{self.folder}: thresholds were asked of a model with one label per clip, which"
                 " has none: its most probable label is its answer"
             )
-        kept = self.checkpoint.paramfiles.get("thresholds")
-        if kept is None:
+        path = self.checkpoint.paramfiles.get("thresholds")
+        if path is None:
             raise InputError(f"{self.checkpoint.path}: expected thresholds in it, found none")
         thresholds = Thresholds(self.labels)
-        thresholds.load(kept)
+        thresholds.load(path)
         return thresholds
 
     def tagger(self) -> AudioTagger:

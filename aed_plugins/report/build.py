@@ -21,7 +21,7 @@ FEWEST = 3  # lanes, filled up with the most probable classes
 N_MELS = 96
 WINDOW, HOP = 0.025, 0.01  # seconds
 MARKS = (500, 1000, 2000, 4000, 8000)  # hertz
-CONTEXT = 2  # hops that a centred window sees to each side, rounded up
+CONTEXT = 2  # hops that a centered window sees to each side, rounded up
 
 
 class SpectrogramOverview:
@@ -58,8 +58,8 @@ class SpectrogramOverview:
 
     def marks(self) -> list[tuple[int, float]]:
         """Give rows and hertz for the frequency axis."""
-        centres = self.log_mel.mel_bank.argmax(dim=0) * self.log_mel.sample_rate
-        hertz = centres / self.log_mel.n_fft
+        centers = self.log_mel.mel_bank.argmax(dim=0) * self.log_mel.sample_rate
+        hertz = centers / self.log_mel.n_fft
         inside = [mark for mark in MARKS if mark < self.log_mel.sample_rate / 2]
         return [(int((hertz - mark).abs().argmin()), float(mark)) for mark in inside]
 

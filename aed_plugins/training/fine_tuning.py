@@ -1,4 +1,4 @@
-"""Transfer learning: which stations are trained in which epoch, and how fast.
+"""Transfer learning: which components are trained in which epoch, and how fast.
 
 The source for unfreezing from the last stage to the first: Howard and Ruder, "Universal Language
 Model Fine-tuning for Text Classification" (ACL 2018), gradual unfreezing and discriminative

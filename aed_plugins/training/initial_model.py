@@ -75,6 +75,8 @@ class InitialModel:
         if not same_head:
             state = {name: tensor for name, tensor in state.items() if name not in shapes[0]}
             state |= {name: own[name] for name in shapes[1]}
-        load_weights(tagger, state, str(run.weights), "the stations of this model before its head")
+        load_weights(
+            tagger, state, str(run.weights), "the components of this model before its head"
+        )
         head = "with its head" if same_head else "with a new head"
         logger.info("starting from %s, epoch %d, %s", run.folder, run.result["tested_epoch"], head)

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from aed_plugins.core import InputError, Steps
 from aed_plugins.detection import FrameStream, plan_windows
 
-STEPS = Steps(sample_rate=100, length=10, first_centre=0)
+STEPS = Steps(sample_rate=100, length=10, first_center=0)
 
 
 def clip_model(batch):
@@ -18,7 +18,7 @@ def clip_model(batch):
 
 
 def step_model(batch):
-    """A step for every 10 samples begun, and one more: what centred frames give."""
+    """A step for every 10 samples begun, and one more: what centered frames give."""
     count = batch.shape[1] // 10 + 1
     padded = np.pad(batch, ((0, 0), (0, 10 * count - batch.shape[1])))
     return padded.reshape(len(batch), count, 10).sum(axis=2, keepdims=True).astype(np.float64)

@@ -29,7 +29,7 @@ def signal() -> np.ndarray:
 def weights(name: str, shape: tuple[int, ...]) -> np.ndarray:
     """Give the values of a tensor, float32; `name` is torchvggish's."""
     inputs = int(np.prod(shape[1:])) if len(shape) > 1 else 4
-    limit = (6 / inputs) ** 0.5  # He initialisation: activations keep their size
+    limit = (6 / inputs) ** 0.5  # He initialization: activations keep their size
     seeded = np.random.RandomState(zlib.crc32(name.encode()))
     return np.resize(seeded.uniform(-limit, limit, PERIOD).astype(np.float32), shape)
 

@@ -146,7 +146,7 @@ def test_any_rate_and_channels_and_a_twentieth_of_a_second_are_heard(
     assert tagger.timeline_file(path).duration == pytest.approx(seconds, abs=1 / 8000)
     embeddings = tagger.embed_file(path)
     assert np.isfinite(embeddings.embeddings).all()
-    assert embeddings.onsets[0] <= 0.01  # VGGish's first frame is not centred on the start
+    assert embeddings.onsets[0] <= 0.01  # VGGish's first frame is not centered on the start
     assert embeddings.offsets[-1] <= seconds + 1 / 8000
 
 
@@ -224,11 +224,11 @@ def test_embeddings_have_the_times_of_the_steps(tmp_path):
     tagger = make()
     waveform = noise(3.0, 16000)
     found = tagger.mods["tagger"].embed(torch.from_numpy(waveform)[None])[0][0]
-    centres = tagger.mods["tagger"].step_centres(len(found))
+    centers = tagger.mods["tagger"].step_centers(len(found))
     embeddings = tagger.embed_file(write(tmp_path / "a.wav", waveform, 16000))
     torch.testing.assert_close(torch.from_numpy(embeddings.embeddings), found)
     middles = (embeddings.onsets + embeddings.offsets)[1:-1] / 2
-    np.testing.assert_allclose(middles, centres[1:-1].numpy(), atol=1e-4)
+    np.testing.assert_allclose(middles, centers[1:-1].numpy(), atol=1e-4)
 
 
 def test_embeddings_of_windows_are_the_means_of_theirs(tmp_path):

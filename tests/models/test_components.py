@@ -103,7 +103,7 @@ def test_a_padded_batch_gives_what_each_clip_gives_alone(names, batch):
             )
 
 
-def test_a_short_clip_is_judged_as_if_it_went_on(batch):
+def test_a_short_clip_is_classified_as_if_it_went_on(batch):
     tagger = make_tagger(repeat_to=3.0).eval()
     plain = make_tagger().eval()
     clip = batch[0][2:, :20001]

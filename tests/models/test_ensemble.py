@@ -22,8 +22,8 @@ def tagger(seed, hop=0.023, classes=3, rnn=False):
     torch.manual_seed(seed)
     encoder = ResNet(width=0.0625)
     head = RNNHead(32, classes, hidden_size=8) if rnn else DNNHead(32, classes)
-    stations = (LogMel(hop_length=hop), nn.Identity(), nn.Identity(), encoder, head)
-    return AudioTagger(*stations).eval()
+    components = (LogMel(hop_length=hop), nn.Identity(), nn.Identity(), encoder, head)
+    return AudioTagger(*components).eval()
 
 
 def sounds(seconds, rate=RATE):

@@ -190,7 +190,7 @@ def test_thresholds_of_other_labels_are_refused(folder):
         (
             "features: !new:aed_plugins.models.LogMel {sample_rate: 8000, n_mels: 16",
             "features: !new:aed_plugins.models.LogMel {sample_rate: 8000, n_mels: 20",
-            "the stations do not fit one another",
+            "the components do not fit one another",
         ),
         (TAGGER, "", "expected a value for tagger, found none"),
     ],

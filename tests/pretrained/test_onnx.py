@@ -56,8 +56,8 @@ def mobile_net(repeat_to=0.0):
         patch.setattr(mobilenet, "BLOCK_SETTINGS", tuple(rows[row] for row in (0, 1, 3, 6, 10, 12)))
         encoder = MobileNet(width=0.1)
     head = PooledDNNHead(encoder.embedding_size, 3, hidden=16)
-    stations = EfficientATLogMel(), nn.Identity(), nn.Identity(), encoder, head
-    return AudioTagger(*stations, repeat_to=repeat_to)
+    components = EfficientATLogMel(), nn.Identity(), nn.Identity(), encoder, head
+    return AudioTagger(*components, repeat_to=repeat_to)
 
 
 def vggish():
@@ -75,7 +75,7 @@ TAGGERS = {
 SETTINGS = {
     "thresholds": [0.25, 0.5, 0.75],
     "name": "a model",
-    "licence": "Apache-2.0",
+    "license": "Apache-2.0",
     "timeline": {"window_length": 1.0},
 }
 
@@ -171,11 +171,11 @@ def test_the_file_says_what_the_model_is(exported):
     assert tagger.labels == LABELS
     assert tagger.thresholds.tolist() == SETTINGS["thresholds"]
     assert tagger.timeline == SETTINGS["timeline"]
-    assert (tagger.name, tagger.licence) == ("a model", "Apache-2.0")
+    assert (tagger.name, tagger.license) == ("a model", "Apache-2.0")
     assert tagger.steps == model.tagger.steps
     assert tagger.sample_rate == 16000
     assert tagger.step_length == model.tagger.step_length == 0.96
-    assert tagger.first_centre == pytest.approx(float(model.tagger.step_centres(1)))
+    assert tagger.first_center == pytest.approx(float(model.tagger.step_centers(1)))
     assert tagger.embedding_size == 128
 
 
@@ -268,7 +268,7 @@ class Small(nn.Module):
     """An encoder that takes no time to export."""
 
     time_stride = 32
-    first_centre = 0.0
+    first_center = 0.0
 
     def forward(self, maps, lengths=None):
         return nn.functional.avg_pool2d(maps, (32, 1), (32, 1), ceil_mode=True).squeeze(1)

@@ -132,7 +132,7 @@ HOSTILE = {
     "binary": with_line("x: !!binary aGVsbG8="),
     "a set": with_line("x: !!set {a, b}"),
     "an argument that is not there": in_place_of("width: 0.02", "width: 0.02\n        hook: mean"),
-    "stations that are none": in_place_of(FEATURES, "{forward: mean}"),
+    "components that are none": in_place_of(FEATURES, "{forward: mean}"),
     "no tagger": TEXT.replace(TAGGER, "tagger: !new:torch.nn.Identity\n"),
     "a list": "[1, 2]",
     "nothing": "",
@@ -148,7 +148,7 @@ REASONS = {
     "python object new": "!!python/object/new:io.FileIO is not allowed",
     "a reference to an attribute": "expected a reference like <name>, got '<tagger.__class__>'",
     "a reference to itself": "leads back to itself",
-    "getattr of what it may not": "of a station can be read",
+    "getattr of what it may not": "of a component can be read",
     "len with much to count": "only the items of one list can be counted",
     "pretrainer that collects elsewhere": "expected loadables alone",
     "pretrained from a file beside": "pretrained would fetch weights from elsewhere",
@@ -172,7 +172,7 @@ REASONS = {
     "an absurd dilation": "expected at most 256 for dilations",
     "an absurd repetition": "expected at most 60 for repeat_to",
     "an infinite number": "expected a finite number",
-    "stations that are none": "do not fit one another",
+    "components that are none": "do not fit one another",
     "no tagger": "expected tagger to be an AudioTagger",
 }
 
@@ -274,7 +274,7 @@ def test_an_object_named_twice_is_one(tmp_path):
 
 def test_every_class_of_the_list_is_a_module():
     assert len(CLASSES) > 12
-    assert all(issubclass(station, torch.nn.Module) for station in CLASSES.values())
+    assert all(issubclass(component, torch.nn.Module) for component in CLASSES.values())
 
 
 def test_many_classes_are_not_too_much(tmp_path):

@@ -217,7 +217,7 @@ def test_a_model_trained_on_one_dataset_starts_the_other(recipe, audioset, tmp_p
     done = recipe(
         "--initial_model=second", "--front_end={channels: 2}", "--output_folder=x", check=1
     )
-    assert "expected the stations of this model before its head" in error_line(done)
+    assert "expected the components of this model before its head" in error_line(done)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_a_model_trained_on_one_dataset_starts_the_other(recipe, audioset, tmp_p
         (["--frozen_epochs=-1"], "frozen_epochs must not be negative"),
         (["--initial_model=nowhere"], "--initial_model: there is no folder nowhere"),
         (["--initial_model=."], "expected one run in ., found no finished run"),
-        (["--encoder={in_channels: 3}"], "the stations do not fit one another"),
+        (["--encoder={in_channels: 3}"], "the components do not fit one another"),
         (["--test_folds=[1]"], "--test_folds is neither an option of this recipe nor"),
     ],
 )

@@ -87,12 +87,12 @@ class SoundVariant:
         return self.filtered(waveform, lambda hertz: (1 - 1j * edge / (hertz + 1e-3)) ** -2)
 
     def resonated(self, waveform: FloatArray, *modes: tuple[float, float]) -> FloatArray:
-        """Ring in damped modes, given as (centre, width) in hertz, the first the strongest."""
+        """Ring in damped modes, given as (center, width) in hertz, the first the strongest."""
 
         def response(hertz: FloatArray) -> npt.NDArray:
             total = np.zeros(len(hertz), complex)
-            for rank, (centre, width) in enumerate(modes):
-                total += 0.8**rank / (1 + 2j * (hertz - centre) / width)
+            for rank, (center, width) in enumerate(modes):
+                total += 0.8**rank / (1 + 2j * (hertz - center) / width)
             return total
 
         return self.filtered(waveform, response)

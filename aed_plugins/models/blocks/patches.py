@@ -144,7 +144,7 @@ class PatchEncoder(Encoder):
         self.block_patches = CPU_BLOCK_PATCHES
         self.embedding_size = EMBEDDING_SIZE
         self.time_stride = PATCH_FRAMES
-        self.first_centre = (PATCH_FRAMES - 1) / 2
+        self.first_center = (PATCH_FRAMES - 1) / 2
         # An embedding sees its own patch and nothing else.
         self.kernels = [Kernel(PATCH_FRAMES, PATCH_FRAMES)]
         layers: list[nn.Module] = []
@@ -169,7 +169,7 @@ class PatchEncoder(Encoder):
             nn.Linear(hidden, EMBEDDING_SIZE),
             nn.Identity() if activation == "none" else nn.ReLU(),
         )
-        _initialise(self)
+        _initialize(self)
 
     def step_count(self, frames: Count) -> Count:
         """Tell how many steps items of these lengths have: one per patch.
@@ -226,8 +226,8 @@ class PatchEncoder(Encoder):
         return embeddings.unflatten(0, batch)
 
 
-def _initialise(model: nn.Module) -> None:
-    """He initialisation, as nothing but ReLUs keeps the activations' size; biases are zero."""
+def _initialize(model: nn.Module) -> None:
+    """He initialization, as nothing but ReLUs keeps the activations' size; biases are zero."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")

@@ -123,13 +123,13 @@ class MFCCStatistics(Encoder):
 
 def _described(values: Tensor, valid: Tensor) -> Tensor:
     """Give the statistics `(batch, step, number)` of `(batch, step, coefficient, frame)`."""
-    mean, variance, centred = _moments(values, valid)
+    mean, variance, centered = _moments(values, valid)
     nonempty = valid.any(-1)
     count = valid.sum(-1).clamp(min=1)
     varies = variance > ALIKE
     spread = torch.where(varies, variance, 1.0)
-    skewness = torch.where(varies, centred.pow(3).sum(-1) / count / spread.pow(1.5), 0.0)
-    kurtosis = torch.where(varies, centred.pow(4).sum(-1) / count / spread.pow(2) - 3, 0.0)
+    skewness = torch.where(varies, centered.pow(3).sum(-1) / count / spread.pow(1.5), 0.0)
+    kurtosis = torch.where(varies, centered.pow(4).sum(-1) / count / spread.pow(2) - 3, 0.0)
     statistics = [
         values.masked_fill(~valid, torch.inf).amin(-1),
         values.masked_fill(~valid, -torch.inf).amax(-1),
@@ -150,8 +150,8 @@ def _moments(values: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Give mean and variance over the valid frames, 0 of none, and each value less the mean."""
     count = valid.sum(-1).clamp(min=1)
     mean = values.masked_fill(~valid, 0.0).sum(-1) / count
-    centred = (values - mean.unsqueeze(-1)).masked_fill(~valid, 0.0)
-    return mean, centred.square().sum(-1) / count, centred
+    centered = (values - mean.unsqueeze(-1)).masked_fill(~valid, 0.0)
+    return mean, centered.square().sum(-1) / count, centered
 
 
 def _median(values: Tensor, valid: Tensor) -> Tensor:

@@ -225,7 +225,7 @@ class MobileNet(Encoder):
         self.time_stride = 32
         # The path through the convolutions; every squeeze-excitation sees the whole clip besides.
         self.kernels = [Kernel(3, 2), *(Kernel(row.kernel, row.stride) for row in BLOCK_SETTINGS)]
-        _initialise(self)
+        _initialize(self)
         if pretrained is not None:
             self.load_published(_read(pretrained, sha256, width), source=str(pretrained))
 
@@ -321,7 +321,7 @@ def _read(source: str | Path, sha256: str | None, width: float) -> Mapping[str, 
     return read_state_dict(path)
 
 
-def _initialise(model: nn.Module) -> None:
+def _initialize(model: nn.Module) -> None:
     """As published: He for convolutions, small normal weights for fully connected layers."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d):

@@ -172,7 +172,7 @@ class ResNet(Encoder):
         self.mel_positions = mel_positions
         self.embedding_size = sizes[3] * block.expansion * mel_positions
         self.time_stride = stem_stride * 16
-        _initialise(self)
+        _initialize(self)
         if pretrained is not None:
             state = read_state_dict(fetch_weights(pretrained, sha256))
             self.load_torchvision(state, source=str(pretrained))
@@ -237,8 +237,8 @@ class ResNet(Encoder):
         load_weights(self, state, source, expected)
 
 
-def _initialise(model: nn.Module) -> None:
-    """He initialisation for convolutions that ReLUs follow."""
+def _initialize(model: nn.Module) -> None:
+    """He initialization for convolutions that ReLUs follow."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -54,7 +54,7 @@ def reflected(index: Tensor, size: Tensor) -> Tensor:
 
 
 class EfficientATLogMel(Features):
-    """Log-mel spectrogram with centred frames, the clip reflected at both ends.
+    """Log-mel spectrogram with centered frames, the clip reflected at both ends.
 
     A clip of one sample, of which pre-emphasis would leave nothing, counts as followed by a zero.
 
@@ -123,7 +123,7 @@ class EfficientATLogMel(Features):
         return at_least(samples - 1, 0) // self.hop_samples + 1
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Compute log-mel frames; frame t is centred on t * `hop_length` seconds.
+        """Compute log-mel frames; frame t is centered on t * `hop_length` seconds.
 
         Parameters
         ----------

@@ -2,7 +2,7 @@
 
 Source: "From Image Classification to Audio Classification", the ResNets' features: windows of
 46 ms every 23 ms, 64 mel bands, log magnitude; 10 s give 435 x 64. At 16 kHz that is a window of
-736 samples and a hop of 368, centred: 1 + floor(160000 / 368) = 435.
+736 samples and a hop of 368, centered: 1 + floor(160000 / 368) = 435.
 """
 
 import math
@@ -20,7 +20,7 @@ CPU_BLOCK_FRAMES = 1024
 
 
 class LogMel(Features):
-    """Log-mel spectrogram with centred frames, zeros assumed before the start and after the end.
+    """Log-mel spectrogram with centered frames, zeros assumed before the start and after the end.
 
     Zeros, rather than reflection, so that a clip padded in a batch has the frames it has alone.
 
@@ -146,7 +146,7 @@ class LogMel(Features):
         return samples // self.hop_samples + 1
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Compute log-mel frames; frame t is centred on t * `hop_length` seconds.
+        """Compute log-mel frames; frame t is centered on t * `hop_length` seconds.
 
         Parameters
         ----------

@@ -89,7 +89,7 @@ class VGGishLogMel(Features):
         self.hop_samples = HOP_SAMPLES
         self.fft_samples = FFT_SAMPLES
         self.log_offset = LOG_OFFSET
-        self.first_centre = WINDOW_SAMPLES / 2 / SAMPLE_RATE
+        self.first_center = WINDOW_SAMPLES / 2 / SAMPLE_RATE
         self.block_frames = CPU_BLOCK_FRAMES
         window = torch.zeros(FFT_SAMPLES)
         window[:WINDOW_SAMPLES] = torch.hann_window(WINDOW_SAMPLES)

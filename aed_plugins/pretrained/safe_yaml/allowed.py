@@ -106,8 +106,8 @@ def build_component(tag: str, arguments: Mapping[str, Any], shapes_only: bool = 
     Exception
         One of `MISTAKES`, if it cannot be built so.
     """
-    station = CLASSES[tag]
+    component = CLASSES[tag]
     # Features look at the numbers of their mel banks; they have no weights.
-    on_meta = shapes_only and not issubclass(station, Features)
+    on_meta = shapes_only and not issubclass(component, Features)
     with on_meta_device() if on_meta else nullcontext():
-        return station(**arguments)
+        return component(**arguments)

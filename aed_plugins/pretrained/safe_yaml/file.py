@@ -1,6 +1,6 @@
-"""A hyperparameter file from elsewhere: read and judged whole before anything in it is built.
+"""A hyperparameter file from elsewhere: read and checked whole before anything in it is built.
 
-A HyperPyYAML file can name any object of Python. Here it is parsed to nodes, the nodes are judged,
+A HyperPyYAML file can name any object of Python. Here it is parsed to nodes, the nodes are checked,
 and what is asked for is built from those same nodes: no second reading could see something else in
 the text, and no name in it is ever looked up outside the table of `CLASSES`.
 """
@@ -39,14 +39,14 @@ WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # mean, gru, slaney: no path, no U
 
 
 class SafeFile(NodeFile):
-    """A hyperparameter file that has been judged.
+    """A hyperparameter file that has been checked.
 
     Parameters
     ----------
     path : Path
         The file.
     only : collection of str, optional
-        Judge and give these keys alone: a training's file has parts that are never built here.
+        Check and give these keys alone: a training's file has parts that are never built here.
         All of the file otherwise.
     without_sources : bool
         Leave out arguments that fetch weights (`pretrained`, `sha256`) instead of refusing them.
@@ -74,8 +74,8 @@ class SafeFile(NodeFile):
     ) -> None:
         super().__init__(path)
         self._without_sources = without_sources
-        # Nodes and the depth below, of what has been judged, by what limit.
-        self._judged: dict[tuple[int, float], tuple[int, int]] = {}
+        # Nodes and the depth below, of what has been checked, by what limit.
+        self._checked: dict[tuple[int, float], tuple[int, int]] = {}
         if only is not None:
             self.top = {name: node for name, node in self.top.items() if name in only}
         self._total(list(self.top.values()), 0, [""] * len(self.top))
@@ -156,29 +156,29 @@ class SafeFile(NodeFile):
         """
         return self._copy(self.value(key), {})
 
-    # Judging
+    # Checking
 
-    def _judge(self, node: Node, depth: int, argument: str) -> tuple[int, int]:
+    def _check(self, node: Node, depth: int, argument: str) -> tuple[int, int]:
         """Refuse what is not allowed; give how many nodes there are, and how deep."""
         node = self.target(node)
         key = id(node), LIMITS.get(argument, LIMIT) if argument else 0
-        known = self._judged.get(key)
+        known = self._checked.get(key)
         if depth + (known[1] if known else 0) > MAX_DEPTH:
             self.refuse(node, f"nested more than {MAX_DEPTH} deep, or in itself")
         if known is None:
-            known = self._judged[key] = self._judge_new(node, depth, argument)
+            known = self._checked[key] = self._check_new(node, depth, argument)
         if known[0] > MAX_NODES:
             self.refuse(node, f"expected at most {MAX_NODES} values, with every alias written out")
         return known
 
-    def _judge_new(self, node: Node, depth: int, argument: str) -> tuple[int, int]:
+    def _check_new(self, node: Node, depth: int, argument: str) -> tuple[int, int]:
         if isinstance(node, ScalarNode):
-            self._judge_scalar(node, argument)
+            self._check_scalar(node, argument)
             return 1, 1
         if isinstance(node, MappingNode):
-            return self._judge_mapping(node, depth, argument)
+            return self._check_mapping(node, depth, argument)
         if node.tag == GETATTR:
-            self._judge_getattr(node)
+            self._check_getattr(node)
             return self._total(node.value[:1], depth, [argument])
         if node.tag == LEN:
             counted = [self.target(part) for part in node.value]
@@ -191,7 +191,7 @@ class SafeFile(NodeFile):
             self._check_tag(node, CONTAINERS)
         return self._total(node.value, depth, [argument] * len(node.value))
 
-    def _judge_mapping(self, node: MappingNode, depth: int, argument: str) -> tuple[int, int]:
+    def _check_mapping(self, node: MappingNode, depth: int, argument: str) -> tuple[int, int]:
         entries = self.entries(node)
         if node.tag in CLASSES:
             entries = self._arguments(node, entries)
@@ -205,10 +205,10 @@ class SafeFile(NodeFile):
 
     def _total(self, nodes: list[Node], depth: int, arguments: list[str]) -> tuple[int, int]:
         pairs = zip(nodes, arguments, strict=True)
-        parts = [self._judge(node, depth + 1, argument) for node, argument in pairs]
+        parts = [self._check(node, depth + 1, argument) for node, argument in pairs]
         return 1 + sum(part[0] for part in parts), 1 + max((part[1] for part in parts), default=0)
 
-    def _judge_scalar(self, node: ScalarNode, argument: str) -> None:
+    def _check_scalar(self, node: ScalarNode, argument: str) -> None:
         if str(node.tag).startswith(NEW):
             self._check_tag(node, CLASSES)
             if node.value:
@@ -224,7 +224,7 @@ class SafeFile(NodeFile):
         if isinstance(value, int | float) and abs(value) > limit:
             self.refuse(node, f"expected at most {limit} for {argument}, got {node.value}")
 
-    def _judge_getattr(self, node: Node) -> None:
+    def _check_getattr(self, node: Node) -> None:
         parts = node.value
         right = (
             len(parts) == 2
@@ -233,14 +233,14 @@ class SafeFile(NodeFile):
             and parts[1].value in ATTRIBUTES
         )
         if not right:
-            self.refuse(node, f"only {', '.join(sorted(ATTRIBUTES))} of a station can be read")
+            self.refuse(node, f"only {', '.join(sorted(ATTRIBUTES))} of a component can be read")
 
     def _check_tag(self, node: Node, allowed: Collection[str]) -> None:
         if node.tag not in allowed:
             self.refuse(
                 node,
                 f"{str(node.tag).replace(TAGS, '!!')} is not allowed: a model from elsewhere may"
-                " name the stations of aed_plugins and plain values only; if you trust its makers"
+                " name the components of aed_plugins and plain values only; if you trust its makers"
                 " as you would trust a program of theirs, give trust_remote_code=True"
                 " (--trust-remote-code)",
             )
@@ -279,11 +279,11 @@ class SafeFile(NodeFile):
             return self._called(node, parts, shapes_only)
         return parts if isinstance(node, MappingNode) else self.plain(node)
 
-    def _attribute(self, node: Node, station: Any) -> int:
+    def _attribute(self, node: Node, component: Any) -> int:
         name = node.value[1].value
-        value = getattr(station, name, None)
+        value = getattr(component, name, None)
         if type(value) is not int:
-            self.refuse(node, f"a {type(station).__name__} has no {name}")
+            self.refuse(node, f"a {type(component).__name__} has no {name}")
         return value
 
     def _called(self, node: Node, arguments: dict[str, Any], shapes_only: bool) -> Any:

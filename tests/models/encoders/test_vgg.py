@@ -64,6 +64,6 @@ def test_an_impulse_changes_only_the_patch_that_covers_it():
     waveform = torch.zeros(1, 48000)
     with torch.no_grad():
         quiet = tagger.embed(waveform)[0][0]
-        waveform[0, round(float(tagger.step_centres(3)[1]) * 16000)] = 1.0
+        waveform[0, round(float(tagger.step_centers(3)[1]) * 16000)] = 1.0
         changed = (tagger.embed(waveform)[0][0] - quiet).abs().amax(dim=1) > 0
     assert changed.tolist() == [False, True, False, False]

@@ -209,11 +209,11 @@ def test_an_impulse_changes_only_the_patch_that_covers_it():
     silent = torch.zeros(1, 80000)
     with torch.no_grad():
         quiet = tagger.embed(silent)[0][0]
-        centres = tagger.step_centres(len(quiet))
-        assert centres[:2].tolist() == pytest.approx([0.4875, 0.4875 + 0.96])
-        for step, centre in enumerate(centres.tolist()):
+        centers = tagger.step_centers(len(quiet))
+        assert centers[:2].tolist() == pytest.approx([0.4875, 0.4875 + 0.96])
+        for step, center in enumerate(centers.tolist()):
             loud = silent.clone()
-            loud[0, min(round(centre * 16000), 79000)] = 1.0
+            loud[0, min(round(center * 16000), 79000)] = 1.0
             changed = (tagger.embed(loud)[0][0] - quiet).abs().amax(dim=1) > 1e-6
             assert changed.nonzero().flatten().tolist() == [step]
     assert tagger.step_length == pytest.approx(0.96)

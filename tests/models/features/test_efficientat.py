@@ -97,7 +97,7 @@ def test_frames_do_not_depend_on_how_many_are_computed_at_a_time():
     torch.testing.assert_close(features(waveform), whole)
 
 
-def test_frame_t_is_centred_on_t_hops():
+def test_frame_t_is_centered_on_t_hops():
     click = torch.zeros(1, 6400)
     click[0, 3200] = 1.0
     # At high frequencies pre-emphasis is symmetric; at low ones the two samples cancel out.

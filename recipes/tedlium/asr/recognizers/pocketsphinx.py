@@ -1,7 +1,7 @@
 """The English recogniser of the wheel `pocketsphinx`: nothing to train.
 
 Source: CMU Sphinx's generic US English acoustic model (phonetically tied mixtures) and the CMU
-pronouncing dictionary, both in the wheel under its own licence (BSD).
+pronouncing dictionary, both in the wheel under its own license (BSD).
 """
 
 import logging
