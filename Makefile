@@ -8,7 +8,7 @@ demo: .venv/installed
 	$(BIN)/python recipes/urbansound/train.py hparams/resnet_dilated.yaml
 	$(BIN)/aed publish results/urbansound_demonstration/resnet_dilated/1986 \
 	    results/demonstration/resnet_dilated --license apache-2.0 --force
-	$(BIN)/python -m aed_plugins.data.synthetic.recording results/demonstration/synthesised_street.wav
+	$(BIN)/python -m aed_plugins.data.synthetic.recording results/demonstration/synthesized_street.wav
 
 test: .venv/installed-dev
 	$(BIN)/ruff format --check

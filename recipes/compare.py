@@ -163,7 +163,7 @@ def _notes(runs: Sequence[Mapping[str, Any]]) -> list[str]:
         notes.append("Not the same test folds: these rows cannot be compared with one another.")
     states = {content["data"]["state"] for content in runs}
     if "demonstration" in states:
-        notes.append("DEMONSTRATION: synthesised sounds; its figures say nothing about real sound.")
+        notes.append("DEMONSTRATION: synthesized sounds; its figures say nothing about real sound.")
     if "partial" in states:
         notes.append("PARTIAL: clips are lacking; not comparable with published figures.")
     return [" ".join(notes)] if notes else []

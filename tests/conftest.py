@@ -23,14 +23,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory):
-    """Three folds of ten synthesised clips, 8 kHz."""
+    """Three folds of ten synthesized clips, 8 kHz."""
     folder = tmp_path_factory.mktemp("data") / "corpus"
     return build_urbansound_demonstration(folder, folds=3, recordings=1, slices=1, sample_rate=8000)
 
 
 @pytest.fixture(scope="session")
 def audioset_corpus(tmp_path_factory):
-    """Sixty synthesised clips of 10 s in AudioSet's layout, 8 kHz."""
+    """Sixty synthesized clips of 10 s in AudioSet's layout, 8 kHz."""
     folder = tmp_path_factory.mktemp("data") / "audioset"
     return build_audioset_demonstration(folder, train=40, evaluation=20, sample_rate=8000)
 

@@ -27,7 +27,7 @@ def test_the_modules_example_runs_and_prints_what_it_says(capsys):
 def test_the_examples_for_recordings_run_and_agree(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write_model(tmp_path / "results/demonstration/resnet_dilated")
-    recording = tmp_path / "results/demonstration/synthesised_street.wav"
+    recording = tmp_path / "results/demonstration/synthesized_street.wav"
     build_demonstration_recording(recording, sounds=4, sample_rate=44100)
     names = {}
     run(USE, names)

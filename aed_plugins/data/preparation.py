@@ -253,7 +253,7 @@ def describe_data(data: Mapping[str, Any]) -> str:
     """
     match data["state"]:
         case "demonstration":
-            text = "DEMONSTRATION: synthesised sounds; these figures say nothing about real sound."
+            text = "DEMONSTRATION: synthesized sounds; these figures say nothing about real sound."
         case "partial":
             text = (
                 f"PARTIAL DATA: {data['clips']} of {data['expected_clips']} clips; not comparable"

@@ -122,11 +122,11 @@ def write_evaluation_report(
 
 
 def _demonstration(content: Mapping[str, Any]) -> list[str]:
-    """Say what of it is synthesised, if anything."""
+    """Say what of it is synthesized, if anything."""
     lines = []
     if content["model"]["data_state"] == "demonstration":
         lines.append(
-            "DEMONSTRATION MODEL: it was trained on synthesised sounds; these scores say nothing"
+            "DEMONSTRATION MODEL: it was trained on synthesized sounds; these scores say nothing"
             " about a model that was trained on real sound."
         )
     if content["data"]["state"] == "demonstration":

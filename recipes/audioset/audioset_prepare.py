@@ -143,7 +143,7 @@ def find_data(data_folder: str | None) -> Path:
         If the folder that was named is missing, or does not hold the lists.
     """
     if data_folder is None and not DEFAULT_FOLDER.exists():
-        print(f"no {DEFAULT_FOLDER}: this is a DEMONSTRATION with synthesised sounds")
+        print(f"no {DEFAULT_FOLDER}: this is a DEMONSTRATION with synthesized sounds")
         return build_audioset_demonstration(DEMONSTRATION_FOLDER)
     folder = DEFAULT_FOLDER if data_folder is None else Path(str(data_folder))
     if not folder.is_dir():

@@ -1,6 +1,6 @@
-"""A small corpus of synthesised talks in the layout of TED-LIUM release 2, to try the recipe on.
+"""A small corpus of synthesized talks in the layout of TED-LIUM release 2, to try the recipe on.
 
-A talk is a voice of the synthesiser espeak-ng that reads strings of digits. The talks have what
+A talk is a voice of the synthesizer espeak-ng that reads strings of digits. The talks have what
 makes TED-LIUM's transcripts hard to use: annotations in two spellings, marks of silence and of
 variant pronunciations, names of utterances, two spellings of conditions, stretches that scoring
 leaves out; and in long pauses applause, laughter and music.
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from tedlium_demo_sounds import Voice, check_synthesiser
+from tedlium_demo_sounds import Voice, check_synthesizer
 from tedlium_demo_talk import PHONES, SAMPLE_RATE, Segment, Talk
 from tqdm import tqdm
 
@@ -25,7 +25,7 @@ from asr.formats.sphere import write_sphere
 
 SEED = 2_014
 NOTE = (
-    "These are synthesised talks for a demonstration: a speech synthesiser reads digits. They are\n"
+    "These are synthesized talks for a demonstration: a speech synthesizer reads digits. They are\n"
     "not TED-LIUM, and no figure measured on them says anything about real speech.\n"
 )
 DICTIONARY = "TEDLIUM.152k.dic"
@@ -48,7 +48,7 @@ VOICES = (
 
 
 def build_demonstration(folder: str | Path, *, utterances: int = 16) -> Path:
-    """Synthesise a small corpus in the layout of TED-LIUM release 2, whole or not at all.
+    """Synthesize a small corpus in the layout of TED-LIUM release 2, whole or not at all.
 
     The same version of espeak-ng gives the same bytes. Eight talks are for training, two for
     development and two for the test, each with a voice of its own.
@@ -76,7 +76,7 @@ def build_demonstration(folder: str | Path, *, utterances: int = 16) -> Path:
     def write(new: Path) -> None:
         if not 1 <= utterances <= 99:
             raise InputError(f"utterances must be from 1 to 99, not {utterances}")
-        check_synthesiser()
+        check_synthesizer()
         _write_corpus(new, utterances)
 
     return build_whole(folder, DICTIONARY, write)

@@ -1,6 +1,6 @@
 """What the demonstration's talks are made of: voices, and the small sounds between the words.
 
-The voices are those of the speech synthesiser espeak-ng, the sounds rough models.
+The voices are those of the speech synthesizer espeak-ng, the sounds rough models.
 """
 
 import shutil
@@ -45,7 +45,7 @@ class Voice(NamedTuple):
         return f"Espeak{self.variant.upper()}_2014"
 
 
-def check_synthesiser() -> None:
+def check_synthesizer() -> None:
     """Check that there is espeak-ng.
 
     Raises
@@ -55,7 +55,7 @@ def check_synthesiser() -> None:
     """
     if shutil.which("espeak-ng") is None:
         raise InputError(
-            "espeak-ng: the demonstration's talks are spoken by this speech synthesiser, but there "
+            "espeak-ng: the demonstration's talks are spoken by this speech synthesizer, but there "
             "is none; install it (apt install espeak-ng), or name the folder of TED-LIUM"
         )
 
@@ -144,7 +144,7 @@ ANNOTATION_SOUNDS: dict[str, tuple[Callable[[SoundVariant], FloatArray], float, 
 
 
 def annotation_sound(annotation: str, rng: np.random.Generator, sample_rate: int) -> FloatArray:
-    """Synthesise a sound that a transcript names.
+    """Synthesize a sound that a transcript names.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A synthesised talk: what is said in it, how it sounds, and what its transcript says of it.
+"""A synthesized talk: what is said in it, how it sounds, and what its transcript says of it.
 
 Pronunciations: the CMU Pronouncing Dictionary.
 """
@@ -25,7 +25,7 @@ PHONES = {
     "eight": ("EY T",),
     "nine": ("N AY N",),
 }
-# What the synthesiser is to say for annotations that are voices, in its own phones.
+# What the synthesizer is to say for annotations that are voices, in its own phones.
 VOICED = {"UM": "[[V:m]]", "UH": "[[V:]]"}
 ANNOTATIONS = ("{BREATH}", "{NOISE}", "[NOISE]", "{COUGH}", "{BREATH}", "{SMACK}", "{UM}", "{UH}")
 UNKNOWN = ("banana", "window", "yesterday")  # none of them in the dictionary

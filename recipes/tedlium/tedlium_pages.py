@@ -34,7 +34,7 @@ def write_pages(
     events : callable
         Gives what else is heard in a talk, of its name and its recording.
     demonstration : bool
-        Whether the talks are synthesised.
+        Whether the talks are synthesized.
 
     Returns
     -------

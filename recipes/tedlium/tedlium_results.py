@@ -173,7 +173,7 @@ def _segmentation_row(entry: Mapping[str, Any]) -> str:
 
 def _title(title: str, results: Mapping[str, Any]) -> str:
     return (
-        f"**{title}{' — DEMONSTRATION of synthesised talks' if results['demonstration'] else ''}**"
+        f"**{title}{' — DEMONSTRATION of synthesized talks' if results['demonstration'] else ''}**"
     )
 
 

@@ -556,5 +556,5 @@ def test_an_ablation_runs_the_real_recipe(recipe, corpus):
         assert ("width: 0.03125" if other else "width: 0.0625") in described
         assert ("[1, 1, 1, 1]" in described, "dropout: 0\n" in described) == (other, other)
     assert rows[0].clips_digest == rows[1].clips_digest
-    assert "**DEMONSTRATION: synthesised sounds" in done.stdout
+    assert "**DEMONSTRATION: synthesized sounds" in done.stdout
     assert "With one test fold, all of this is said of that fold alone." in done.stdout

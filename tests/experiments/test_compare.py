@@ -109,7 +109,7 @@ def test_what_cannot_be_compared_stands_in_tables_of_its_own(compare, finished, 
         "## audioset: several labels per clip, of 2",
         "## audioset: several labels per clip, of 2",
     ]
-    assert text.count("synthesised sounds") == 1
+    assert text.count("synthesized sounds") == 1
     assert [row["data"] for row in cells(text, "plain")] == ["complete: 40 clips", "DEMONSTRATION"]
     (row,) = cells(text, "vggish_dnn")
     # Nine of ten labels are found, and one that is not there is said instead of the tenth.

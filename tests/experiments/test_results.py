@@ -16,7 +16,7 @@ PARTIAL = {"state": "partial", "clips": 2148, "expected_clips": 8732, "bad_clips
             "PARTIAL DATA: 8730 of 8732 clips; not comparable with published figures. 2 bad clips",
         ),
         (PARTIAL | {"state": "complete", "clips": 8732}, "Complete data: 8732 clips."),
-        (PARTIAL | {"state": "demonstration"}, "DEMONSTRATION: synthesised sounds;"),
+        (PARTIAL | {"state": "demonstration"}, "DEMONSTRATION: synthesized sounds;"),
     ],
 )
 def test_a_line_says_what_the_figures_were_measured_on(data, line):

@@ -1,4 +1,4 @@
-"""Write what torchaudio 2.8's VGGish makes of a synthesised signal with weights by formula.
+"""Write what torchaudio 2.8's VGGish makes of a synthesized signal with weights by formula.
 
     pip install torch==2.8.0 torchaudio==2.8.0   # later ones do not have it
     python tests/golden/make_vggish.py tests/golden/vggish.npz

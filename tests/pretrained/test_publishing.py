@@ -82,7 +82,7 @@ def test_a_recipe_s_run_gives_the_same_to_the_last_bit(tmp_path, audioset_corpus
     for path in filter(Path.is_file, (tmp_path / "model").iterdir()):
         assert str(tmp_path).encode() not in path.read_bytes(), path
     card = (tmp_path / "model/README.md").read_text()
-    assert "DEMONSTRATION: synthesised sounds" in card
+    assert "DEMONSTRATION: synthesized sounds" in card
     assert "resnet_dilated on audioset_demonstration" in card
 
 
@@ -230,7 +230,7 @@ def test_the_card_says_what_the_model_is(run, tmp_path):
             "UrbanSound8K](https://urbansounddataset.weebly.com/urbansound8k.html), CC BY-NC",
         ),
         ("audioset", "annotations CC BY 4.0"),
-        ("audioset_demonstration", "Synthesised sounds that come with"),
+        ("audioset_demonstration", "Synthesized sounds that come with"),
     ],
 )
 def test_the_training_data_s_terms_are_said(dataset, said, tmp_path):

@@ -1,4 +1,4 @@
-"""ESC-50 and ESC-10, on a few synthesised clips in their official layout."""
+"""ESC-50 and ESC-10, on a few synthesized clips in their official layout."""
 
 import csv
 import json

@@ -260,7 +260,7 @@ def test_the_dilated_the_plain_and_the_bare_file_differ_in_the_front_end_alone()
 
 
 @pytest.mark.slow
-def test_the_demonstration_is_learnt(tmp_path):
+def test_the_demonstration_is_learned(tmp_path):
     """What `make demo` runs: the whole network, the whole corpus, no option but the bars."""
     done = subprocess.run(
         [sys.executable, str(RECIPE), str(ROOT / "hparams/resnet_dilated.yaml"), "--noprogressbar"],

@@ -1,4 +1,4 @@
-"""A small corpus of synthesised sounds in the layout of AudioSet, to try the recipe on.
+"""A small corpus of synthesized sounds in the layout of AudioSet, to try the recipe on.
 
 Source of the layout, of the class names, their MIDs and who is whose child: Gemmeke et al., "Audio
 Set: An ontology and human-labeled dataset for audio events", ICASSP 2017, its segment lists (CC BY
@@ -26,7 +26,7 @@ from aed_plugins.data.synthetic.urban_sounds import SoundVariant
 from aed_plugins.labels import PAPER_CLASSES
 
 NOTE = (
-    "These are synthesised sounds for a demonstration. They are not AudioSet, and no figure "
+    "These are synthesized sounds for a demonstration. They are not AudioSet, and no figure "
     "measured on them says anything about real sound.\n"
 )
 EVAL_LIST = "eval_segments.csv"
@@ -87,7 +87,7 @@ def build_audioset_demonstration(
     missing: int = 3,
     sample_rate: int = 16000,
 ) -> Path:
-    """Synthesise a small corpus in the layout of AudioSet, whole or not at all.
+    """Synthesize a small corpus in the layout of AudioSet, whole or not at all.
 
     The same arguments give the same bytes. Clips have one to three of the ten `PAPER_CLASSES`, at
     times overlapping; voices of the young are labelled as such ("Baby cry, infant cry"), and one
@@ -208,7 +208,7 @@ def _write_list(path: Path, rows: list[tuple[str, int, list[str]]]) -> None:
     unique, count = len(set(labels)), len(rows)
     totals = f"num_unique_labels={unique}, num_positive_labels={len(labels)}"
     lines = [
-        "# Segments csv of a DEMONSTRATION with synthesised sounds",
+        "# Segments csv of a DEMONSTRATION with synthesized sounds",
         f"# num_ytids={count}, num_segs={count}, {totals}",
         "# YTID, start_seconds, end_seconds, positive_labels",
     ]

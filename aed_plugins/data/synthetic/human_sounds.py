@@ -151,7 +151,7 @@ MODELS: dict[str, Callable[[SoundVariant], FloatArray]] = {
 
 
 def synthesize_sound(take: SoundVariant, name: str, size: float = 1.0) -> FloatArray:
-    """Synthesise one stretch of a sound, faded in and out.
+    """Synthesize one stretch of a sound, faded in and out.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""A recording of synthesised sounds with known times, to try time lines and pages on.
+"""A recording of synthesized sounds with known times, to try time lines and pages on.
 
-    python -m aed_plugins.data.synthetic.recording results/demonstration/synthesised_street.wav
+    python -m aed_plugins.data.synthetic.recording results/demonstration/synthesized_street.wav
 
 Beside the recording a table of the same name, `.csv`, tells what is heard in it and when.
 """
@@ -27,7 +27,7 @@ FADE = 0.1  # seconds in which one sound goes over into the next
 def build_demonstration_recording(
     path: str | Path, sounds: int = 20, sample_rate: int = SAMPLE_RATE
 ) -> list[Event]:
-    """Synthesise one sound after the other, of the demonstration's ten classes in turn.
+    """Synthesize one sound after the other, of the demonstration's ten classes in turn.
 
     The same arguments give the same bytes. The sounds are in no corpus of `build_demonstration`.
 
@@ -103,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("path", type=Path, help="the WAV file")
     path = parser.parse_args(arguments).path
     events = build_demonstration_recording(path)
-    sys.stdout.write(f"{path}: {len(events)} SYNTHESISED sounds, {events[-1].offset:.1f} s\n")
+    sys.stdout.write(f"{path}: {len(events)} SYNTHESIZED sounds, {events[-1].offset:.1f} s\n")
     return 0
 
 

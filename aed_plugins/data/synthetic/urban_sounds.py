@@ -267,7 +267,7 @@ SOUND_MODELS: dict[str, Callable[[SoundVariant], FloatArray]] = {
 
 
 def in_the_street(take: SoundVariant, name: str, salience: int) -> FloatArray:
-    """Synthesise a clip: the sound in street noise, heard from afar by some microphone.
+    """Synthesize a clip: the sound in street noise, heard from afar by some microphone.
 
     Parameters
     ----------

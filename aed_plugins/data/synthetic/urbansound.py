@@ -1,4 +1,4 @@
-"""A small corpus of synthesised sounds in the layout of UrbanSound8K, to try the recipes on.
+"""A small corpus of synthesized sounds in the layout of UrbanSound8K, to try the recipes on.
 
 Source of the layout, the columns and the class order: Salamon, Jacoby and Bello, "A Dataset and
 Taxonomy for Urban Sound Research", 2014, and the README of UrbanSound8K.
@@ -25,7 +25,7 @@ from aed_plugins.data.synthetic.urban_sounds import (
 
 COLUMNS = ("slice_file_name", "fsID", "start", "end", "salience", "fold", "classID", "class")
 NOTE = (
-    "These are synthesised sounds for a demonstration. They are not UrbanSound8K, and no figure "
+    "These are synthesized sounds for a demonstration. They are not UrbanSound8K, and no figure "
     "measured on them says anything about real sound.\n"
 )
 CLASS_NAMES = tuple(SOUND_MODELS)  # a class's place here is its classID
@@ -73,7 +73,7 @@ def build_urbansound_demonstration(
     slices: int = 2,
     sample_rate: int = 22050,
 ) -> Path:
-    """Synthesise a small corpus in the layout of UrbanSound8K, whole or not at all.
+    """Synthesize a small corpus in the layout of UrbanSound8K, whole or not at all.
 
     The same arguments give the same bytes. All slices of a recording lie in one fold.
 

@@ -24,7 +24,7 @@ HEADER = (
     "p (McNemar)",
 )
 STATES = {
-    "demonstration": "DEMONSTRATION: synthesised sounds; these figures say nothing about real"
+    "demonstration": "DEMONSTRATION: synthesized sounds; these figures say nothing about real"
     " sound.",
     "partial": "PARTIAL DATA: clips are lacking; not comparable with published figures.",
 }

@@ -21,7 +21,7 @@ DEEPEST = 16
 
 
 class ForestHead(FittedHead):
-    """Trees that ask for one number of a step at a time; the mean of what they have learnt there.
+    """Trees that ask for one number of a step at a time; the mean of what they have learned there.
 
     A clip's probabilities are the means of those of its steps. Before `fit` all are alike. A tree
     is grown from steps drawn with replacement, each as likely as it weighs.

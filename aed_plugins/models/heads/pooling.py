@@ -43,7 +43,7 @@ class MaxPooling(nn.Module):
 
 
 class AttentionPooling(nn.Module):
-    """A mean of the steps' logits whose weights are learnt, class by class, from the embeddings.
+    """A mean of the steps' logits whose weights are learned, class by class, from the embeddings.
 
     Source: Kong et al., "Weakly labelled AudioSet tagging with attention neural networks"
     (TASLP 2019), decision-level attention; here it weighs logits rather than probabilities, so that

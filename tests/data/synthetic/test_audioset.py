@@ -165,7 +165,7 @@ def test_every_label_is_in_the_table_and_in_the_ontology(corpus, rows):
     assert {mid for row in rows for mid in row[4]} <= {row["mid"] for row in table} <= entries
 
 
-def test_classes_can_be_learnt_from_band_levels(corpus, rows, classes):
+def test_classes_can_be_learned_from_band_levels(corpus, rows, classes):
     """Far above chance, which is about 0.2, although 40 clips are few."""
     kept = [n for n, row in enumerate(rows) if path_of(corpus, row).is_file()]
     x = np.array([features(soundfile.read(path_of(corpus, rows[n]))[0]) for n in kept])
@@ -219,8 +219,8 @@ def test_a_small_voice_is_higher(name):
     assert centroid(0.6) > 1.1 * centroid(1.0)
 
 
-def test_the_mark_says_that_the_sounds_are_synthesised(corpus):
-    assert "synthesised" in (corpus / DEMONSTRATION_MARK).read_text(encoding="utf-8")
+def test_the_mark_says_that_the_sounds_are_synthesized(corpus):
+    assert "synthesized" in (corpus / DEMONSTRATION_MARK).read_text(encoding="utf-8")
 
 
 def test_second_call_returns_the_corpus_without_rewriting_it(tmp_path):

@@ -162,8 +162,8 @@ def test_recordings_of_a_class_differ_more_than_the_slices_of_one(rows, waveform
     assert (between_recordings > between_slices).all()
 
 
-def test_the_mark_says_that_the_sounds_are_synthesised(corpus):
-    assert "synthesised" in (corpus / DEMONSTRATION_MARK).read_text(encoding="utf-8")
+def test_the_mark_says_that_the_sounds_are_synthesized(corpus):
+    assert "synthesized" in (corpus / DEMONSTRATION_MARK).read_text(encoding="utf-8")
 
 
 def test_second_call_returns_the_corpus_without_rewriting_it(tmp_path):
@@ -225,7 +225,7 @@ def test_a_corpus_finished_meanwhile_by_another_process_is_taken(tmp_path, monke
     assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
 
 
-def test_classes_can_be_learnt_across_folds_from_band_levels(rows, waveforms):
+def test_classes_can_be_learned_across_folds_from_band_levels(rows, waveforms):
     features = np.stack([band_levels(waveform) for waveform in waveforms])
     assert accuracy_on_the_last_fold(features, rows) >= 0.7
 

@@ -191,8 +191,8 @@ def test_a_quicker_voice_is_shorter():
     assert len(quick) < 0.8 * len(slow)
 
 
-def test_the_mark_says_that_the_talks_are_synthesised(corpus, tmp_path):
-    assert "synthesised" in (corpus / DEMONSTRATION_MARK).read_text(encoding="utf-8")
+def test_the_mark_says_that_the_talks_are_synthesized(corpus, tmp_path):
+    assert "synthesized" in (corpus / DEMONSTRATION_MARK).read_text(encoding="utf-8")
     assert is_demonstration(corpus)
     assert not is_demonstration(tmp_path)
 
@@ -216,7 +216,7 @@ def test_sizes_out_of_range_are_refused(tmp_path, utterances):
     assert not list(tmp_path.iterdir())
 
 
-def test_without_the_synthesiser_one_line_says_how_to_get_it(tmp_path, monkeypatch):
+def test_without_the_synthesizer_one_line_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(
         InputError, match=r"^espeak-ng: .*none; install it \(apt install espeak-ng\)"
@@ -225,7 +225,7 @@ def test_without_the_synthesiser_one_line_says_how_to_get_it(tmp_path, monkeypat
     assert not list(tmp_path.iterdir())
 
 
-def test_a_synthesiser_that_fails_is_quoted_and_leaves_nothing(tmp_path, monkeypatch):
+def test_a_synthesizer_that_fails_is_quoted_and_leaves_nothing(tmp_path, monkeypatch):
     program = tmp_path / "bin/espeak-ng"
     program.parent.mkdir()
     program.write_text("#!/bin/sh\necho voice not found >&2\nexit 1\n")

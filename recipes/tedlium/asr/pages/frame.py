@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from aed_plugins.report import escape_html, fill_template, read_asset
 
 DEMONSTRATION = (
-    "DEMONSTRATION with synthesised talks: no figure here says anything about real speech."
+    "DEMONSTRATION with synthesized talks: no figure here says anything about real speech."
 )
 
 
@@ -21,7 +21,7 @@ def framed(
     notes : mapping of str to str
         What else a reader should know; shown in its order.
     demonstration : bool
-        Whether the talks are synthesised; the page says so.
+        Whether the talks are synthesized; the page says so.
     body : str
         HTML.
     script : str

@@ -56,7 +56,7 @@ def write_index(
     notes : mapping of str to str
         What else a reader should know; shown in its order.
     demonstration : bool
-        Whether the talks are synthesised; the page says so.
+        Whether the talks are synthesized; the page says so.
 
     Examples
     --------

@@ -56,7 +56,7 @@ def write_alignment_page(
     notes : mapping of str to str
         What else a reader should know, such as the recogniser; shown in its order.
     demonstration : bool
-        Whether the talk is synthesised; the page says so.
+        Whether the talk is synthesized; the page says so.
 
     Raises
     ------

@@ -35,7 +35,7 @@ def arpa(words):
 
 @pytest.fixture(scope="module")
 def heard(tmp_path_factory):
-    """A talk of two synthesised sentences, its segments, and a language of digits."""
+    """A talk of two synthesized sentences, its segments, and a language of digits."""
     if shutil.which("espeak-ng") is None:
         pytest.skip("espeak-ng is not installed")
     folder = tmp_path_factory.mktemp("talk")
