@@ -44,7 +44,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(given: Namespace) -> int:
     """Judge the time lines; classes that are not annotated anywhere are left out."""
     from aed_plugins.annotations import FORMATS, read_annotation  # noqa: PLC0415  not for --help
-    from aed_plugins.metrics import event_metrics, segment_metrics  # noqa: PLC0415
+    from aed_plugins.metrics import compute_event_metrics, compute_segment_metrics  # noqa: PLC0415
 
     names = dict(_pair(text) for text in given.rename)
     recordings = []
@@ -71,8 +71,12 @@ def run(given: Namespace) -> int:
     if not labels:
         raise InputError(f"{given.truth}: no event is annotated that time lines could be judged by")
     figures = {
-        "segments": segment_metrics(recordings, labels=labels, segment_length=given.segment),
-        "events": event_metrics(recordings, labels=labels, collar=given.collar, offsets=False),
+        "segments": compute_segment_metrics(
+            recordings, labels=labels, segment_length=given.segment
+        ),
+        "events": compute_event_metrics(
+            recordings, labels=labels, collar=given.collar, offsets=False
+        ),
     }
     if given.format == "json":
         print(json.dumps(figures, indent=1, ensure_ascii=False))

@@ -5,8 +5,8 @@
     aed summary timelines/
 
 Without --model, the inputs are annotations that tell the recording's duration, as `aed timeline`
-writes them in JSON. The intervals come from resampling recordings; of a single one, stretches of
-it.
+writes them in JSON. The intervals are those of a bootstrap over recordings; of a single one, over
+segments of it.
 """
 
 import csv
@@ -148,21 +148,21 @@ def _text(rows: "Sequence[LabelDuration]", seconds: float, count: int, kind: str
     if kind == "csv":
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        figures = ("seconds", "share", "events")
+        figures = ("seconds", "fraction", "events")
         ends = [f"{name}_{end}" for name in figures for end in ("low", "high")]
         writer.writerow(["class", *figures, *ends])
         for row in rows:
             intervals = [getattr(row, f"{name}_interval") or ("", "") for name in figures]
-            writer.writerow([row.label, row.seconds, row.share, row.events, *sum(intervals, ())])
+            writer.writerow([row.label, row.seconds, row.fraction, row.events, *sum(intervals, ())])
         return text.getvalue()
-    cells = [["class", "seconds", "95 %", "share", "95 %", "events", "95 %"]]
+    cells = [["class", "seconds", "95 %", "fraction", "95 %", "events", "95 %"]]
     cells += [
         [
             row.label,
             f"{row.seconds:.1f}",
             _between(row.seconds_interval, ".1f"),
-            f"{row.share:.1%}",
-            _between(row.share_interval, ".1%"),
+            f"{row.fraction:.1%}",
+            _between(row.fraction_interval, ".1%"),
             str(row.events),
             _between(row.events_interval, ".0f"),
         ]

@@ -17,10 +17,10 @@ from aed_plugins.detection.annotated_recordings import (
 )
 from aed_plugins.detection.coordinate_search import DEFAULT, search_values, to_settings, to_values
 from aed_plugins.detection.post_processing import PostProcessing
-from aed_plugins.metrics import event_metrics, segment_metrics
+from aed_plugins.metrics import compute_event_metrics, compute_segment_metrics
 
 OBJECTIVES: Mapping[str, Metric] = MappingProxyType(
-    {"segment": segment_metrics, "event": event_metrics}
+    {"segment": compute_segment_metrics, "event": compute_event_metrics}
 )
 
 
@@ -36,8 +36,8 @@ class Tuning(NamedTuple):
     reference_events : dict of str to int
         On how many annotated events each tuned class was tuned; the others are not named.
     before, after : dict
-        What `segment_metrics` or `event_metrics` return for the tuned classes on these recordings,
-        with the settings before and after. `after` is optimistically biased, see
+        What `compute_segment_metrics` or `compute_event_metrics` return for the tuned classes on
+        these recordings, with the settings before and after. `after` is optimistically biased, see
         `tune_post_processing`.
     """
 
@@ -79,8 +79,8 @@ def tune_post_processing(
     start : PostProcessing
         Where the search starts.
     **options : Any
-        Of `segment_metrics` (`segment_length`) or `event_metrics` (`collar`, `offsets`,
-        `offset_share`).
+        Of `compute_segment_metrics` (`segment_length`) or `compute_event_metrics` (`collar`,
+        `offsets`, `offset_fraction`).
 
     Returns
     -------
@@ -149,8 +149,8 @@ def leave_one_recording_out(
     Returns
     -------
     dict
-        What `segment_metrics` or `event_metrics` return for the annotated classes; to be compared
-        with `Tuning.before`.
+        What `compute_segment_metrics` or `compute_event_metrics` return for the annotated classes;
+        to be compared with `Tuning.before`.
 
     Raises
     ------

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from aed_plugins.core import BoolArray, InputError
 from aed_plugins.data import Manifest
 from aed_plugins.labels import LabelPair
-from aed_plugins.metrics import compute_metrics, decide
+from aed_plugins.metrics import apply_thresholds, compute_metrics
 from aed_plugins.pretrained import TrainedRun
 
 HALF = 0.5  # parts 0 and 1
@@ -60,7 +60,7 @@ def evaluate(
     _check_positives(targets, shared)
     if run.multi_label:
         thresholds: list[float | None] = run.thresholds.values[places].tolist()
-        predicted = decide(given, run.thresholds.values)[:, places]
+        predicted = apply_thresholds(given, run.thresholds.values)[:, places]
     else:
         thresholds = [None] * len(places)
         predicted = (given.argmax(axis=1)[:, None] == np.arange(given.shape[1]))[:, places]
@@ -104,7 +104,7 @@ def _compute_metrics(
             name = f"{average}_{rate}"
             ranked[name], ranked["intervals"][name] = decided[name], decided["intervals"][name]
     for row, other in zip(ranked["per_class"], decided["per_class"], strict=True):
-        row |= {name: other[name] for name in (*RATES, "share_predicted")}
+        row |= {name: other[name] for name in (*RATES, "predicted_fraction")}
     if len(labels) == 1:  # the only label is always the first
         ranked["lwlrap"] = ranked["intervals"]["lwlrap"] = None
     return ranked

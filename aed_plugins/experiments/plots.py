@@ -102,7 +102,7 @@ def draw_per_class(per_class: Sequence[Mapping[str, Any]], title: str, path: Pat
     Parameters
     ----------
     per_class : sequence of mapping
-        Rows of `class_table`, at least one. Of more than 30, those with most
+        Rows `per_class` of `compute_metrics`, at least one. Of more than 30, those with most
         support are drawn, and the picture says so.
     title : str
         The title.

@@ -21,6 +21,7 @@ from aed_plugins.detection import (
 )
 from aed_plugins.inference.outputs import Embeddings, Tags, Timeline
 from aed_plugins.labels import select_classes
+from aed_plugins.metrics import DEFAULT_THRESHOLD
 from aed_plugins.models import Probabilities, Thresholds, probabilities
 from aed_plugins.pretrained import load_models
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 # Seconds. What is longer is heard in windows of WINDOW seconds side by side.
 LONGEST_CLIP = 60.0
 WINDOW = 10.0
-UNTUNED = 0.5
 
 Blocks = Iterator[npt.NDArray[np.float32]]
 Progress = Callable[[str | Path, Blocks, int], Blocks]
@@ -109,9 +109,9 @@ class PretrainedTagger(Pretrained):
         self.steps: Steps = self.mods["tagger"].steps if onnx is None else onnx.steps
         kept = hparams.get("thresholds")
         values = kept.values if isinstance(kept, Thresholds) else kept
-        self.thresholds: FloatArray = (
-            np.full(len(self.labels), UNTUNED) if values is None else np.array(values, np.float64)
-        )
+        self.thresholds: FloatArray = np.full(len(self.labels), DEFAULT_THRESHOLD)
+        if values is not None:
+            self.thresholds = np.array(values, np.float64)
         self.timeline_settings = self._timeline_settings(hparams.get("timeline"))
         self.progress: Progress | None = None
         self._chosen: list[int] | None = None

@@ -1,4 +1,4 @@
-"""Predictions and ground truth of clips, as all clip metrics take them."""
+"""Predictions and ground truth of clips, as the clip metrics take them."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -6,21 +6,21 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from aed_plugins.core import FloatArray, IntArray
+from aed_plugins.core import BoolArray, FloatArray, IntArray
 
-# Probabilities are kept this far from 0 in the loss, as a certain error would make it infinite.
+# Probabilities are at least this in the loss, as a certain error would make it infinite.
 SMALLEST_PROBABILITY = 1e-7
 
 
 class Predictions(NamedTuple):
-    """What a model said of the clips of an evaluation set.
+    """Probabilities and ground truth of the clips of an evaluation set.
 
     Attributes
     ----------
     ids : list of str
         Names of the clips.
     targets : ndarray
-        `(clip,)`, the right label's index; where a clip may have several, `(clip, class)`, 0 or 1.
+        `(clip,)`, the label's index; where a clip may have several, `(clip, class)`, 0 or 1.
     probabilities : ndarray
         `(clip, class)`; with one label per clip, each row adds up to 1.
     """
@@ -60,3 +60,37 @@ def concatenate_predictions(parts: Iterable[Predictions]) -> Predictions:
         np.concatenate([part.targets for part in parts])[order],
         np.concatenate([part.probabilities for part in parts])[order],
     )
+
+
+def check_arrays(
+    targets: npt.ArrayLike, probabilities: npt.ArrayLike
+) -> tuple[BoolArray, FloatArray]:
+    """Return both as arrays of truth values and of float64 if they belong together.
+
+    Parameters
+    ----------
+    targets : array_like
+        `(clip, class)`, 0 or 1.
+    probabilities : array_like
+        `(clip, class)`, in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If they are empty, differ in shape, or hold other than 0 and 1, and 0 to 1.
+
+    Examples
+    --------
+    >>> check_arrays([[1, 0]], [[0.5]])
+    Traceback (most recent call last):
+    ValueError: expected targets and probabilities (clip, class), got shapes (1, 2) and (1, 1)
+    """
+    positive, scores = np.asarray(targets), np.asarray(probabilities, dtype=np.float64)
+    if positive.shape != scores.shape or positive.ndim != 2 or not positive.size:
+        shapes = f"{positive.shape} and {scores.shape}"
+        raise ValueError(f"expected targets and probabilities (clip, class), got shapes {shapes}")
+    if not np.isin(positive, (0, 1)).all():
+        raise ValueError("expected targets of 0 and 1 only")
+    if not ((scores >= 0) & (scores <= 1)).all():
+        raise ValueError("expected probabilities from 0 to 1, got others or NaN")
+    return positive.astype(bool), scores

@@ -1,26 +1,25 @@
-"""Figures over the clips of an evaluation set with one label per clip, from their predictions."""
+"""Metrics of an evaluation set with one label per clip: accuracy, macro F1 and cross-entropy."""
 
 import numpy as np
 import sklearn.metrics
 
-from aed_plugins.core import IntArray
 from aed_plugins.metrics.predictions import SMALLEST_PROBABILITY, Predictions
 
 
-def accuracy(predictions: Predictions) -> float:
-    """Give the share of clips whose most probable label is right.
+def compute_accuracy(predictions: Predictions) -> float:
+    """Compute the fraction of the clips whose most probable label is the target.
 
     Examples
     --------
     >>> probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.6, 0.4]])
-    >>> accuracy(Predictions(["a", "b", "c", "d"], np.array([0, 0, 1, 1]), probabilities))
+    >>> compute_accuracy(Predictions(["a", "b", "c", "d"], np.array([0, 0, 1, 1]), probabilities))
     0.75
     """
     return float(sklearn.metrics.accuracy_score(predictions.targets, predictions.predicted))
 
 
-def macro_f1(predictions: Predictions) -> float:
-    """Give the mean over classes of F1, the harmonic mean of precision and recall.
+def compute_macro_f1(predictions: Predictions) -> float:
+    """Compute the mean over classes of F1, the harmonic mean of precision and recall.
 
     Classes without a clip in the evaluation set are left out: their recall is not defined.
 
@@ -30,7 +29,7 @@ def macro_f1(predictions: Predictions) -> float:
 
     >>> probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.6, 0.4]])
     >>> predictions = Predictions(["a", "b", "c", "d"], np.array([0, 0, 1, 1]), probabilities)
-    >>> round(macro_f1(predictions), 4)
+    >>> round(compute_macro_f1(predictions), 4)
     0.7333
     """
     return float(
@@ -44,30 +43,14 @@ def macro_f1(predictions: Predictions) -> float:
     )
 
 
-def cross_entropy(predictions: Predictions) -> float:
-    """Give the mean over clips of minus the natural logarithm of the right label's probability.
+def compute_cross_entropy(predictions: Predictions) -> float:
+    """Compute the mean over clips of minus the natural logarithm of the target's probability.
 
     Examples
     --------
     >>> predictions = Predictions(["a"], np.array([1]), np.array([[0.5, 0.5]]))
-    >>> round(cross_entropy(predictions), 4)
+    >>> round(compute_cross_entropy(predictions), 4)
     0.6931
     """
-    right = predictions.probabilities[np.arange(len(predictions.ids)), predictions.targets]
-    return float(-np.log(np.maximum(right, SMALLEST_PROBABILITY)).mean())
-
-
-def confusion_matrix(predictions: Predictions) -> IntArray:
-    """Count clips by right label (rows) and predicted label (columns).
-
-    Examples
-    --------
-    >>> probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.6, 0.4]])
-    >>> confusion_matrix(Predictions(["a", "b", "c", "d"], np.array([0, 0, 1, 1]), probabilities))
-    array([[2, 0],
-           [1, 1]])
-    """
-    classes = range(predictions.probabilities.shape[1])
-    return sklearn.metrics.confusion_matrix(
-        predictions.targets, predictions.predicted, labels=classes
-    )
+    chosen = predictions.probabilities[np.arange(len(predictions.ids)), predictions.targets]
+    return float(-np.log(np.maximum(chosen, SMALLEST_PROBABILITY)).mean())

@@ -1,4 +1,4 @@
-"""From which probability on a class is said to be in a clip."""
+"""Tuning of the thresholds from which on a class is predicted."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from aed_plugins.core import BoolArray, FloatArray, InputError, IntArray
-from aed_plugins.metrics.arrays import check_arrays
+from aed_plugins.metrics.predictions import check_arrays
 
-UNTUNED = 0.5
-METRICS = ("f1", "youden", "accuracy")
+DEFAULT_THRESHOLD = 0.5
+THRESHOLD_METRICS = ("f1", "youden", "accuracy")
 
 
 def tune_thresholds(
@@ -17,15 +17,16 @@ def tune_thresholds(
 ) -> FloatArray:
     """Find each class's threshold with the highest metric on the given clips.
 
-    Every way to part the clips by their score is tried, all and none of them included; the
+    Every way to split the clips by their score is tried, all and none of them included; the
     threshold lies midway between the neighbouring scores (0 and 1 at the ends; just above 1 when
-    even a score of 1 is to be refused). Of equally good ones it is the one nearest to 0.5.
+    even a score of 1 is too low). Of equally good ones it is the one nearest to 0.5.
     Time grows as clips x log(clips) per class.
 
     Parameters
     ----------
     targets : array_like
-        `(clip, class)`, 0 or 1, of validation data: figures on the same clips flatter.
+        `(clip, class)`, 0 or 1, of validation data, as metrics of the same clips are optimistically
+        biased.
     probabilities : array_like
         `(clip, class)`, in [0, 1].
     metric : str
@@ -53,21 +54,21 @@ def tune_thresholds(
     >>> tune_thresholds([[0], [0]], [[0.8], [0.4]], "f1")
     array([0.5])
     """
-    if metric not in METRICS:
-        raise InputError(f"expected a metric of {', '.join(METRICS)}, got {metric!r}")
-    right, given = check_arrays(targets, probabilities)
-    columns = zip(right.T, given.T, strict=True)
-    return np.array([_best(target, scores, metric) for target, scores in columns])
+    if metric not in THRESHOLD_METRICS:
+        raise InputError(f"expected a metric of {', '.join(THRESHOLD_METRICS)}, got {metric!r}")
+    positive, scores = check_arrays(targets, probabilities)
+    columns = zip(positive.T, scores.T, strict=True)
+    return np.array([_best_threshold(target, column, metric) for target, column in columns])
 
 
-def _best(target: BoolArray, scores: npt.NDArray[Any], metric: str) -> float:
+def _best_threshold(target: BoolArray, scores: npt.NDArray[Any], metric: str) -> float:
     positives, negatives = int(target.sum()), int((~target).sum())
     if not positives or (metric == "youden" and not negatives):
-        return UNTUNED
+        return DEFAULT_THRESHOLD
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
     last = np.append(ranked[1:] != ranked[:-1], True)
-    # One cut above all scores, then one below each distinct score.
+    # One threshold above all scores, then one below each distinct score.
     predicted = np.append(0, np.flatnonzero(last) + 1)
     hits = np.append(0, np.cumsum(target[order])[last])
     above_all = 1.0 if ranked[0] < 1 else np.nextafter(1, 2)
@@ -77,13 +78,13 @@ def _best(target: BoolArray, scores: npt.NDArray[Any], metric: str) -> float:
     thresholds = np.where(midway > lower, midway, upper)
     values = _values(metric, hits, predicted - hits, positives, negatives)
     best = thresholds[values == values.max()]
-    return float(best[np.abs(best - UNTUNED).argmin()])
+    return float(best[np.abs(best - DEFAULT_THRESHOLD).argmin()])
 
 
 def _values(
     metric: str, hits: IntArray, false: IntArray, positives: int, negatives: int
 ) -> npt.NDArray[Any]:
-    """Give the metric, or what rises with it and is whole, so that equal values are equal."""
+    """Compute the metric, or what rises with it and is whole, so that equal values are equal."""
     if metric == "f1":
         return 2 * hits / (hits + false + positives)
     if metric == "youden":

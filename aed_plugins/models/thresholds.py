@@ -10,7 +10,7 @@ import numpy.typing as npt
 from speechbrain.utils.checkpoints import mark_as_loader, mark_as_saver, register_checkpoint_hooks
 
 from aed_plugins.core import FloatArray, InputError
-from aed_plugins.metrics import UNTUNED, tune_thresholds
+from aed_plugins.metrics import DEFAULT_THRESHOLD, tune_thresholds
 
 
 @register_checkpoint_hooks
@@ -44,7 +44,7 @@ class Thresholds:
         if len(set(self.labels)) < len(self.labels):
             raise ValueError(f"expected labels that differ, got {self.labels}")
         self.metric: str | None = None
-        self.values: FloatArray = np.full(len(self.labels), UNTUNED)
+        self.values: FloatArray = np.full(len(self.labels), DEFAULT_THRESHOLD)
 
     def tune(self, targets: npt.ArrayLike, probabilities: npt.ArrayLike, metric: str) -> None:
         """Find the best thresholds for a metric, see `tune_thresholds`.

@@ -58,8 +58,8 @@ function spell(seconds) {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-function percent(share) {
-  return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+function percent(fraction) {
+  return `${(100 * fraction).toFixed(fraction < 0.1 ? 1 : 0)} %`;
 }
 
 function counted(number, thing) {

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from aed_plugins.core import InputError, atomic_write
-from aed_plugins.metrics import LEVEL
+from aed_plugins.metrics import CONFIDENCE_LEVEL
 from aed_plugins.report.frame import (
     data_element,
     escape_html,
@@ -92,7 +92,7 @@ def write_page(
     labels = all_labels(recordings)
     about = {
         "model": model,
-        "level": LEVEL,
+        "level": CONFIDENCE_LEVEL,
         "settings": list(settings.items()),
         "labels": labels,
         "colours": {"light": LIGHT_COLORS, "dark": DARK_COLORS},
@@ -144,7 +144,13 @@ def _content(recording: RecordingReport, labels: Sequence[str]) -> dict[str, Any
         "bands": len(recording.spectrogram),
         "frequencies": recording.mel_frequencies,
         "durations": [
-            [place[entry.label], entry.seconds, entry.share, entry.events, entry.seconds_interval]
+            [
+                place[entry.label],
+                entry.seconds,
+                entry.fraction,
+                entry.events,
+                entry.seconds_interval,
+            ]
             for entry in recording.durations
         ],
         "thresholds": [recording.thresholds.get(label) for label in recording.labels],

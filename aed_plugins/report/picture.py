@@ -193,11 +193,11 @@ def _draw_duration(axes: "Axes", entry: LabelDuration, colour: str) -> None:
             capthick=0.8,
         )
     counted = f"{entry.events} event" + ("" if entry.events == 1 else "s")
-    share = f"{100 * entry.share:.1f} %, {counted}"
+    fraction = f"{100 * entry.fraction:.1f} %, {counted}"
     axes.text(
         1.05,
         0.5,
-        f"{format_duration(entry.seconds)}\n{share}",
+        f"{format_duration(entry.seconds)}\n{fraction}",
         transform=axes.transAxes,
         va="center",
         fontsize=6,

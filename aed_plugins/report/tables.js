@@ -6,7 +6,7 @@ const FIRST_ROWS = 200;
 function durationBars(recording, choose) {
   const ends = recording.durations.map(([, seconds, , , interval]) => Math.max(seconds, interval?.[1] ?? 0));
   const longest = Math.max(...ends, 1e-9);
-  const rows = recording.durations.map(([label, seconds, share, events, interval]) => {
+  const rows = recording.durations.map(([label, seconds, fraction, events, interval]) => {
     const part = (value) => `${(100 * value) / longest}%`;
     const bar = element("span", { class: "bar", style: { width: part(seconds) } });
     const field = element("span", { class: "bar-field" }, bar);
@@ -29,7 +29,7 @@ function durationBars(recording, choose) {
       "span",
       { class: "figures" },
       element("b", {}, spell(seconds)),
-      element("span", {}, percent(share)),
+      element("span", {}, percent(fraction)),
       element("span", {}, counted(events, "event")),
       range,
     );
@@ -167,9 +167,9 @@ function comparison(recordings) {
   const rows = labels.map((label) => {
     const cells = found.map((own) => {
       if (!own.has(label)) return element("td", { class: "nothing" }, "–");
-      const [, seconds, share, events] = own.get(label);
-      const bar = element("span", { class: "bar", style: { width: `${100 * Math.min(share, 1)}%` } });
-      const figures = element("small", {}, `${percent(share)}, ${counted(events, "event")}`);
+      const [, seconds, fraction, events] = own.get(label);
+      const bar = element("span", { class: "bar", style: { width: `${100 * Math.min(fraction, 1)}%` } });
+      const figures = element("small", {}, `${percent(fraction)}, ${counted(events, "event")}`);
       return element("td", {}, spell(seconds), figures, element("span", { class: "bar-field" }, bar));
     });
     const name = element("th", { scope: "row" }, element("span", { class: "dot" }), about.labels[label]);

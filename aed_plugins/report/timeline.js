@@ -46,7 +46,7 @@ class Timeline {
     this.track.append(this.cursor);
   }
 
-  share(seconds) {
+  percentage(seconds) {
     return `${(100 * seconds) / this.recording.duration}%`;
   }
 
@@ -57,7 +57,7 @@ class Timeline {
       src: spectrogram,
       alt: `Spectrogram of ${name}`,
       draggable: "false",
-      style: { width: this.share(spectrogram_length) },
+      style: { width: this.percentage(spectrogram_length) },
     });
     const head = element("div", { class: "head spectrogram-head", "aria-hidden": "true" });
     let below = -1;
@@ -125,7 +125,7 @@ class Timeline {
       "aria-label": said,
       title: said,
       tabindex: -1,
-      style: { left: this.share(onset), width: this.share(offset - onset) },
+      style: { left: this.percentage(onset), width: this.percentage(offset - onset) },
     });
     button.addEventListener("click", () => this.playEvent(number));
     button.addEventListener("focus", () => this.focused(number));
@@ -243,7 +243,7 @@ class Timeline {
     this.ticks.replaceChildren();
     const last = Math.floor((this.drawn[1] * duration) / step);
     for (let count = Math.ceil((this.drawn[0] * duration) / step); count <= last; count += 1) {
-      const left = this.share(count * step);
+      const left = this.percentage(count * step);
       const cut = (1 - (count * step) / duration) * this.width < 44; // its text would be cut off
       const text = cut && count ? "" : clock(count * step, digits);
       this.ticks.append(element("div", { class: "tick", style: { left } }, text));

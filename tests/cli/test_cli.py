@@ -265,7 +265,7 @@ def test_summary_keeps_time_lines_and_goes_on_from_them(aed, folder, model):
     _, out, _ = aed(*command)
     rows = {row["class"]: row for row in csv.DictReader(io.StringIO(out))}
     assert rows["dog"]["seconds"] == "2.5"
-    assert float(rows["dog"]["share"]) == pytest.approx(2.5 / 7.5)
+    assert float(rows["dog"]["fraction"]) == pytest.approx(2.5 / 7.5)
     assert rows["siren"]["events"] == "0"
 
 

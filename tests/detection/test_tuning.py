@@ -12,7 +12,7 @@ from aed_plugins.detection import (
     tune_post_processing,
 )
 from aed_plugins.detection.coordinate_search import CANDIDATES
-from aed_plugins.metrics import event_metrics, segment_metrics
+from aed_plugins.metrics import compute_event_metrics, compute_segment_metrics
 
 LABELS = ["cat", "dog", "siren"]
 GRID = Grid(sample_rate=16000, frame_samples=4800)
@@ -37,7 +37,7 @@ def make_recording(seed, *, frames=200, annotated=("cat", "dog"), grid=GRID):
 
 
 def evaluated(
-    recordings, post_processing, metric=segment_metrics, labels=("cat", "dog"), **options
+    recordings, post_processing, metric=compute_segment_metrics, labels=("cat", "dog"), **options
 ):
     """The metrics, without any of the tuning's own code."""
     found = [
@@ -52,7 +52,8 @@ def values_of(post_processing, labels=LABELS):
 
 
 @pytest.mark.parametrize(
-    ("objective", "metric"), [("segment", segment_metrics), ("event", event_metrics)]
+    ("objective", "metric"),
+    [("segment", compute_segment_metrics), ("event", compute_event_metrics)],
 )
 def test_the_metrics_are_those_of_the_settings_before_and_after(objective, metric):
     recordings = [make_recording(0), make_recording(1, frames=90)]
@@ -78,7 +79,8 @@ def test_no_class_becomes_worse(seed, objective, onset):
 
 
 @pytest.mark.parametrize(
-    ("objective", "metric"), [("segment", segment_metrics), ("event", event_metrics)]
+    ("objective", "metric"),
+    [("segment", compute_segment_metrics), ("event", compute_event_metrics)],
 )
 def test_no_single_change_is_better(objective, metric):
     recordings = [make_recording(3)]
@@ -211,7 +213,7 @@ def test_the_evaluated_recording_was_not_tuned_on():
         found = detect_events(probabilities, LABELS, grid, post_processing, duration)
         parts.append((reference, found, duration))
     unseen = leave_one_recording_out(recordings, LABELS, segment_length=0.5)
-    assert unseen == segment_metrics(parts, labels=["dog"], segment_length=0.5)
+    assert unseen == compute_segment_metrics(parts, labels=["dog"], segment_length=0.5)
     seen = tune_post_processing(recordings, LABELS, segment_length=0.5)
     assert unseen["micro_f1"] < seen.after["micro_f1"]
 

@@ -4,11 +4,11 @@ from hypothesis import given, strategies as st
 
 from aed_plugins.metrics import (
     Predictions,
-    accuracy,
+    compute_accuracy,
+    compute_confusion_matrix,
+    compute_cross_entropy,
+    compute_macro_f1,
     concatenate_predictions,
-    confusion_matrix,
-    cross_entropy,
-    macro_f1,
 )
 
 
@@ -24,31 +24,32 @@ TARGETS = st.lists(st.integers(0, 3), min_size=1, max_size=60)
 
 
 @given(TARGETS, st.integers(0, 1000))
-def test_figures_equal_their_definitions(targets, seed):
+def test_metrics_equal_their_definitions(targets, seed):
     result = predictions(targets, seed)
     predicted = result.probabilities.argmax(1)
-    assert accuracy(result) == pytest.approx(np.mean(predicted == result.targets))
+    assert compute_accuracy(result) == pytest.approx(np.mean(predicted == result.targets))
     scores = []
     for label in sorted(set(targets)):
         hits = np.sum((predicted == label) & (result.targets == label))
         scores.append(2 * hits / (np.sum(predicted == label) + np.sum(result.targets == label)))
-    assert macro_f1(result) == pytest.approx(np.mean(scores))
-    matrix = confusion_matrix(result)
-    for right in range(4):
-        for taken in range(4):
-            assert matrix[right, taken] == np.sum((result.targets == right) & (predicted == taken))
+    assert compute_macro_f1(result) == pytest.approx(np.mean(scores))
+    matrix = compute_confusion_matrix(result)
+    for row in range(4):
+        for column in range(4):
+            both = (result.targets == row) & (predicted == column)
+            assert matrix[row, column] == np.sum(both)
     right = [row[target] for row, target in zip(result.probabilities, targets, strict=True)]
-    assert cross_entropy(result) == pytest.approx(-np.mean(np.log(np.maximum(right, 1e-7))))
+    assert compute_cross_entropy(result) == pytest.approx(-np.mean(np.log(np.maximum(right, 1e-7))))
 
 
 @given(TARGETS, st.integers(1, 5), st.randoms())
-def test_sharing_clips_out_changes_no_figure(targets, processes, random):
+def test_predictions_in_parts_are_joined(targets, processes, random):
     whole = predictions(targets)
     order = list(range(len(targets)))
     random.shuffle(order)
     parts = [
-        Predictions([whole.ids[i] for i in share], whole.targets[share], whole.probabilities[share])
-        for share in (np.array(order[rank::processes], dtype=int) for rank in range(processes))
+        Predictions([whole.ids[i] for i in part], whole.targets[part], whole.probabilities[part])
+        for part in (np.array(order[rank::processes], dtype=int) for rank in range(processes))
     ]
     together = concatenate_predictions(parts)
     assert together.ids == whole.ids
@@ -58,4 +59,4 @@ def test_sharing_clips_out_changes_no_figure(targets, processes, random):
 
 def test_a_certain_error_keeps_the_loss_finite():
     certain = Predictions(["a"], np.array([0]), np.array([[0.0, 1.0]]))
-    assert cross_entropy(certain) == pytest.approx(-np.log(1e-7))
+    assert compute_cross_entropy(certain) == pytest.approx(-np.log(1e-7))

@@ -31,9 +31,9 @@ from aed_plugins.report.recording import (
 RATE = 16_000
 
 
-def heard(label, seconds=1.0, share=0.25, events=1, interval=(0.5, 1.5)):
+def heard(label, seconds=1.0, fraction=0.25, events=1, interval=(0.5, 1.5)):
     """Say how long a class is heard."""
-    return LabelDuration(label, seconds, share, events, interval, None, None)
+    return LabelDuration(label, seconds, fraction, events, interval, None, None)
 
 
 def report(path, duration=4.0, labels=("dog", "rain"), **changed):
@@ -51,7 +51,7 @@ def report(path, duration=4.0, labels=("dog", "rain"), **changed):
         spectrogram=np.arange(16 * 50, dtype=np.uint8).reshape(16, 50),
         spectrogram_column_length=duration / 50,
         mel_frequencies=[(0, 60.0), (15, 7800.0)],
-        durations=[heard(labels[0], share=1 / duration)],
+        durations=[heard(labels[0], fraction=1 / duration)],
         thresholds=dict.fromkeys(labels, 0.5),
     )
     return dataclasses.replace(given, **changed)

@@ -10,7 +10,12 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from aed_plugins.core import FloatArray, InputError
-from aed_plugins.metrics import METRICS, SMALLEST_PROBABILITY, Predictions, compute_metrics
+from aed_plugins.metrics import (
+    SMALLEST_PROBABILITY,
+    THRESHOLD_METRICS,
+    Predictions,
+    compute_metrics,
+)
 from aed_plugins.models import Thresholds, probabilities
 from aed_plugins.training.tasks.task import Task
 
@@ -56,8 +61,8 @@ class MultiLabel(Task):
 
     def __init__(self, labels: Sequence[str], threshold_metric: str = "f1") -> None:
         super().__init__(labels)
-        if threshold_metric not in METRICS:
-            known = ", ".join(METRICS)
+        if threshold_metric not in THRESHOLD_METRICS:
+            known = ", ".join(THRESHOLD_METRICS)
             raise InputError(f"threshold_metric: expected one of {known}, got {threshold_metric!r}")
         self.thresholds = Thresholds(self.labels)
         self.threshold_metric = threshold_metric
@@ -88,7 +93,7 @@ class MultiLabel(Task):
         targets, probabilities = predictions.targets, predictions.probabilities
         self.thresholds.tune(targets, probabilities, self.threshold_metric)
         found = compute_metrics(
-            targets, probabilities, self.thresholds.values, self.labels, resamples=0
+            targets, probabilities, self.thresholds.values, self.labels, bootstrap_samples=0
         )
         wrong = np.where(targets, probabilities, 1 - probabilities)
         loss = -np.log(np.maximum(wrong, SMALLEST_PROBABILITY)).mean()

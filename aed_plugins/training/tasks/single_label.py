@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy as cross_entropy_loss, one_hot
+from torch.nn.functional import cross_entropy, one_hot
 
 from aed_plugins.core import FloatArray
 from aed_plugins.metrics import (
     Predictions,
-    accuracy,
-    confusion_matrix,
-    cross_entropy,
-    macro_f1,
+    compute_accuracy,
+    compute_confusion_matrix,
+    compute_cross_entropy,
+    compute_macro_f1,
 )
 from aed_plugins.models import probabilities
 from aed_plugins.training.tasks.task import Task
@@ -56,7 +56,7 @@ class SingleLabel(Task):
 
     def loss(self, logits: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
         """Compute the cross-entropy; `targets` are indices `(batch,)` or soft `(batch, class)`."""
-        return cross_entropy_loss(logits, targets, weight=weights)
+        return cross_entropy(logits, targets, weight=weights)
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Take the softmax."""
@@ -65,16 +65,16 @@ class SingleLabel(Task):
     def validate(self, predictions: Predictions) -> dict[str, float]:
         """Compute `loss` (cross-entropy), `accuracy` and `macro_f1`."""
         return {
-            "loss": cross_entropy(predictions),
-            "accuracy": accuracy(predictions),
-            "macro_f1": macro_f1(predictions),
+            "loss": compute_cross_entropy(predictions),
+            "accuracy": compute_accuracy(predictions),
+            "macro_f1": compute_macro_f1(predictions),
         }
 
     def metrics(self, predictions: Predictions) -> dict[str, Any]:
         """Compute accuracy, macro-F1, cross-entropy and the confusion matrix."""
         return {
-            "accuracy": accuracy(predictions),
-            "macro_f1": macro_f1(predictions),
-            "cross_entropy": cross_entropy(predictions),
-            "confusion_matrix": confusion_matrix(predictions).tolist(),
+            "accuracy": compute_accuracy(predictions),
+            "macro_f1": compute_macro_f1(predictions),
+            "cross_entropy": compute_cross_entropy(predictions),
+            "confusion_matrix": compute_confusion_matrix(predictions).tolist(),
         }
