@@ -1,4 +1,4 @@
-"""Annotation files, one module per format: timelines are written to them and read from them."""
+"""Read and write timelines as annotation files, one module per format."""
 
 import lazy_loader
 

@@ -1,10 +1,9 @@
-from .annotation import Annotation as Annotation
 from .files import (
     FORMATS as FORMATS,
-    annotation_text as annotation_text,
-    read_annotation as read_annotation,
-    read_annotations as read_annotations,
-    write_annotation as write_annotation,
+    format_timeline as format_timeline,
+    read_timeline as read_timeline,
+    read_timelines as read_timelines,
+    write_timeline as write_timeline,
 )
 from .parsing import (
     decimal_text as decimal_text,

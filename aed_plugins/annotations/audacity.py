@@ -3,44 +3,44 @@ r"""Audacity's label tracks: start, end and label, separated by tabs.
 Source: the Audacity manual, "Importing and Exporting Labels", and LabelTrack.cpp of Audacity 3.
 Lines that begin with a backslash give the frequencies of the label before and are passed over. A
 label with a start alone is a point, as in Audacity. Tabs and line ends cannot be in a label there:
-they are escaped (see `escapes`).
+they are escaped (see `parsing.escape`).
 
 Times are kept to a microsecond, which is what Audacity writes; zero-length events are its point
 labels. Does not keep scores, the recording's name and its duration.
 """
 
-from aed_plugins.annotations.annotation import Annotation
-from aed_plugins.annotations.escapes import escape, unescape
 from aed_plugins.annotations.parsing import (
-    make_annotation,
+    escape,
     make_event,
+    make_timeline,
     read_number,
     split_lines,
+    unescape,
 )
-from aed_plugins.core import Event, InputError
+from aed_plugins.core import Event, InputError, Timeline
 
 
-def write(annotation: Annotation) -> str:
+def write(timeline: Timeline) -> str:
     r"""Write a label track.
 
     Parameters
     ----------
-    annotation : Annotation
-        What is to be written.
+    timeline : Timeline
+        The events to write.
 
     Examples
     --------
-    >>> write(Annotation([Event("Crying, sobbing", 0.5, 2.0, 0.9)]))
+    >>> write(Timeline([Event("Crying, sobbing", 0.5, 2.0, 0.9)]))
     '0.500000\t2.000000\tCrying, sobbing\n'
     """
-    labels = [escape(event.label, "[\t\r\n]") for event in annotation.events]
+    labels = [escape(event.label, "[\t\r\n]") for event in timeline.events]
     return "".join(
         f"{event.onset:.6f}\t{event.offset:.6f}\t{label}\n"
-        for event, label in zip(annotation.events, labels, strict=True)
+        for event, label in zip(timeline.events, labels, strict=True)
     )
 
 
-def read(text: str, where: str) -> list[Annotation]:
+def read(text: str, where: str) -> list[Timeline]:
     """Read a label track.
 
     Parameters
@@ -52,7 +52,7 @@ def read(text: str, where: str) -> list[Annotation]:
 
     Returns
     -------
-    list of Annotation
+    list of Timeline
         One.
 
     Raises
@@ -67,7 +67,7 @@ def read(text: str, where: str) -> list[Annotation]:
             _check_frequencies(line, bool(events), place)
         elif line.strip():
             events.append(_event(line, place))
-    return [make_annotation(where, events)]
+    return [make_timeline(where, events)]
 
 
 def _event(line: str, where: str) -> Event:

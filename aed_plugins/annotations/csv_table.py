@@ -13,14 +13,13 @@ import io
 import re
 from collections.abc import Iterator
 
-from aed_plugins.annotations.annotation import Annotation
 from aed_plugins.annotations.parsing import (
     decimal_text,
-    make_annotation,
     make_event,
+    make_timeline,
     read_number,
 )
-from aed_plugins.core import Event, InputError
+from aed_plugins.core import Event, InputError, Timeline
 
 _FIELDS = {
     "onset": "onset",
@@ -35,31 +34,31 @@ _FIELDS = {
 }
 
 
-def write(annotation: Annotation) -> str:
+def write(timeline: Timeline) -> str:
     r"""Write a table.
 
     Parameters
     ----------
-    annotation : Annotation
-        What is to be written.
+    timeline : Timeline
+        The events to write.
 
     Examples
     --------
-    >>> print(write(Annotation([Event("Crying, sobbing", 0.5, 2.0, 0.9), Event("dog", 1, 1)])))
+    >>> print(write(Timeline([Event("Crying, sobbing", 0.5, 2.0, 0.9), Event("dog", 1, 1)])))
     onset,offset,label,score
     0.5,2.0,"Crying, sobbing",0.9
     1.0,1.0,dog,
     <BLANKLINE>
     """
     rows = ["onset,offset,label,score"]
-    for event in annotation.events:
+    for event in timeline.events:
         score = "" if event.score is None else decimal_text(event.score)
         times = f"{decimal_text(event.onset)},{decimal_text(event.offset)}"
         rows.append(f"{times},{_quoted(event.label)},{score}")
     return "\n".join(rows) + "\n"
 
 
-def read(text: str, where: str) -> list[Annotation]:
+def read(text: str, where: str) -> list[Timeline]:
     """Read a table; tabs separate its columns where there is one in the first line.
 
     Parameters
@@ -71,7 +70,7 @@ def read(text: str, where: str) -> list[Annotation]:
 
     Returns
     -------
-    list of Annotation
+    list of Timeline
         One for each recording that is named, or one without a name.
 
     Raises
@@ -87,8 +86,8 @@ def read(text: str, where: str) -> list[Annotation]:
         if not (named and row["onset"] == row["offset"] == row["label"] == ""):
             events.append(_event(row, line))
     if not named:
-        return [make_annotation(where, found.get("", []))]
-    return [make_annotation(where, events, name) for name, events in found.items()]
+        return [make_timeline(where, found.get("", []))]
+    return [make_timeline(where, events, name) for name, events in found.items()]
 
 
 def _quoted(label: str) -> str:

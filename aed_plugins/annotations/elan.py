@@ -1,6 +1,6 @@
 """ELAN's annotation files (EAF 3.0).
 
-Source: Max Planck Institute for Psycholinguistics, "EAF Annotation Format" and the schema
+Source: Max Planck Institute for Psycholinguistics, "EAF Timeline Format" and the schema
 http://www.mpi.nl/tools/elan/EAFv3.0.xsd. Annotations cannot overlap within a tier: each label has a
 tier of its own, and further ones (`dog (2)`) where its events overlap. Scores stand in a tier that
 depends on it, of the type `event-score`, one for each annotation. The recording is named without a
@@ -17,16 +17,15 @@ from pathlib import PurePath
 from urllib.parse import quote, unquote
 from xml.etree import ElementTree
 
-from aed_plugins.annotations.annotation import Annotation
 from aed_plugins.annotations.parsing import (
     decimal_text,
-    make_annotation,
     make_event,
+    make_timeline,
     milliseconds,
     read_number,
 )
 from aed_plugins.annotations.tiers import by_label, free_name, split_into_tiers
-from aed_plugins.core import Event, InputError
+from aed_plugins.core import Event, InputError, Timeline
 
 _DURATION = "aed_plugins.duration"
 # White space too: a parser turns it into spaces in attributes, and CR into LF in texts.
@@ -47,27 +46,27 @@ _FOOT = """<LINGUISTIC_TYPE GRAPHIC_REFERENCES="false" LINGUISTIC_TYPE_ID="event
 """
 
 
-def write(annotation: Annotation) -> str:
+def write(timeline: Timeline) -> str:
     """Write EAF.
 
     Parameters
     ----------
-    annotation : Annotation
-        What is to be written.
+    timeline : Timeline
+        The events to write.
 
     Examples
     --------
-    >>> text = write(Annotation([Event("R&B", 1, 2.0004, 0.9)], "street.wav"))
+    >>> text = write(Timeline([Event("R&B", 1, 2.0004, 0.9)], "street.wav"))
     >>> [line for line in text.splitlines() if "TIME_VALUE" in line or "_VALUE>" in line]
     ['<TIME_SLOT TIME_SLOT_ID="ts1" TIME_VALUE="1000"/>',
      '<TIME_SLOT TIME_SLOT_ID="ts2" TIME_VALUE="2000"/>',
      '<ANNOTATION_VALUE>R&#38;B</ANNOTATION_VALUE>', '<ANNOTATION_VALUE>0.9</ANNOTATION_VALUE>']
     """
     date = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    lines = [_HEAD.format(date=date), *_header(annotation), "</HEADER>"]
+    lines = [_HEAD.format(date=date), *_header(timeline), "</HEADER>"]
     tiers: dict[str, list[str]] = {}
     times: list[int] = []
-    for label, events in by_label(annotation.events).items():
+    for label, events in by_label(timeline.events).items():
         for lane in split_into_tiers(map(_rounded, events)):
             _add_tiers(label, lane, times, tiers)
     # The slots are listed by their times; a slot's number is its place in `times`.
@@ -80,7 +79,7 @@ def write(annotation: Annotation) -> str:
     return "\n".join([*lines, _FOOT])
 
 
-def read(text: str, where: str) -> list[Annotation]:
+def read(text: str, where: str) -> list[Timeline]:
     """Read EAF.
 
     Parameters
@@ -92,7 +91,7 @@ def read(text: str, where: str) -> list[Annotation]:
 
     Returns
     -------
-    list of Annotation
+    list of Timeline
         One.
 
     Raises
@@ -121,17 +120,17 @@ def read(text: str, where: str) -> list[Annotation]:
         score = read_number(scores[name], "score", place) if name in scores else None
         label = found.findtext("ANNOTATION_VALUE") or ""
         events.append(make_event(label, onset, offset, score, place))
-    return [make_annotation(where, events, _recording(header), _duration(header, where))]
+    return [make_timeline(where, events, _recording(header), _duration(header, where))]
 
 
-def _header(annotation: Annotation) -> Iterator[str]:
-    name = PurePath(annotation.recording).name
+def _header(timeline: Timeline) -> Iterator[str]:
+    name = PurePath(timeline.recording).name
     if name:
         url = f"./{quote(name)}"
         kind = _TYPES.get(PurePath(name).suffix.lower(), "unknown")
         yield f'<MEDIA_DESCRIPTOR MEDIA_URL="{url}" MIME_TYPE="{kind}" RELATIVE_MEDIA_URL="{url}"/>'
-    if annotation.duration is not None:
-        yield f'<PROPERTY NAME="{_DURATION}">{decimal_text(annotation.duration)}</PROPERTY>'
+    if timeline.duration is not None:
+        yield f'<PROPERTY NAME="{_DURATION}">{decimal_text(timeline.duration)}</PROPERTY>'
 
 
 def _rounded(event: Event) -> Event:

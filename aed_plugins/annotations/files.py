@@ -1,4 +1,4 @@
-"""Annotation files: events written for other programs, and read from them.
+"""Read and write timelines as annotation files, which other programs exchange.
 
 | format | suffix | times | score | recording, duration |
 |---|---|---|---|---|
@@ -11,7 +11,7 @@
 | `jams` | `.jams` | 1e-15 of a time | yes | both |
 | `webvtt` | `.vtt` | 1 ms | no | no |
 
-TextGrid and JAMS always say how long a recording is: to the last offset where it is not known.
+TextGrid and JAMS always state the duration: the last offset where it is not known.
 Labels are kept by all of them, whatever text they are; so are events of no length, but for `webvtt`
 (see there) and the programs that refuse them. Each format is a module of its own, which says how.
 Needs the standard library alone.
@@ -33,8 +33,7 @@ from aed_plugins.annotations import (
     textgrid,
     webvtt,
 )
-from aed_plugins.annotations.annotation import Annotation
-from aed_plugins.core import InputError, atomic_write, first_few
+from aed_plugins.core import InputError, Timeline, atomic_write, first_few
 
 _MODULES = {
     "csv": csv_table,
@@ -63,13 +62,13 @@ FORMATS: Mapping[str, str] = MappingProxyType(
 _SUFFIXES = {suffix.lower(): name for name, suffix in FORMATS.items()}
 
 
-def annotation_text(annotation: Annotation, format: str) -> str:  # noqa: A002
-    r"""Give the content of an annotation file.
+def format_timeline(timeline: Timeline, format: str) -> str:  # noqa: A002
+    r"""Return the content of an annotation file.
 
     Parameters
     ----------
-    annotation : Annotation
-        What is to be written.
+    timeline : Timeline
+        The events to write.
     format : str
         One of `FORMATS`.
 
@@ -86,16 +85,16 @@ def annotation_text(annotation: Annotation, format: str) -> str:  # noqa: A002
     Examples
     --------
     >>> from aed_plugins.core import Event
-    >>> annotation_text(Annotation([Event("dog", 1, 2.5)], "street.wav", 10.0), "audacity")
+    >>> format_timeline(Timeline([Event("dog", 1, 2.5)], "street.wav", 10.0), "audacity")
     '1.000000\t2.500000\tdog\n'
     """
     _check_format(format)
-    return _MODULES[format].write(annotation)
+    return _MODULES[format].write(timeline)
 
 
-def write_annotation(
+def write_timeline(
     path: str | Path,
-    annotation: Annotation,
+    timeline: Timeline,
     format: str | None = None,  # noqa: A002
 ) -> None:
     """Write an annotation file, whole or not at all.
@@ -104,8 +103,8 @@ def write_annotation(
     ----------
     path : str or Path
         The file to write. Missing folders are made.
-    annotation : Annotation
-        What is to be written.
+    timeline : Timeline
+        The events to write.
     format : str, optional
         One of `FORMATS`; by default the one that the suffix says.
 
@@ -121,23 +120,23 @@ def write_annotation(
     >>> import tempfile
     >>> from aed_plugins.core import Event
     >>> file = Path(tempfile.mkdtemp()) / "street.eaf"
-    >>> write_annotation(file, Annotation([Event("dog", 1, 2.5, 0.9)], "street.wav", 10.0))
-    >>> read_annotation(file).events
+    >>> write_timeline(file, Timeline([Event("dog", 1, 2.5, 0.9)], "street.wav", 10.0))
+    >>> read_timeline(file).events
     (Event(label='dog', onset=1.0, offset=2.5, score=0.9),)
     """
-    text = annotation_text(
-        annotation, _format_of(Path(path), _SUFFIXES) if format is None else format
+    text = format_timeline(
+        timeline, _format_of(Path(path), _SUFFIXES) if format is None else format
     )
     with atomic_write(path) as temporary:
         temporary.write_bytes(text.encode("utf-8"))
 
 
-def read_annotation(
+def read_timeline(
     path: str | Path,
     format: str | None = None,  # noqa: A002
     duration: float | None = None,
-) -> Annotation:
-    """Read the annotation of one recording.
+) -> Timeline:
+    """Read the timeline of one recording.
 
     Parameters
     ----------
@@ -150,7 +149,7 @@ def read_annotation(
 
     Returns
     -------
-    Annotation
+    Timeline
         Where the file does not name the recording, that is the file's own name without its suffix.
 
     Raises
@@ -159,30 +158,30 @@ def read_annotation(
         If the file is missing, unreadable, malformed, or about several recordings; the message
         names the line, row or element.
     """
-    found = list(read_annotations(path, format).values())
+    found = list(read_timelines(path, format).values())
     if len(found) > 1:
-        names = first_few([annotation.recording for annotation in found])
+        names = first_few([timeline.recording for timeline in found])
         raise InputError(f"{path}: expected one recording, got {names}; give a file for each")
     only = found[0]
     return only if only.duration is not None else dataclasses.replace(only, duration=duration)
 
 
-def read_annotations(
+def read_timelines(
     path: str | Path,
     format: str | None = None,  # noqa: A002
-) -> dict[str, Annotation]:
-    """Read the annotations of one or several recordings, which CSV and RTTM files can hold.
+) -> dict[str, Timeline]:
+    """Read the timelines of one or several recordings, which CSV and RTTM files can hold.
 
     Parameters
     ----------
     path : str or Path
-        As `read_annotation` takes it.
+        As `read_timeline` takes it.
     format : str, optional
-        As `read_annotation` takes it.
+        As `read_timeline` takes it.
 
     Returns
     -------
-    dict of str to Annotation
+    dict of str to Timeline
         By the recording's name, at least one.
 
     Raises
@@ -203,9 +202,9 @@ def read_annotations(
         ) from error
     if len(found) == 1 and not found[0].recording:
         found = [dataclasses.replace(found[0], recording=_shown(Path(path.stem)))]
-    if not all(annotation.recording for annotation in found):
+    if not all(timeline.recording for timeline in found):
         raise InputError(f"{where}: expected a recording in each row, got some without; add it")
-    return {annotation.recording: annotation for annotation in found}
+    return {timeline.recording: timeline for timeline in found}
 
 
 def _check_format(name: str) -> None:

@@ -13,25 +13,24 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from aed_plugins.annotations.annotation import Annotation
 from aed_plugins.annotations.json_file import load_json
-from aed_plugins.annotations.parsing import json_number, make_annotation, make_event
-from aed_plugins.core import Event, InputError
+from aed_plugins.annotations.parsing import json_number, make_event, make_timeline
+from aed_plugins.core import Event, InputError, Timeline
 
 _NAMESPACES = ("tag_open", "segment_open", "tag_audioset", "tag_urbansound")
 
 
-def write(annotation: Annotation) -> str:
+def write(timeline: Timeline) -> str:
     """Write JAMS.
 
     Parameters
     ----------
-    annotation : Annotation
-        What is to be written.
+    timeline : Timeline
+        The events to write.
 
     Examples
     --------
-    >>> text = write(Annotation([Event("dog", 0.1, 0.3, 0.9)], "street.wav", 10.0))
+    >>> text = write(Timeline([Event("dog", 0.1, 0.3, 0.9)], "street.wav", 10.0))
     >>> json.loads(text)["annotations"][0]["data"]
     [{'time': 0.1, 'duration': 0.2, 'value': 'dog', 'confidence': 0.9}]
     """
@@ -42,17 +41,17 @@ def write(annotation: Annotation) -> str:
             "annotator": {},
             "annotation_tools": "aed_plugins",
         },
-        "data": [_observation(event) for event in annotation.events],
+        "data": [_observation(event) for event in timeline.events],
         "sandbox": {},
         "time": 0.0,
-        "duration": annotation.duration,
+        "duration": timeline.duration,
     }
-    reached = max((event.offset for event in annotation.events), default=0.0)
+    reached = max((event.offset for event in timeline.events), default=0.0)
     file = {
-        "title": annotation.recording,
+        "title": timeline.recording,
         "artist": "",
         "release": "",
-        "duration": reached if annotation.duration is None else annotation.duration,
+        "duration": reached if timeline.duration is None else timeline.duration,
         "identifiers": {},
         "jams_version": "0.3.5",
     }
@@ -60,7 +59,7 @@ def write(annotation: Annotation) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def read(text: str, where: str) -> list[Annotation]:
+def read(text: str, where: str) -> list[Timeline]:
     """Read JAMS.
 
     Parameters
@@ -72,7 +71,7 @@ def read(text: str, where: str) -> list[Annotation]:
 
     Returns
     -------
-    list of Annotation
+    list of Timeline
         One.
 
     Raises
@@ -97,7 +96,7 @@ def read(text: str, where: str) -> list[Annotation]:
     if others and len(others) == len(content["annotations"]):
         known = ", ".join(_NAMESPACES)
         raise InputError(f"{where}: expected a namespace of {known}, got {', '.join(others)}")
-    return [make_annotation(where, events, *_file(content.get("file_metadata"), where))]
+    return [make_timeline(where, events, *_file(content.get("file_metadata"), where))]
 
 
 def _observation(event: Event) -> dict[str, Any]:

@@ -6,22 +6,21 @@ Source: RFC 8259. Keeps everything exactly.
 import json
 from typing import Any
 
-from aed_plugins.annotations.annotation import Annotation
-from aed_plugins.annotations.parsing import json_number, make_annotation, make_event
-from aed_plugins.core import Event, InputError
+from aed_plugins.annotations.parsing import json_number, make_event, make_timeline
+from aed_plugins.core import Event, InputError, Timeline
 
 
-def write(annotation: Annotation) -> str:
+def write(timeline: Timeline) -> str:
     """Write JSON.
 
     Parameters
     ----------
-    annotation : Annotation
-        What is to be written.
+    timeline : Timeline
+        The events to write.
 
     Examples
     --------
-    >>> print(write(Annotation([Event("dog", 1, 2.5, 0.9)], "street.wav", 10.0)))
+    >>> print(write(Timeline([Event("dog", 1, 2.5, 0.9)], "street.wav", 10.0)))
     {
      "recording": "street.wav",
      "duration": 10.0,
@@ -37,14 +36,14 @@ def write(annotation: Annotation) -> str:
     <BLANKLINE>
     """
     content = {
-        "recording": annotation.recording,
-        "duration": annotation.duration,
-        "events": [event._asdict() for event in annotation.events],
+        "recording": timeline.recording,
+        "duration": timeline.duration,
+        "events": [event._asdict() for event in timeline.events],
     }
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def read(text: str, where: str) -> list[Annotation]:
+def read(text: str, where: str) -> list[Timeline]:
     """Read JSON; `score`, `recording` and `duration` may be missing.
 
     Parameters
@@ -56,7 +55,7 @@ def read(text: str, where: str) -> list[Annotation]:
 
     Returns
     -------
-    list of Annotation
+    list of Timeline
         One.
 
     Raises
@@ -75,7 +74,7 @@ def read(text: str, where: str) -> list[Annotation]:
     if not isinstance(recording, str):
         raise InputError(f"{where}: expected a name as recording, got {recording!r}")
     seconds = None if duration is None else json_number(duration, "duration", where)
-    return [make_annotation(where, events, recording, seconds)]
+    return [make_timeline(where, events, recording, seconds)]
 
 
 def load_json(text: str, where: str) -> Any:

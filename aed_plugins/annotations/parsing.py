@@ -1,15 +1,17 @@
-"""What the formats have in common: strict readers of numbers and events, and times as text."""
+"""Strict readers of numbers and events, times as text, and escaped labels, for all formats."""
 
 import math
 import re
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote, unquote_to_bytes
 
-from aed_plugins.annotations.annotation import Annotation, check_label
-from aed_plugins.core import Event, InputError
+from aed_plugins.core import Event, InputError, Timeline, check_label
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_PERCENT = re.compile(r"%(?=[0-9A-Fa-f]{2})")
+_ESCAPED = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 
 
 def split_lines(text: str) -> list[str]:
@@ -60,12 +62,12 @@ def read_number(text: str, what: str, where: str) -> float:
 
 
 def make_event(label: str, onset: float, offset: float, score: float | None, where: str) -> Event:
-    """Make an event of what a file says.
+    """Make an event from the content of a file.
 
     Parameters
     ----------
     label : str
-        What is heard.
+        The class.
     onset, offset : float
         Seconds.
     score : float or None
@@ -92,17 +94,17 @@ def make_event(label: str, onset: float, offset: float, score: float | None, whe
         raise InputError(f"{where}: {error}") from error
 
 
-def make_annotation(
+def make_timeline(
     where: str, events: Iterable[Event], recording: str = "", duration: float | None = None
-) -> Annotation:
-    """Make an annotation of what a file says.
+) -> Timeline:
+    """Make a timeline from the content of a file.
 
     Parameters
     ----------
     where : str
         The file's name, for the message.
     events, recording, duration
-        As `Annotation` takes them.
+        As `Timeline` takes them.
 
     Raises
     ------
@@ -110,7 +112,7 @@ def make_annotation(
         If the recording's name or the duration cannot be.
     """
     try:
-        return Annotation(tuple(events), recording, duration)
+        return Timeline(tuple(events), recording, duration)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
 
@@ -165,3 +167,51 @@ def milliseconds(seconds: float) -> int:
     (1234, 0, 2)
     """
     return round(Decimal(repr(seconds)) * 1000)
+
+
+def escape(text: str, forbidden: str) -> str:
+    r"""Replace characters that a format cannot hold in a label: `Dog bark` becomes `Dog%20bark`.
+
+    Only what must be escaped is: a percent sign stays as it is unless two hexadecimal digits follow
+    it. So most labels look the same in the file, and each is read back as it was. A file of another
+    program in which `%20` stands for itself is read as if it were a space.
+
+    Source: RFC 3986, section 2.1 (percent-encoding of UTF-8).
+
+    Parameters
+    ----------
+    text : str
+        The label.
+    forbidden : str
+        A regular expression for one character that the format has no place for.
+
+    Examples
+    --------
+    >>> escape("Dog bark", r"\s"), escape("50% noise", "\t"), escape("%20", "\t")
+    ('Dog%20bark', '50% noise', '%2520')
+    """
+    text = _PERCENT.sub("%25", text)
+    return re.sub(forbidden, lambda found: quote(found[0], safe=""), text)
+
+
+def unescape(text: str) -> str:
+    """Read what `escape` wrote.
+
+    Parameters
+    ----------
+    text : str
+        The label in the file. Escapes that are not UTF-8 stand for themselves.
+
+    Examples
+    --------
+    >>> unescape("Dog%20bark"), unescape("%2520"), unescape("50% noise"), unescape("%FF")
+    ('Dog bark', '%20', '50% noise', '%FF')
+    """
+
+    def decoded(found: re.Match[str]) -> str:
+        try:
+            return unquote_to_bytes(found[0]).decode()
+        except UnicodeDecodeError:
+            return found[0]
+
+    return _ESCAPED.sub(decoded, text)

@@ -3,7 +3,8 @@ r"""RTTM: rich transcription time marks, as diarisation tools read them.
 Source: NIST, "The 2009 (RT-09) Rich Transcription Meeting Recognition Evaluation Plan", appendix A.
 An event is a `SPEAKER` line with the label in the field of the speaker's name, the score in the
 field of the confidence and channel 1, and the recording's name stands without its suffix. Fields
-are separated by white space, so white space in names is escaped (see `escapes`): `Dog%20bark`.
+are separated by white space, so white space in names is escaped (see `parsing.escape`), as in
+`Dog%20bark`.
 
 Times are kept to a microsecond. Keeps scores exactly, and zero-length events, which some tools
 refuse. Does not keep the recording's suffix and duration.
@@ -12,16 +13,16 @@ refuse. Does not keep the recording's suffix and duration.
 from decimal import Decimal
 from pathlib import PurePath
 
-from aed_plugins.annotations.annotation import Annotation
-from aed_plugins.annotations.escapes import escape, unescape
 from aed_plugins.annotations.parsing import (
     decimal_text,
-    make_annotation,
+    escape,
     make_event,
+    make_timeline,
     read_number,
     split_lines,
+    unescape,
 )
-from aed_plugins.core import Event, InputError
+from aed_plugins.core import Event, InputError, Timeline
 
 # The other types of lines: not about who is heard, or without times.
 _PASSED_OVER = frozenset(
@@ -33,25 +34,25 @@ _PASSED_OVER = frozenset(
 _MISSING = "<NA>"
 
 
-def write(annotation: Annotation) -> str:
+def write(timeline: Timeline) -> str:
     r"""Write RTTM.
 
     Parameters
     ----------
-    annotation : Annotation
-        What is to be written.
+    timeline : Timeline
+        The events to write.
 
     Examples
     --------
-    >>> print(write(Annotation([Event("Dog bark", 0.5, 2.0, 0.9)], "street.wav")))
+    >>> print(write(Timeline([Event("Dog bark", 0.5, 2.0, 0.9)], "street.wav")))
     SPEAKER street 1 0.500000 1.500000 <NA> <NA> Dog%20bark 0.9 <NA>
     <BLANKLINE>
     """
-    recording = _field(PurePath(annotation.recording).stem)
-    return "".join(_line(event, recording) for event in annotation.events)
+    recording = _field(PurePath(timeline.recording).stem)
+    return "".join(_line(event, recording) for event in timeline.events)
 
 
-def read(text: str, where: str) -> list[Annotation]:
+def read(text: str, where: str) -> list[Timeline]:
     """Read the `SPEAKER` lines of RTTM, of all channels.
 
     Parameters
@@ -63,7 +64,7 @@ def read(text: str, where: str) -> list[Annotation]:
 
     Returns
     -------
-    list of Annotation
+    list of Timeline
         One for each recording that is named, or one without a name.
 
     Raises
@@ -81,8 +82,8 @@ def read(text: str, where: str) -> list[Annotation]:
             raise InputError(f"{place}: expected SPEAKER and 8 or 9 fields, got {line[:60]!r}")
         found.setdefault(_text(fields[1]), []).append(_event(fields, place))
     if not found:
-        return [Annotation(())]
-    return [make_annotation(where, events, name) for name, events in found.items()]
+        return [Timeline(())]
+    return [make_timeline(where, events, name) for name, events in found.items()]
 
 
 def _field(text: str) -> str:

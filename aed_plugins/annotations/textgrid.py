@@ -15,15 +15,14 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from aed_plugins.annotations.annotation import Annotation
 from aed_plugins.annotations.parsing import (
     decimal_text,
-    make_annotation,
     make_event,
+    make_timeline,
     read_number,
 )
 from aed_plugins.annotations.tiers import by_label, free_name, split_into_tiers
-from aed_plugins.core import Event, InputError
+from aed_plugins.core import Event, InputError, Timeline
 
 _TOKEN = re.compile(
     r"""(?P<comment>(?<!\S)![^\r\n]*)
@@ -42,13 +41,13 @@ class _Token(NamedTuple):
     where: str
 
 
-def write(annotation: Annotation) -> str:
+def write(timeline: Timeline) -> str:
     """Write a TextGrid.
 
     Parameters
     ----------
-    annotation : Annotation
-        What is to be written.
+    timeline : Timeline
+        The events to write.
 
     Raises
     ------
@@ -57,17 +56,17 @@ def write(annotation: Annotation) -> str:
 
     Examples
     --------
-    >>> text = write(Annotation([Event("dog", 1, 2), Event("dog", 1.5, 2.5)], duration=4.0))
+    >>> text = write(Timeline([Event("dog", 1, 2), Event("dog", 1.5, 2.5)], duration=4.0))
     >>> [line.strip() for line in text.splitlines() if "name" in line or "text" in line]
     ['name = "dog"', 'text = ""', 'text = "dog"', 'text = ""',
      'name = "dog (2)"', 'text = ""', 'text = "dog"', 'text = ""']
     """
-    known = [] if annotation.duration is None else [annotation.duration]
-    end = max([*known, *(event.offset for event in annotation.events)], default=0.0)
+    known = [] if timeline.duration is None else [timeline.duration]
+    end = max([*known, *(event.offset for event in timeline.events)], default=0.0)
     if end == 0:
         raise InputError("a TextGrid needs the recording's duration: give one above 0 s")
     tiers: dict[str, list[str]] = {}
-    for label, events in by_label(annotation.events).items():
+    for label, events in by_label(timeline.events).items():
         for lane in split_into_tiers(event for event in events if event.duration > 0):
             tiers[free_name(label, tiers)] = _intervals(lane, end)
         for lane in split_into_tiers(event for event in events if event.duration == 0):
@@ -84,7 +83,7 @@ def write(annotation: Annotation) -> str:
     return "\n".join(head) + "\n"
 
 
-def read(text: str, where: str) -> list[Annotation]:
+def read(text: str, where: str) -> list[Timeline]:
     """Read a TextGrid.
 
     Parameters
@@ -96,7 +95,7 @@ def read(text: str, where: str) -> list[Annotation]:
 
     Returns
     -------
-    list of Annotation
+    list of Timeline
         One; its duration is where the TextGrid ends.
 
     Raises
@@ -113,7 +112,7 @@ def read(text: str, where: str) -> list[Annotation]:
     if tokens.flag() == "<exists>":
         for _ in range(tokens.count("tiers")):
             events += _tier(tokens)
-    return [make_annotation(where, events, duration=end)]
+    return [make_timeline(where, events, duration=end)]
 
 
 def _quoted(text: str) -> str:

@@ -12,31 +12,30 @@ import html
 import re
 from collections.abc import Iterator
 
-from aed_plugins.annotations.annotation import Annotation
 from aed_plugins.annotations.parsing import (
-    make_annotation,
     make_event,
+    make_timeline,
     milliseconds,
     split_lines,
 )
-from aed_plugins.core import Event, InputError
+from aed_plugins.core import Event, InputError, Timeline
 
 _TIME = r"(?:(\d{2,}):)?([0-5]\d):([0-5]\d\.\d{3})"
 _TIMING = re.compile(rf"[ \t]*{_TIME}[ \t]+-->[ \t]+{_TIME}(?:[ \t].*)?", re.DOTALL)
 _REFERENCES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": "&#10;", "\r": "&#13;"}
 
 
-def write(annotation: Annotation) -> str:
+def write(timeline: Timeline) -> str:
     r"""Write WebVTT.
 
     Parameters
     ----------
-    annotation : Annotation
-        What is to be written.
+    timeline : Timeline
+        The events to write.
 
     Examples
     --------
-    >>> print(write(Annotation([Event("R&B", 0.5, 3602.0), Event("click", 1.25, 1.25)])))
+    >>> print(write(Timeline([Event("R&B", 0.5, 3602.0), Event("click", 1.25, 1.25)])))
     WEBVTT
     <BLANKLINE>
     00:00:00.500 --> 01:00:02.000
@@ -46,10 +45,10 @@ def write(annotation: Annotation) -> str:
     click
     <BLANKLINE>
     """
-    return "\n".join(["WEBVTT\n", *map(_cue, annotation.events)])
+    return "\n".join(["WEBVTT\n", *map(_cue, timeline.events)])
 
 
-def read(text: str, where: str) -> list[Annotation]:
+def read(text: str, where: str) -> list[Timeline]:
     """Read WebVTT.
 
     Parameters
@@ -61,7 +60,7 @@ def read(text: str, where: str) -> list[Annotation]:
 
     Returns
     -------
-    list of Annotation
+    list of Timeline
         One.
 
     Raises
@@ -80,7 +79,7 @@ def read(text: str, where: str) -> list[Annotation]:
         for number, block in blocks
         if not re.match(r"(?:NOTE|STYLE|REGION)(?:\s|$)", block[0])
     ]
-    return [make_annotation(where, events)]
+    return [make_timeline(where, events)]
 
 
 def _cue(event: Event) -> str:

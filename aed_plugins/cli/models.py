@@ -3,15 +3,18 @@
 import hashlib
 import json
 from argparse import ArgumentParser, Namespace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aed_plugins.cli.inputs import Recording
 from aed_plugins.cli.outputs import quiet
 from aed_plugins.core import InputError, error_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from aed_plugins.core import Timeline
     from aed_plugins.detection import TimelineSettings
     from aed_plugins.inference import PretrainedTagger
 
@@ -147,6 +150,14 @@ def timeline_settings(given: Namespace, tagger: "PretrainedTagger") -> "Timeline
     settings = TimelineSettings.from_dict(content | {"post_processing": how})
     settings.windows(tagger.steps)  # a mistake is told before the work begins
     return settings
+
+
+def detect(
+    tagger: "PretrainedTagger", recording: Recording, settings: "TimelineSettings"
+) -> "Timeline":
+    """Detect the events of a recording, under the name that results give it."""
+    timeline = tagger.timeline_file(recording.path, settings)
+    return replace(timeline, recording=recording.name.name)  # standard input has no name
 
 
 def read_settings(path: Path) -> dict[str, Any]:

@@ -43,15 +43,15 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """Judge the time lines; classes that are not annotated anywhere are left out."""
-    from aed_plugins.annotations import FORMATS, read_annotation  # noqa: PLC0415  not for --help
+    from aed_plugins.annotations import FORMATS, read_timeline  # noqa: PLC0415  not for --help
     from aed_plugins.metrics import compute_event_metrics, compute_segment_metrics  # noqa: PLC0415
 
     names = dict(_pair(text) for text in given.rename)
     recordings = []
 
     def work(found: Recording) -> None:
-        events = read_annotation(found.path)
-        truth = read_annotation(annotation_of(found, given.truth))
+        events = read_timeline(found.path)
+        truth = read_timeline(annotation_of(found, given.truth))
         ends = [event.offset for event in (*truth.events, *events.events)]
         duration = truth.duration or events.duration or max(ends, default=0.0)
         recordings.append((_renamed(truth.events, names), _renamed(events.events, names), duration))

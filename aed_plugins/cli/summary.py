@@ -24,6 +24,7 @@ from aed_plugins.cli.models import (
     WINDOWS,
     add_model,
     add_timeline,
+    detect,
     load,
     run_of,
     timeline_settings,
@@ -39,7 +40,7 @@ from aed_plugins.cli.result_folder import Folder
 from aed_plugins.core import InputError, atomic_write
 
 if TYPE_CHECKING:
-    from aed_plugins.annotations import Annotation
+    from aed_plugins.core import Timeline
     from aed_plugins.metrics import LabelDuration
 
 FORMATS = ("text", "csv", "json")
@@ -78,7 +79,7 @@ def run(given: Namespace) -> int:
     if given.output is not None:
         check_file(given.output, [Path(text) for text in given.inputs], [*SUFFIX_FORMATS])
         given.format = given.format or SUFFIX_FORMATS[given.output.suffix.lower()]
-    heard: list[Annotation] = []
+    heard: list[Timeline] = []
     status = _from_model(given, heard) if given.model is not None else _read(given, heard)
     if not heard:
         raise InputError("no recording is left to sum up")
@@ -94,8 +95,8 @@ def run(given: Namespace) -> int:
     return status
 
 
-def _from_model(given: Namespace, heard: "list[Annotation]") -> int:
-    from aed_plugins.annotations import Annotation, read_annotation, write_annotation  # noqa: PLC0415  not for --help
+def _from_model(given: Namespace, heard: "list[Timeline]") -> int:
+    from aed_plugins.annotations import read_timeline, write_timeline  # noqa: PLC0415  not for --help
 
     recordings = find_recordings(given.inputs)
     tagger = load(given)
@@ -110,18 +111,17 @@ def _from_model(given: Namespace, heard: "list[Annotation]") -> int:
 
     def work(recording: Recording) -> None:
         if folder is not None and recording not in due:
-            heard.append(read_annotation(folder.file_of(recording)))
+            heard.append(read_timeline(folder.file_of(recording)))
             return
-        found = tagger.timeline_file(recording.path, settings)
-        heard.append(Annotation(tuple(found.events), recording.name.name, found.duration))
+        heard.append(detect(tagger, recording, settings))
         if folder is not None:
-            write_annotation(folder.file_of(recording), heard[-1])
+            write_timeline(folder.file_of(recording), heard[-1])
             folder.note(recording)
 
     return each(given, recordings, work)
 
 
-def _read(given: Namespace, heard: "list[Annotation]") -> int:
+def _read(given: Namespace, heard: "list[Timeline]") -> int:
     from aed_plugins import annotations  # noqa: PLC0415
 
     if any(getattr(given, name) is not None for name in HEARING):
@@ -129,13 +129,13 @@ def _read(given: Namespace, heard: "list[Annotation]") -> int:
     given.labels = None
 
     def work(recording: Recording) -> None:
-        annotation = annotations.read_annotation(recording.path)
-        if not annotation.duration:
+        timeline = annotations.read_timeline(recording.path)
+        if not timeline.duration:
             raise InputError(
                 f"{recording.path}: expected an annotation that tells the recording's duration, as"
                 " `aed timeline --format json` writes it"
             )
-        heard.append(annotation)
+        heard.append(timeline)
 
     inputs = find_recordings(given.inputs, set(annotations.FORMATS.values()))
     return each(given, [one for one in inputs if one.name.name != RUN], work)

@@ -17,6 +17,7 @@ from aed_plugins.cli.inputs import Recording, add_inputs, find_recordings
 from aed_plugins.cli.models import (
     add_model,
     add_timeline,
+    detect,
     load,
     run_of,
     timeline_settings,
@@ -26,7 +27,7 @@ from aed_plugins.cli.result_folder import Folder
 from aed_plugins.core import InputError
 
 if TYPE_CHECKING:
-    from aed_plugins.annotations import Annotation
+    from aed_plugins.core import Timeline
 
 TEXT = "text"
 FORMATS = (TEXT, "csv", "json", "audacity", "textgrid", "rttm", "elan", "jams", "webvtt")
@@ -44,37 +45,36 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """Find the events."""
-    from aed_plugins.annotations import Annotation, annotation_text, write_annotation  # noqa: PLC0415
+    from aed_plugins.annotations import format_timeline, write_timeline  # noqa: PLC0415
 
     recordings = find_recordings(given.inputs)
     place = _place(given, recordings)
     tagger = load(given)
     settings = timeline_settings(given, tagger)
 
-    def found(recording: Recording) -> Annotation:
-        timeline = tagger.timeline_file(recording.path, settings)
-        return Annotation(tuple(timeline.events), recording.name.name, timeline.duration)
-
     if place == "screen":
 
-        def say(recording: Recording) -> None:
-            annotation = found(recording)
+        def show(recording: Recording) -> None:
+            timeline = detect(tagger, recording, settings)
             if given.format == TEXT:
-                _print(recording, annotation)
+                _print(recording, timeline)
             else:
-                sys.stdout.write(annotation_text(annotation, given.format))
+                sys.stdout.write(format_timeline(timeline, given.format))
             sys.stdout.flush()
 
-        return each(given, recordings, say)
+        return each(given, recordings, show)
     if place == "file":
-        return each(
-            given, recordings, lambda one: write_annotation(given.output, found(one), given.format)
-        )
+
+        def write_file(recording: Recording) -> None:
+            write_timeline(given.output, detect(tagger, recording, settings), given.format)
+
+        return each(given, recordings, write_file)
     depends = run_of(given, tagger, settings=settings.to_dict())
     folder = Folder(given.output, _suffix(given.format), depends)
 
     def write(recording: Recording) -> None:
-        write_annotation(folder.file_of(recording), found(recording), given.format)
+        timeline = detect(tagger, recording, settings)
+        write_timeline(folder.file_of(recording), timeline, given.format)
         folder.note(recording)
 
     return each(given, folder.missing(recordings), write)
@@ -109,7 +109,7 @@ def _place(given: Namespace, recordings: Sequence[Recording]) -> str:
     return "folder"
 
 
-def _print(recording: Recording, annotation: "Annotation") -> None:
-    print(f"{recording.shown}  {annotation.duration:.2f} s, {len(annotation.events)} events")
-    for event in annotation.events:
+def _print(recording: Recording, timeline: "Timeline") -> None:
+    print(f"{recording.shown}  {timeline.duration:.2f} s, {len(timeline.events)} events")
+    for event in timeline.events:
         print(f"  {event.onset:10.3f} {event.offset:10.3f}  {event.score:6.1%}  {event.label}")

@@ -63,7 +63,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """Tune the settings."""
-    from aed_plugins.annotations import read_annotation  # noqa: PLC0415  not for --help
+    from aed_plugins.annotations import read_timeline  # noqa: PLC0415  not for --help
     from aed_plugins.audio import read_info  # noqa: PLC0415
     from aed_plugins.detection import tune_post_processing, update_classes  # noqa: PLC0415
     from aed_plugins.metrics import check_events  # noqa: PLC0415
@@ -76,7 +76,7 @@ def run(given: Namespace) -> int:
 
     def work(recording: Recording) -> None:
         place = annotation_of(recording, given.annotations)
-        reference = read_annotation(place).events
+        reference = read_timeline(place).events
         check_events(str(place), reference, read_info(recording.path).duration, tagger.labels)
         heard.append(_heard(tagger, recording.path, settings, reference))
 

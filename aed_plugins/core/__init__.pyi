@@ -22,4 +22,8 @@ from .grids import (
     Steps as Steps,
 )
 from .tables import markdown_table as markdown_table
-from .timeline import Event as Event
+from .timeline import (
+    Event as Event,
+    Timeline as Timeline,
+    check_label as check_label,
+)

@@ -6,6 +6,5 @@ from .embedding_index import (
 from .outputs import (
     Embeddings as Embeddings,
     Tags as Tags,
-    Timeline as Timeline,
 )
 from .tagger import PretrainedTagger as PretrainedTagger

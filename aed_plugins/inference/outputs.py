@@ -1,4 +1,4 @@
-"""What a tagger finds in a recording: tags, a time line, embeddings."""
+"""What a tagger returns for a recording, beside a timeline: tags and embeddings."""
 
 import io
 import zipfile
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from aed_plugins.core import Event, FloatArray, InputError, atomic_write, error_prefix
+from aed_plugins.core import FloatArray, InputError, atomic_write, error_prefix
 
 # What NumPy raises for a file that is no .npz, or a damaged one.
 UNREADABLE = (
@@ -50,22 +50,6 @@ class Tags:
         """
         order = np.argsort(-self.probabilities, kind="stable")[:count]
         return [(self.labels[place], float(self.probabilities[place])) for place in order]
-
-
-@dataclass(frozen=True)
-class Timeline:
-    """What is heard in a recording, and when.
-
-    Attributes
-    ----------
-    events : list of Event
-        By onset.
-    duration : float
-        Seconds of the recording.
-    """
-
-    events: list[Event]
-    duration: float
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,14 @@ from speechbrain.inference.interfaces import Pretrained
 from torch import Tensor
 
 from aed_plugins.audio import check_duration, quantize, read_blocks
-from aed_plugins.core import Event, FloatArray, InputError, Steps, error_prefix
+from aed_plugins.core import Event, FloatArray, InputError, Steps, Timeline, error_prefix
 from aed_plugins.detection import (
     FrameStream,
     TimelineSettings,
     TimelineStream,
     plan_windows,
-    sort_events,
 )
-from aed_plugins.inference.outputs import Embeddings, Tags, Timeline
+from aed_plugins.inference.outputs import Embeddings, Tags
 from aed_plugins.labels import select_classes
 from aed_plugins.metrics import DEFAULT_THRESHOLD
 from aed_plugins.models import Probabilities, Thresholds, probabilities
@@ -290,7 +289,8 @@ class PretrainedTagger(Pretrained):
             If it cannot be used.
         """
         stream = self.stream(settings)
-        return Timeline(sort_events(list(self.events_of(path, stream))), stream.duration)
+        events = tuple(self.events_of(path, stream))
+        return Timeline(events, Path(path).name, stream.duration)
 
     def events_of(
         self,

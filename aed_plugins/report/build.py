@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from aed_plugins.core import Event, FloatArray
-from aed_plugins.detection import TimelineSettings, sort_events
+from aed_plugins.core import Event, FloatArray, Timeline
+from aed_plugins.detection import TimelineSettings
 from aed_plugins.inference import PretrainedTagger
 from aed_plugins.metrics import summarize_durations
 from aed_plugins.models import LogMel
@@ -103,7 +103,7 @@ def build_report(
     stream = tagger.stream(settings, watch=curves.push)
     found: list[Event] = list(tagger.events_of(path, stream, spectrogram.push))
     spectrogram.finish()
-    events = sort_events(found)
+    events = Timeline(tuple(found)).events
     levels, column_length = curves.result()
     durations = summarize_durations([(events, stream.duration)], tagger.labels)
     order = {entry.label: -entry.seconds for entry in durations}

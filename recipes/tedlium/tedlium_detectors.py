@@ -8,7 +8,7 @@ from pathlib import Path
 from tedlium_prepare import Talks
 from tqdm import tqdm
 
-from aed_plugins.annotations import Annotation, read_annotation, write_annotation
+from aed_plugins.annotations import read_timeline, write_timeline
 from aed_plugins.core import Event, InputError
 from aed_plugins.inference import PretrainedTagger
 from aed_plugins.labels import select_classes
@@ -86,12 +86,11 @@ class TaggerDetector:
         path = self.folder / f"{threshold:g}" / f"{talk}.json"
 
         def work() -> None:
-            found = self.tagger.timeline_file(recording, settings)
-            write_annotation(path, Annotation(found.events, recording.name, found.duration))
+            write_timeline(path, self.tagger.timeline_file(recording, settings))
 
         depends_on = fingerprint(*self.origin, self.tagger.labels, settings.to_dict(), recording)
         run_stage(talk, path.parent, depends_on, [path], work)
-        return read_annotation(path).events
+        return read_timeline(path).events
 
 
 def _known(labels: Sequence[str], classes: Sequence[str]) -> list[str]:

@@ -16,11 +16,11 @@ import safetensors.torch
 import soundfile
 from tiny_model import LABELS, write_model, write_run
 
-from aed_plugins.annotations import Annotation, read_annotation, write_annotation
+from aed_plugins.annotations import read_timeline, write_timeline
 from aed_plugins.cli import find_recordings
 from aed_plugins.cli.command import COMMANDS, main
 from aed_plugins.cli.outputs import Table
-from aed_plugins.core import Event, InputError
+from aed_plugins.core import Event, InputError, Timeline
 from aed_plugins.pretrained import write_timeline_settings
 
 RATE = 8000
@@ -122,7 +122,7 @@ def test_results_of_another_run_are_not_mixed(aed, folder, model):
 def test_timeline_prints_and_writes_every_format(aed, folder, model):
     _, out, _ = aed("timeline", "talks/a.wav", "--model", model, "--format", "json")
     Path("out.json").write_text(out)
-    expected = read_annotation("out.json")
+    expected = read_timeline("out.json")
     assert expected.events
     assert expected.duration == 3.0
     _, out, _ = aed("timeline", "talks/a.wav", "--model", model)
@@ -131,7 +131,7 @@ def test_timeline_prints_and_writes_every_format(aed, folder, model):
         arguments = ("--model", model, "--format", kind, "--output", f"in_{kind}")
         status, _, _ = aed("timeline", "talks", *arguments)
         assert status == 1  # the bad one
-        found = read_annotation(f"in_{kind}/a.{suffix}")
+        found = read_timeline(f"in_{kind}/a.{suffix}")
         assert [e.label for e in found.events] == [e.label for e in expected.events]
         assert Path(f"in_{kind}/deep/ü b.{suffix}").is_file()
         assert not Path(f"in_{kind}/bad.{suffix}").exists()
@@ -173,7 +173,7 @@ def test_results_of_another_recording_of_that_name_are_not_taken(aed, folder, mo
     # Recorded anew, it is heard anew.
     sound(folder / "A/x.wav", 4.0, 7)
     assert aed("timeline", "A", *command)[0] == 0
-    assert read_annotation("kept/x.json").duration == 4.0
+    assert read_timeline("kept/x.json").duration == 4.0
 
 
 def test_results_of_other_weights_are_not_mixed(aed, folder, model):
@@ -190,7 +190,7 @@ def test_results_of_other_weights_are_not_mixed(aed, folder, model):
 def test_no_command_overwrites_what_it_reads_or_what_a_person_wrote(aed, folder, model):
     before = Path("talks/a.wav").read_bytes()
     os.link("talks/a.wav", "a.html")
-    write_annotation("talks/a.csv", Annotation((Event("dog", 0.0, 1.0),), "a.wav"))
+    write_timeline("talks/a.csv", Timeline((Event("dog", 0.0, 1.0),), "a.wav"))
     mine = Path("talks/a.csv").read_bytes()
     common = ("talks/a.wav", "--model", model)
     for arguments, message in (
@@ -217,8 +217,8 @@ def test_tuning_some_classes_leaves_the_others_theirs(aed, folder):
     own = write_model(folder / "own")
     how = {"window_length": 1.0, "post_processing": {"onset": {"siren": 0.9, "dog": 0.1}}}
     write_timeline_settings(own, how)
-    truth = Annotation((Event("dog", 1.0, 2.0),), "a.wav", 3.0)
-    write_annotation("truth/a.json", truth)
+    truth = Timeline((Event("dog", 1.0, 2.0),), "a.wav", 3.0)
+    write_timeline("truth/a.json", truth)
     command = ("talks/a.wav", "--annotations", "truth", "--model", own, "--output", own)
     status, _, err = aed("tune", *command, "--classes", "dog")
     assert status == 0, err
@@ -259,9 +259,9 @@ def test_summary_keeps_time_lines_and_goes_on_from_them(aed, folder, model):
     (folder / "talks/bad.wav").unlink()
     command = ("summary", "talks", "--model", model, "--timelines", "kept", "--format", "csv")
     aed(*command)
-    mine = Annotation((Event("dog", 0.0, 2.5, 0.9),), "a.wav", 3.0)
-    write_annotation("kept/a.json", mine)
-    write_annotation("kept/deep/ü b.json", Annotation((), "ü b.flac", 4.5))
+    mine = Timeline((Event("dog", 0.0, 2.5, 0.9),), "a.wav", 3.0)
+    write_timeline("kept/a.json", mine)
+    write_timeline("kept/deep/ü b.json", Timeline((), "ü b.flac", 4.5))
     _, out, _ = aed(*command)
     rows = {row["class"]: row for row in csv.DictReader(io.StringIO(out))}
     assert rows["dog"]["seconds"] == "2.5"
@@ -270,7 +270,7 @@ def test_summary_keeps_time_lines_and_goes_on_from_them(aed, folder, model):
 
 
 def test_summary_of_annotations_needs_their_duration(aed, folder):
-    write_annotation("a.csv", Annotation((Event("dog", 0.0, 1.0),), "a.wav"))
+    write_timeline("a.csv", Timeline((Event("dog", 0.0, 1.0),), "a.wav"))
     status, _, err = aed("summary", "a.csv")
     assert status == 1
     assert "a.csv: expected an annotation that tells the recording's duration" in err
@@ -416,8 +416,8 @@ def test_a_killed_search_embeds_no_recording_again(search, model, folder):
 
 def test_tune_saves_settings_that_a_timeline_takes(aed, folder, model):
     command = ("timeline", "talks/a.wav", "--model", model, "--format", "json")
-    truth = Annotation((Event("dog", 1.0, 2.0), Event("siren", 0.0, 3.0)), "a.wav", 3.0)
-    write_annotation("truth/a.json", truth)
+    truth = Timeline((Event("dog", 1.0, 2.0), Event("siren", 0.0, 3.0)), "a.wav", 3.0)
+    write_timeline("truth/a.json", truth)
     arguments = ("--annotations", "truth", "--model", model, "--window", "1")
     status, out, err = aed("tune", "talks/a.wav", *arguments, "--output", "settings.json")
     assert status == 0, err
@@ -447,9 +447,9 @@ def test_tune_names_a_recording_without_annotation(aed, folder, model):
 
 def test_score_judges_by_annotations_of_any_format(aed, folder):
     found = (Event("Applause", 0.0, 2.0, 0.9), Event("dog", 3.1, 4.0, 0.8), Event("cat", 0.0, 9.0))
-    write_annotation("found/a.json", Annotation(found, "a.wav", 10.0))
+    write_timeline("found/a.json", Timeline(found, "a.wav", 10.0))
     truth = (Event("Clapping", 0.0, 2.0), Event("dog", 3.0, 5.0))
-    write_annotation("truth/a.TextGrid", Annotation(truth, "a.wav", 10.0))
+    write_timeline("truth/a.TextGrid", Timeline(truth, "a.wav", 10.0))
     arguments = ("found", "--truth", "truth", "--format", "json")
     status, out, _ = aed("score", *arguments, "--rename", "Applause=Clapping")
     figures = json.loads(out)

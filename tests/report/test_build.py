@@ -33,7 +33,7 @@ def test_a_report_has_the_events_durations_and_probabilities_of_the_time_line(ta
     report = build_report(tagger, recording, HOW)
     timeline = tagger.timeline_file(recording, HOW)
     assert timeline.events
-    assert report.events == timeline.events
+    assert tuple(report.events) == timeline.events
     assert report.duration == timeline.duration
     assert sorted(report.labels) == sorted(LABELS)
     seconds = dict.fromkeys(LABELS, 0.0)

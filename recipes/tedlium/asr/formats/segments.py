@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from aed_plugins.annotations import Annotation, annotation_text, read_annotations
-from aed_plugins.core import Event, InputError
+from aed_plugins.annotations import format_timeline, read_timelines
+from aed_plugins.core import Event, InputError, Timeline
 
 
 class SpeechSegment(NamedTuple):
@@ -64,7 +64,7 @@ def segments_rttm(segments: Iterable[SpeechSegment]) -> str:
         talks[talk].append(Event("speech", onset, offset))
     # A recording's suffix is left out there, and a talk's name may have a dot in it.
     return "".join(
-        annotation_text(Annotation(tuple(events), f"{talk}.sph"), "rttm")
+        format_timeline(Timeline(tuple(events), f"{talk}.sph"), "rttm")
         for talk, events in talks.items()
     )
 
@@ -91,8 +91,8 @@ def read_segments_rttm(path: str | Path) -> list[SpeechSegment]:
     """
     segments = [
         SpeechSegment(talk, event.onset, event.offset)
-        for talk, annotation in read_annotations(path, "rttm").items()
-        for event in annotation.events
+        for talk, timeline in read_timelines(path, "rttm").items()
+        for event in timeline.events
     ]
     for segment in segments:
         if not segment.duration > 0:
