@@ -162,8 +162,8 @@ class Budget:
     unit: str
     amount: float
 
-    def share(self, spent: Spent) -> float:
-        """Tell which share of it is spent."""
+    def fraction(self, spent: Spent) -> float:
+        """Return the fraction of it that is spent."""
         return getattr(spent, self.unit) / self.amount
 
 
@@ -188,7 +188,7 @@ class Training:
         self.optimizer = torch.optim.Adam(
             self.network.parameters(), lr=given.lr, weight_decay=WEIGHT_DECAY
         )
-        # Half a cycle is half the budget: `clr` is asked by the share that is spent.
+        # Half a cycle is half the budget: `clr` is asked by the fraction that is spent.
         self.schedule = CyclicLRScheduler(LOWEST_LR, given.lr, step_size=0.5)
         self.spent = Spent()
 
@@ -200,8 +200,8 @@ class Training:
         order = np.array_split(rng.permutation(len(self.train_set)), per_pass)
         return collate([self.train_set[int(index)] for index in order[place]])
 
-    def step(self, share: float) -> float:
-        """Take a step with the learning rate of a share of the budget; give the loss."""
+    def step(self, fraction: float) -> float:
+        """Take a step with the learning rate at a fraction of the budget; return the loss."""
         started = time.perf_counter()
         batch = self.batch()
         (waveform, lengths), targets = batch.waveform, batch.target.unsqueeze(1)
@@ -211,7 +211,7 @@ class Training:
             waveform, lengths = self.augment(waveform, lengths)
             targets = self.augment.replicate_labels(targets)
         # That of the middle of the step, which may be a good part of the budget.
-        middle = share + 0.5 * share / max(1, self.spent.steps)
+        middle = fraction + 0.5 * fraction / max(1, self.spent.steps)
         update_learning_rate(self.optimizer, self.schedule.clr(min(1.0, middle)))
         loss = self.gradients(waveform, lengths, targets)
         if not math.isfinite(loss):
@@ -259,11 +259,11 @@ class Training:
             dynamic_ncols=True,
         )
         with bar:
-            while (share := budget.share(self.spent)) < 1:
-                loss = self.step(share)
+            while (fraction := budget.fraction(self.spent)) < 1:
+                loss = self.step(fraction)
                 bar.set_postfix(clips=self.spent.clips, loss=f"{loss:.2f}", refresh=False)
                 bar.update(min(getattr(self.spent, budget.unit), budget.amount) - bar.n)
-                over = budget.share(self.spent) >= 1
+                over = budget.fraction(self.spent) >= 1
                 if over or time.monotonic() - saved >= 60 * minutes:
                     meta = asdict(self.spent) | {"settings": settings}
                     checkpointer.save_and_keep_only(meta=meta, num_to_keep=1)
@@ -414,7 +414,7 @@ class Data:
 
 
 def gathered(given: argparse.Namespace, ours: FoldResult | None, task: SingleLabel) -> Data:
-    """Prepare the data, partial or not, and share the clips out as our run does."""
+    """Prepare the data, partial or not, and fraction the clips out as our run does."""
     folder = find_data(given.data_folder)
     data = prepare(folder, given.prepared_folder, SAMPLE_RATE, allow_partial=True)
     manifest = read_manifest(data.manifest)

@@ -15,8 +15,8 @@ def row(fold=1, seed=1, right=(1, 1, 0, 0), variant="v", configuration="0" * 12,
         "device": "cpu",
         "clips_digest": f"{fold:012}",
     } | others
-    share = float(np.mean(right))
+    accuracy = float(np.mean(right))
     return Row(
-        variant, configuration, fold, seed, clips=len(right), accuracy=share, right=to_hex(right),
-        **values,
+        variant, configuration, fold, seed, clips=len(right), accuracy=accuracy,
+        right=to_hex(right), **values,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from aed_plugins.core import InputError, error_prefix
 
 QUIET = 1e-4  # of full scale, -80 dB: below it all the time, nothing is to be heard
 AT_FULL_SCALE = 0.9999
-CLIPPED = 1e-3  # share of samples at full scale
+CLIPPED = 1e-3  # fraction of the samples at full scale
 OFFSET = 0.05  # mean of the samples, in parts of full scale
 
 

@@ -43,12 +43,12 @@ def _format(given: Namespace) -> str:
 
 def _row(recording: Recording, tags: "Tags", count: int, kind: str) -> dict[str, Any]:
     row: dict[str, Any] = {"file": recording.shown, "seconds": round(tags.duration, 3)}
-    top = [(label, round(share, 6)) for label, share in tags.top(count)]
+    top = [(label, round(probability, 6)) for label, probability in tags.top(count)]
     if kind == "jsonl":
         return row | {"tags": tags.said, "top": dict(top)}
     for place in range(count):
-        label, share = top[place] if place < len(top) else ("", "")
-        row |= {f"class_{place + 1}": label, f"probability_{place + 1}": share}
+        label, probability = top[place] if place < len(top) else ("", "")
+        row |= {f"class_{place + 1}": label, f"probability_{place + 1}": probability}
     return row | {"tags": json.dumps(tags.said, ensure_ascii=False)}
 
 
@@ -64,9 +64,9 @@ def run(given: Namespace) -> int:
         def say(recording: Recording) -> None:
             tags = tagger.tag_file(recording.path)
             print(f"{recording.shown}  {tags.duration:.2f} s")
-            for label, share in tags.top(given.top):
+            for label, probability in tags.top(given.top):
                 mark = "*" if label in tags.said else " "
-                print(f"  {mark} {share:6.1%}  {label}", flush=True)
+                print(f"  {mark} {probability:6.1%}  {label}", flush=True)
 
         return each(given, recordings, say)
     numbers = [f"{name}_{n + 1}" for n in range(given.top) for name in ("class", "probability")]

@@ -112,7 +112,7 @@ class Overview:
         Parameters
         ----------
         low, high : float
-            Shares of the values that lie below them.
+            Fractions of the values that lie below them.
 
         Returns
         -------

@@ -35,8 +35,8 @@ class Segment(NamedTuple):
         return f"{self.video}_{round(self.start * 1000)}"
 
 
-def share(text: str) -> float:
-    """Give a number in [0, 1) that depends on nothing but the text.
+def hash_to_fraction(text: str) -> float:
+    """Return a number in [0, 1) that depends on nothing but the text.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def share(text: str) -> float:
 
     Examples
     --------
-    >>> round(share("--PJHxphWEs"), 4)
+    >>> round(hash_to_fraction("--PJHxphWEs"), 4)
     0.3818
     """
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big") / 2**48
@@ -54,7 +54,7 @@ def share(text: str) -> float:
 def read_lists(
     lists: Mapping[str, Sequence[Path]],
     places: Mapping[str, tuple[int, ...]],
-    valid_share: float = 0.0,
+    valid_fraction: float = 0.0,
 ) -> dict[str, Segment]:
     """Read the lists of all folds.
 
@@ -64,8 +64,8 @@ def read_lists(
         The files of each fold.
     places : mapping of str to tuple of int
         For each MID that there is, the places of the chosen classes it counts for.
-    valid_share : float
-        The share of the training videos that goes to `valid`. A hash of the video's id decides,
+    valid_fraction : float
+        The fraction of the training videos that goes to `valid`. A hash of the video's id decides,
         so that all segments of a video keep together, and the choice never changes with the list.
 
     Returns
@@ -84,7 +84,7 @@ def read_lists(
         for path in paths:
             for where, row in _read_list(path, fold, places):
                 segment = row
-                if fold == "train" and share(f"valid {row.video}") < valid_share:
+                if fold == "train" and hash_to_fraction(f"valid {row.video}") < valid_fraction:
                     segment = row._replace(fold="valid")
                 if segment.clip in segments:
                     other = segments[segment.clip].list_name

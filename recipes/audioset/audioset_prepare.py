@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import Any
 
 from audioset_clips import File, Fit, find_clips
-from audioset_lists import FOLDS, Segment, read_lists, share
+from audioset_lists import FOLDS, Segment, hash_to_fraction, read_lists
 from audioset_report import Account
 
 from aed_plugins.core import InputError, atomic_write, first_few
@@ -68,8 +68,8 @@ class Selection:
 
     train_segments: str | Sequence[str] | None = None  # one list or several; see USUAL_LISTS
     eval_segments: str | Sequence[str] | None = None
-    valid_segments: str | Sequence[str] | None = None  # none: valid_share of the training videos
-    valid_share: float = 0.1  # 0 for no validation
+    valid_segments: str | Sequence[str] | None = None  # none: valid_fraction of the training videos
+    valid_fraction: float = 0.1  # 0 for no validation
     classes: str | Sequence[str] = PAPER_CLASSES  # names or MIDs
     ontology: str | None = None  # by default ontology.json, where there is one
     audio_folder: str | None = None  # by default audio
@@ -182,7 +182,7 @@ def prepare(
         What is wanted.
     needed : collection of str
         The folds that must be there; `valid` only if the selection asks for it, by `valid_segments`
-        or a `valid_share`.
+        or a `valid_fraction`.
 
     Raises
     ------
@@ -213,7 +213,7 @@ def prepare(
             f" {first_few(list(packed.bad.values()), shown=1)}; all of them: {report};"
             " mend or delete them, or give --skip_bad_clips=True to leave them out"
         )
-    if not (selection.valid_segments or selection.valid_share):
+    if not (selection.valid_segments or selection.valid_fraction):
         needed = [fold for fold in needed if fold != "valid"]
     warnings += account.check(audio, needed)
     for warning in warnings:
@@ -237,9 +237,9 @@ def prepare(
 def _check(selection: Selection) -> None:
     if selection.negatives not in {"keep", "drop"}:
         raise InputError(f"--negatives: expected keep or drop, got {selection.negatives!r}")
-    value = selection.valid_share
+    value = selection.valid_fraction
     if not isinstance(value, (int, float)) or not 0 <= value < 1:
-        raise InputError(f"--valid_share: expected a share from 0 to below 1, got {value!r}")
+        raise InputError(f"--valid_fraction: expected a fraction from 0 to below 1, got {value!r}")
 
 
 def _named(folder: Path, name: str) -> Path:
@@ -266,7 +266,7 @@ def _wanted(
     """Give the segments that are wanted, and the shard of each, by clip id."""
     lists = {fold: list(_lists(folder, selection, fold)) for fold in FOLDS}
     places = {mid: tuple(ontology.counted_for(mid, chosen)) for mid in ontology.names}
-    listed = read_lists(lists, places, 0 if lists["valid"] else selection.valid_share)
+    listed = read_lists(lists, places, 0 if lists["valid"] else selection.valid_fraction)
     rows = Counter(segment.list_name for segment in listed.values())
     tag = ""
     if selection.negatives == "drop":
@@ -290,7 +290,7 @@ def _lists(folder: Path, selection: Selection, fold: str) -> Iterator[Path]:
 
 
 def _shard_number(clip: str, rows: int) -> int:
-    return 0 if rows <= 1000 else int(share(clip) * math.ceil(rows / PER_SHARD))
+    return 0 if rows <= 1000 else int(hash_to_fraction(clip) * math.ceil(rows / PER_SHARD))
 
 
 def _cut_to_segments(

@@ -13,7 +13,7 @@ from audioset_lists import FOLDS, Segment
 from aed_plugins.core import InputError, first_few, write_json
 from aed_plugins.data import PackingResult
 
-NO_VALIDATION = "; for no validation give --valid_share=0 and no --valid_segments"
+NO_VALIDATION = "; for no validation give --valid_fraction=0 and no --valid_segments"
 OUTCOMES = ("used", "missing", "unreadable", "bad")
 
 
@@ -161,7 +161,7 @@ class Account:
     def _no_clip(self, audio: Path, fold: str) -> str:
         wanted = [clip for clip, segment in self.listed.items() if segment.fold == fold]
         if not wanted:
-            more = " a greater --valid_share," if fold == "valid" else ""
+            more = " a greater --valid_fraction," if fold == "valid" else ""
             return (
                 f"no {fold} segment is left; give another --{fold}_segments,{more} --classes or"
                 " --negatives=keep"

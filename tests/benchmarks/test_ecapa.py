@@ -60,10 +60,10 @@ def test_a_training_that_is_gone_on_with_ends_as_one_in_one_go(ecapa, tmp_path, 
     settings = json.dumps({"folds": {"train": list(range(60))}, "data": {"state": "partial: 'a'"}})
     whole.run(budget, tmp_path / "whole", 60, settings)
 
-    def interrupted(share, step=first.step):
+    def interrupted(fraction, step=first.step):
         if first.spent.steps == 3:
             raise KeyboardInterrupt
-        return step(share)
+        return step(fraction)
 
     first.step = interrupted
     with pytest.raises(KeyboardInterrupt):
@@ -89,7 +89,7 @@ def test_a_training_ends_with_its_seconds(ecapa, tmp_path):
 
 def test_the_learning_rate_rises_and_falls_once_over_the_budget(ecapa):
     schedule = training(ecapa).schedule
-    rates = [schedule.clr(share) for share in (0, 0.25, 0.5, 0.75, 1)]
+    rates = [schedule.clr(fraction) for fraction in (0, 0.25, 0.5, 0.75, 1)]
     assert rates == pytest.approx([1e-8, 5e-4, 1e-3, 5e-4, 1e-8], rel=1e-4)
 
 

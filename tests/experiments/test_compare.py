@@ -49,9 +49,9 @@ def finished(tmp_path, monkeypatch):
 def one_label(*right):
     """Predictions of two labels, right in so many of ten clips."""
     said = [Predictions([str(n) for n in range(10)], np.arange(10) % 2, np.zeros((10, 2)))]
-    for share in right:
+    for count in right:
         probabilities = np.eye(2)[np.arange(10) % 2]
-        probabilities[share:] = probabilities[share:, ::-1]
+        probabilities[count:] = probabilities[count:, ::-1]
         said.append(said[0]._replace(probabilities=probabilities))
     return said[1:]
 

@@ -625,4 +625,4 @@ def test_a_search_runs_the_real_recipe(recipe, corpus):
 
 def test_options_that_a_recipe_inherits_are_its_own():
     own = recipe_options(ROOT / "recipes/audioset/train.py")
-    assert {"classes", "valid_share", "data_folder", "threshold_metric"} <= set(own)
+    assert {"classes", "valid_fraction", "data_folder", "threshold_metric"} <= set(own)

@@ -127,10 +127,10 @@ def test_a_padded_batch_gives_what_each_clip_gives_alone():
 
 def test_thresholds_decide_what_is_said_of_several_labels(tmp_path):
     path = write(tmp_path / "a.wav", noise(1, 16000), 16000)
-    shares = make().tag_file(path).probabilities
+    values = make().tag_file(path).probabilities
     for said, factor in ((LABELS, 0.999), ([], 1.001)):
         thresholds = Thresholds(LABELS)
-        thresholds.values = shares * factor
+        thresholds.values = values * factor
         assert sorted(make(thresholds=thresholds).tag_file(path).said) == said
 
 
@@ -199,9 +199,9 @@ def test_another_batch_size_gives_the_same_times(tagger, recording):
 def test_an_event_is_told_before_the_recording_ends():
     tagger = make()
     seconds = np.split(noise(8, 16000), 8)
-    shares = tagger.tag_batch(torch.from_numpy(np.stack(seconds)))[:, 0]
-    quiet, loud = seconds[int(shares.argmin())], seconds[int(shares.argmax())]
-    between = float(shares.min() + shares.max()) / 2
+    values = tagger.tag_batch(torch.from_numpy(np.stack(seconds)))[:, 0]
+    quiet, loud = seconds[int(values.argmin())], seconds[int(values.argmax())]
+    between = float(values.min() + values.max()) / 2
     how = PostProcessing(dict(zip(LABELS, (between, 1.0, 1.0), strict=True)))
     stream = tagger.stream(TimelineSettings(1.0, batch_size=1, post_processing=how))
     assert [bool(stream.push(block)) for block in (quiet, loud, quiet)] == [False, False, True]
@@ -245,10 +245,10 @@ def test_embeddings_of_windows_are_the_means_of_theirs(tmp_path):
 def test_a_long_recording_is_tagged_by_its_windows(tmp_path, multi_label):
     tagger = make(multi_label=multi_label)
     waveform = noise(70, 16000)
-    shares = torch.stack(
+    values = torch.stack(
         [tagger.tag_batch(torch.from_numpy(part)[None])[0] for part in np.split(waveform, 7)]
     )
-    expected = shares.amax(0) if multi_label else shares.mean(0)
+    expected = values.amax(0) if multi_label else values.mean(0)
     tags = tagger.tag_file(write(tmp_path / "a.wav", waveform, 16000))
     np.testing.assert_allclose(tags.probabilities, expected.numpy(), atol=1e-5)
     assert tags.duration == 70
@@ -262,8 +262,8 @@ def test_chosen_classes_keep_their_probabilities_and_thresholds(recording):
     some.choose(["dog", "speech"])
     assert some.labels == ["dog", "speech"]
     assert some.thresholds.tolist() == [0.1, 0.3]
-    shares = whole.tag_file(recording).probabilities
-    assert some.tag_file(recording).probabilities.tolist() == shares[[0, 2]].tolist()
+    values = whole.tag_file(recording).probabilities
+    assert some.tag_file(recording).probabilities.tolist() == values[[0, 2]].tolist()
     expected = tuple(e for e in whole.timeline_file(recording).events if e.label != "siren")
     assert some.timeline_file(recording).events == expected
 

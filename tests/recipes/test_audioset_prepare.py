@@ -18,7 +18,7 @@ RECIPE = Path(__file__).resolve().parents[2] / "recipes/audioset"
 sys.path.insert(0, str(RECIPE))
 import audioset_prepare  # noqa: E402
 from audioset_clips import Fit, find_clips, match_name  # noqa: E402
-from audioset_lists import FOLDS, Segment, read_lists, share  # noqa: E402
+from audioset_lists import FOLDS, Segment, hash_to_fraction, read_lists  # noqa: E402
 from audioset_prepare import Selection, find_data, is_demonstration, prepare  # noqa: E402
 
 from aed_plugins.data import DEMONSTRATION_MARK  # noqa: E402
@@ -85,7 +85,7 @@ def run(data, tmp_path):
     """Prepare the data, of all training clips, with other options where they are given."""
 
     def prepared(needed=FOLDS, **options):
-        chosen = Selection(**{"classes": CHOSEN, "valid_share": 0, **options})
+        chosen = Selection(**{"classes": CHOSEN, "valid_fraction": 0, **options})
         return prepare(data, str(tmp_path / "prepared"), RATE, chosen, needed)
 
     return prepared
@@ -276,7 +276,7 @@ def many(tmp_path, count):
     return read_lists({"train": [tmp_path / "many.csv"]}, PLACES, 0.1)
 
 
-def test_a_share_of_the_videos_is_for_validation_whatever_else_is_listed(tmp_path):
+def test_a_fraction_of_the_videos_is_for_validation_whatever_else_is_listed(tmp_path):
     segments = many(tmp_path, 2000)
     fold_of = {}
     for segment in segments.values():
@@ -290,14 +290,14 @@ def test_a_share_of_the_videos_is_for_validation_whatever_else_is_listed(tmp_pat
 def test_a_list_for_validation_leaves_the_training_list_whole(data, run):
     write_list(data / "valid.csv", [("validspeech", 0, 10, [SPEECH])])
     sound(data / "audio/validspeech.wav")
-    found = run(valid_segments="valid.csv", valid_share=0.9)
+    found = run(valid_segments="valid.csv", valid_fraction=0.9)
     assert found.clips == {"train": 4, "valid": 1, "eval": 2}
     assert found.warnings == [
         "no validation clip has 'Crying, sobbing': no threshold can be tuned there"
     ]
 
 
-NO_VALIDATION = "; for no validation give --valid_share=0 and no --valid_segments"
+NO_VALIDATION = "; for no validation give --valid_fraction=0 and no --valid_segments"
 
 
 def test_validation_that_was_asked_for_but_has_no_clip_is_told(data, run):
@@ -329,13 +329,13 @@ def test_with_shards_to_train_on_validation_clips_are_still_needed(data, tmp_pat
         program.main([*given, "--valid_segments=valid.csv"])
 
 
-def test_a_share_for_validation_that_leaves_no_video_is_told(run):
-    share_of = min(share(f"valid {video}") for video, *_ in TRAIN) / 2
-    message = "no valid segment is left; give another --valid_segments, a greater --valid_share,"
+def test_a_fraction_for_validation_that_leaves_no_video_is_told(run):
+    fraction = min(hash_to_fraction(f"valid {video}") for video, *_ in TRAIN) / 2
+    message = "no valid segment is left; give another --valid_segments, a greater --valid_fraction,"
     with pytest.raises(InputError, match=message) as caught:
-        run(valid_share=share_of)
+        run(valid_fraction=fraction)
     assert str(caught.value).endswith(NO_VALIDATION)
-    assert run(valid_share=0).folds == ["train", "eval"]
+    assert run(valid_fraction=0).folds == ["train", "eval"]
 
 
 def test_clips_that_cannot_be_read_are_told_only_where_they_are_the_reason(data, run):
@@ -617,8 +617,8 @@ def test_no_segment_with_any_of_the_classes_is_said(data, run):
     ("options", "message"),
     [
         ({"negatives": "no"}, "--negatives: expected keep or drop, got 'no'"),
-        ({"valid_share": 1}, "--valid_share: expected a share from 0 to below 1, got 1"),
-        ({"valid_share": "a"}, "--valid_share: expected a share"),
+        ({"valid_fraction": 1}, "--valid_fraction: expected a fraction from 0 to below 1, got 1"),
+        ({"valid_fraction": "a"}, "--valid_fraction: expected a fraction"),
         ({"audio_folder": "wavs"}, r"wavs: no such folder; --audio_folder"),
         ({"ontology": "other.json"}, r"other\.json: no such file"),
         ({"classes": ["Speach"]}, r"did you mean 'Speech'\?"),
@@ -642,9 +642,9 @@ def test_shards_depend_on_the_list_and_hold_no_more_than_a_thousand_clips(tmp_pa
     assert counts.max() <= 1000
 
 
-def test_share_is_the_same_everywhere():
+def test_the_hash_is_the_same_everywhere():
     # printf %s -- --PJHxphWEs | sha256sum: 61bafbf5...
-    assert share("--PJHxphWEs") == pytest.approx(0x61BAFBF5 / 2**32, abs=2**-32)
+    assert hash_to_fraction("--PJHxphWEs") == pytest.approx(0x61BAFBF5 / 2**32, abs=2**-32)
 
 
 def test_folders_that_are_not_the_dataset_are_refused(tmp_path):

@@ -62,12 +62,12 @@ def test_a_run_leaves_its_figures_and_is_not_run_again(audioset, tmp_path):
     assert len(rows) == fold["clips"]
     targets = np.array([[label in r["labels"].split(";") for label in PAPER_CLASSES] for r in rows])
     said = np.array([[label in r["predicted"].split(";") for label in PAPER_CLASSES] for r in rows])
-    shares = np.array([[float(row[label]) for label in PAPER_CLASSES] for row in rows])
+    probabilities = np.array([[float(row[label]) for label in PAPER_CLASSES] for row in rows])
     for average in ("micro", "macro"):
         expected = precision_recall_fscore_support(targets, said, average=average, zero_division=0)
         found = [fold[f"{average}_{figure}"] for figure in ("precision", "recall", "f1")]
         assert found == pytest.approx(expected[:3])
-    assert fold["mAP"] == pytest.approx(average_precision_score(targets, shares), abs=1e-4)
+    assert fold["mAP"] == pytest.approx(average_precision_score(targets, probabilities), abs=1e-4)
     low, high = fold["intervals"]["mAP"]
     assert low < fold["mAP"] < high
     assert [row["support"] for row in fold["per_class"]] == targets.sum(0).tolist()
@@ -116,7 +116,7 @@ def test_sampling_draws_other_clips_in_every_epoch(audioset, tmp_path):
 
 def test_two_processes_give_the_figures_of_one_on_the_same_weights(audioset, tmp_path):
     how = ("--balance=class_weights", "--frozen_epochs=1", "--device=cpu", "--initial_model=first")
-    audioset("--number_of_epochs=1", "--output_folder=first", "--valid_share=0.2", check=0)
+    audioset("--number_of_epochs=1", "--output_folder=first", "--valid_fraction=0.2", check=0)
     audioset(*how, launcher=TORCHRUN, check=0)
     together, many = results(tmp_path)["folds"][0], predictions(tmp_path)
     assert together["processes"] == 2

@@ -66,13 +66,13 @@ def test_a_run_leaves_its_results_and_is_not_run_again(recipe, finished):
 def test_all_folds_give_mean_deviation_and_the_summed_matrix(recipe, tmp_path):
     recipe("--test_folds=all", "--valid_folds=[]", "--number_of_epochs=1", check=0)
     content = results(tmp_path)
-    shares = [fold["accuracy"] for fold in content["folds"]]
+    accuracies = [fold["accuracy"] for fold in content["folds"]]
     assert [fold["test_fold"] for fold in content["folds"]] == [1, 2, 3]
-    assert content["accuracy"]["mean"] == pytest.approx(np.mean(shares))
-    assert content["accuracy"]["deviation"] == pytest.approx(np.std(shares, ddof=1))
+    assert content["accuracy"]["mean"] == pytest.approx(np.mean(accuracies))
+    assert content["accuracy"]["deviation"] == pytest.approx(np.std(accuracies, ddof=1))
     matrix = np.array(content["confusion_matrix"])
     assert matrix.sum() == 30
-    assert np.trace(matrix) / 30 == pytest.approx(np.mean(shares))
+    assert np.trace(matrix) / 30 == pytest.approx(np.mean(accuracies))
     assert len((tmp_path / "out/predictions.csv").read_text().splitlines()) == 31
 
 
@@ -121,8 +121,8 @@ def test_two_processes_give_the_figures_of_one_on_the_same_weights(recipe, tmp_p
     assert again["cross_entropy"] == pytest.approx(chosen["valid_loss"], abs=1e-5)
     assert [list(row.values())[:4] for row in many] == [list(row.values())[:4] for row in one]
     for label in results(tmp_path)["labels"]:
-        shares = [[float(row[label]) for row in rows] for rows in (many, one)]
-        assert shares[0] == pytest.approx(shares[1], abs=1e-5)
+        probabilities = [[float(row[label]) for row in rows] for rows in (many, one)]
+        assert probabilities[0] == pytest.approx(probabilities[1], abs=1e-5)
 
 
 def test_debug_tries_everything_and_touches_no_result(recipe, tmp_path):

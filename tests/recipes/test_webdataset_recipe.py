@@ -15,7 +15,7 @@ pytest.importorskip("webdataset")
 TORCHRUN = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone")
 TRAIN, WRITE = ROOT / "recipes/audioset/train.py", ROOT / "recipes/audioset/write_shards.py"
 SMALL = ("--encoder={width: 0.0625}", "--batch_size=4", "--noprogressbar")
-DATA = ("--data_folder=corpus", "--valid_share=0.15", "--sample_rate=8000")
+DATA = ("--data_folder=corpus", "--valid_fraction=0.15", "--sample_rate=8000")
 
 
 @pytest.fixture(scope="module")

@@ -18,12 +18,12 @@ def _unit(waveform: FloatArray) -> FloatArray:
 
 
 def _arches(
-    take: SoundVariant, every: float, jitter: float, share: float, power: float = 1
+    take: SoundVariant, every: float, jitter: float, fraction: float, power: float = 1
 ) -> FloatArray:
-    """Swell and fall once in each interval, over a share of it."""
+    """Swell and fall once in each interval, over a fraction of it."""
     onsets = take.onsets(every, jitter) - every
     rank, since = take.since(onsets)
-    lengths = every * share * take.vary(rank[-1] + 1, (0.8, 1.2))[0][rank]
+    lengths = every * fraction * take.vary(rank[-1] + 1, (0.8, 1.2))[0][rank]
     return np.sin(np.pi * np.clip(since / lengths, 0, 1)).clip(0) ** power
 
 

@@ -15,7 +15,7 @@ from aed_plugins.experiments.hyperparameter_search.runs import RunFailed
 from aed_plugins.experiments.results import FoldResult
 
 DIGITS = 12  # of a digest
-TOLERANCE = 1e-6  # of a share that was written in two ways
+TOLERANCE = 1e-6  # of a fraction that was written in two ways
 PREDICTIONS = "predictions.csv"
 
 
@@ -46,7 +46,7 @@ class Row:
     train_folds : tuple of int
         The folds that were trained on.
     accuracy : float
-        Share of the clips that were right.
+        Fraction of the clips that were right.
     seconds : float
         Training and validation.
     threads : int
@@ -167,11 +167,11 @@ def row_of(folder: Path, variant: str, key: Key, threads: int) -> Row:
         raise InputError(f"{path}: an ablation takes folds with numbers, got {result.train_folds}")
     said = _predictions(path.with_name(PREDICTIONS))
     marks = [clip.label == clip.predicted for clip in said]
-    share = sum(marks) / max(1, len(marks))
-    if len(marks) != result.clips or abs(share - result.metrics["accuracy"]) > TOLERANCE:
+    accuracy = sum(marks) / max(1, len(marks))
+    if len(marks) != result.clips or abs(accuracy - result.metrics["accuracy"]) > TOLERANCE:
         raise RunFailed(
             f"{path} says {result.metrics['accuracy']:.6f} of {result.clips} clips, {PREDICTIONS}"
-            f" beside it {share:.6f} of {len(marks)}"
+            f" beside it {accuracy:.6f} of {len(marks)}"
         )
     return Row(
         variant=variant,
@@ -179,7 +179,7 @@ def row_of(folder: Path, variant: str, key: Key, threads: int) -> Row:
         data=result.data_state,
         clips=len(marks),
         train_folds=train_folds,
-        accuracy=share,
+        accuracy=accuracy,
         seconds=round(result.seconds, 1),
         threads=threads,
         device=result.device,
@@ -264,8 +264,8 @@ def _predictions(path: Path) -> list[Prediction]:
             reader = csv.reader(file)
             labels = next(reader, [])[4:]
             said = [
-                Prediction(name, label, predicted, _numbers(labels, shares))
-                for name, _, label, predicted, *shares in reader
+                Prediction(name, label, predicted, _numbers(labels, probabilities))
+                for name, _, label, predicted, *probabilities in reader
             ]
     except (OSError, ValueError, csv.Error) as error:
         raise RunFailed(f"{path}: expected a row per clip: {error}") from error

@@ -165,7 +165,7 @@ def _parsed(cells: list[str], names: list[str]) -> Row:
     row = Row(**values)
     if not (row.clips > 0 and row.train_folds and row.seconds >= 0):
         raise ValueError("expected clips, folds to train on and seconds")
-    share = row.right_clips.mean()
-    if not abs(share - row.accuracy) < 1e-6:
-        raise ValueError(f"accuracy is {row.accuracy}, but of the clips {share:.6f} were right")
+    fraction = row.right_clips.mean()
+    if not abs(fraction - row.accuracy) < 1e-6:
+        raise ValueError(f"accuracy is {row.accuracy}, but of the clips {fraction:.6f} were right")
     return row

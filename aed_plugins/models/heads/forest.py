@@ -36,7 +36,7 @@ class ForestHead(FittedHead):
         How many.
     depth : int
         Questions on the way to a leaf, 1 to 16: each tree has room for `2 ** depth` leaves.
-    share : float
+    step_fraction : float
         How many steps a tree is grown from, per step there is: above 0 and at most 1.
     multi_label : bool
         Whether a clip may have several labels.
@@ -66,7 +66,7 @@ class ForestHead(FittedHead):
         num_classes: int,
         trees: int = 300,
         depth: int = 8,
-        share: float = 0.3,
+        step_fraction: float = 0.3,
         multi_label: bool = False,
     ) -> None:
         super().__init__()
@@ -74,15 +74,15 @@ class ForestHead(FittedHead):
         for name, number in (sizes | {"trees": trees, "depth": depth}).items():
             if number < 1:
                 raise ValueError(f"{name} must be at least 1, got {number}")
-        if not 0 < share <= 1:
-            raise ValueError(f"share must be above 0 and at most 1, got {share}")
+        if not 0 < step_fraction <= 1:
+            raise ValueError(f"step_fraction must be above 0 and at most 1, got {step_fraction}")
         if depth > DEEPEST:
             raise ValueError(
                 f"depth must be at most {DEEPEST}, as a tree takes 2 ** depth leaves, got {depth}"
             )
         self.embedding_size = embedding_size
         self.depth = depth
-        self.share = share
+        self.step_fraction = step_fraction
         self.multi_label = multi_label
         # Node n of a tree has the children 2n + 1 and 2n + 2.
         self.register_buffer("feature", torch.zeros(trees, 2**depth - 1, dtype=torch.int64))
@@ -104,14 +104,15 @@ class ForestHead(FittedHead):
         self,
         steps: FloatArray,
         targets: FloatArray,
-        shares: FloatArray,
+        probabilities: FloatArray,
         source: np.random.SeedSequence,
     ) -> Any:
         """Grow a tree from some of the steps."""
         from sklearn.tree import DecisionTreeRegressor  # noqa: PLC0415  imports for a second
 
         generator = np.random.default_rng(source)
-        drawn = generator.choice(len(steps), max(1, round(self.share * len(steps))), p=shares)
+        count = max(1, round(self.step_fraction * len(steps)))
+        drawn = generator.choice(len(steps), count, p=probabilities)
         # On targets of 0 and 1 the variance that regression lowers is Gini's impurity.
         tree = DecisionTreeRegressor(
             max_depth=self.depth, max_features="sqrt", random_state=int(generator.integers(2**31))
@@ -169,18 +170,18 @@ class ForestHead(FittedHead):
             asked = steps.gather(1, self.feature.flatten()[node])
             place = 2 * place + 1 + (asked > self.threshold.flatten()[node]).long()
         leaves = self.leaf.flatten(0, 1)[(inner + 1) * tree + place - inner]
-        shares = leaves.mean(1).unflatten(0, embeddings.shape[:2])  # (batch, step, class)
-        clip = valid_mean(shares, lengths)
-        return HeadOutput(self._logits(shares), self._logits(clip))
+        step = leaves.mean(1).unflatten(0, embeddings.shape[:2])  # (batch, step, class)
+        clip = valid_mean(step, lengths)
+        return HeadOutput(self._logits(step), self._logits(clip))
 
     def _check_size(self, size: int) -> None:
         if size != self.embedding_size:
             raise ValueError(f"expected embeddings of {self.embedding_size} numbers, got {size}")
 
-    def _logits(self, shares: Tensor) -> Tensor:
+    def _logits(self, probabilities: Tensor) -> Tensor:
         if self.multi_label:
-            return shares.logit(eps=SMALLEST_PROBABILITY)
-        return shares.clamp(min=SMALLEST_PROBABILITY).log()
+            return probabilities.logit(eps=SMALLEST_PROBABILITY)
+        return probabilities.clamp(min=SMALLEST_PROBABILITY).log()
 
 
 def _not_above(threshold: float) -> np.float32:

@@ -105,7 +105,7 @@ def fitted(multi_label=False, depth=4, seed=1):
     targets = np.eye(3)[(steps.sum(1) * 2).astype(int) % 3]
     if multi_label:
         targets = np.maximum(targets, np.roll(targets, 1, axis=0))
-    head = ForestHead(6, 3, trees=25, depth=depth, share=0.5, multi_label=multi_label)
+    head = ForestHead(6, 3, trees=25, depth=depth, step_fraction=0.5, multi_label=multi_label)
     head.fit(steps, targets, weights=rng.uniform(1, 3, 400), seed=seed)
     return head, steps
 
@@ -135,14 +135,14 @@ def test_a_forest_says_what_scikit_learn_s_trees_say(multi_label, depth, monkeyp
     assert np.ptp(expected, axis=0).min() > 0.05
 
 
-@pytest.mark.parametrize(("weights", "share"), [((3, 1), 3 / 4), ((1, 1), 1 / 2), ((0, 1), 0)])
-def test_a_step_is_drawn_as_often_as_it_weighs(weights, share):
+@pytest.mark.parametrize(("weights", "fraction"), [((3, 1), 3 / 4), ((1, 1), 1 / 2), ((0, 1), 0)])
+def test_a_step_is_drawn_as_often_as_it_weighs(weights, fraction):
     """Two steps that sound alike and have different labels: only their weights tell."""
-    head = ForestHead(1, 2, trees=200, depth=1, share=1.0)
+    head = ForestHead(1, 2, trees=200, depth=1, step_fraction=1.0)
     head.fit(np.ones((50, 1)), np.eye(2).repeat(25, axis=0), np.repeat(weights, 25), seed=0)
     found = head(torch.ones(1, 1, 1)).clip_logits.softmax(-1)[0, 0].item()
     # 10,000 draws have a standard error of half a hundredth.
-    assert found == pytest.approx(share, abs=0.02)
+    assert found == pytest.approx(fraction, abs=0.02)
 
 
 @pytest.mark.filterwarnings("error")
@@ -167,8 +167,8 @@ def test_a_clip_is_the_mean_of_its_own_steps():
     head, steps = fitted()
     batch = torch.from_numpy(steps[:12]).reshape(2, 6, 6)
     step_logits, clip_logits = head(batch, torch.tensor([1.0, 0.5]))
-    shares = step_logits.softmax(-1)
-    expected = torch.stack([shares[0].mean(0), shares[1, :3].mean(0)])
+    probabilities = step_logits.softmax(-1)
+    expected = torch.stack([probabilities[0].mean(0), probabilities[1, :3].mean(0)])
     torch.testing.assert_close(clip_logits.softmax(-1), expected)
     torch.testing.assert_close(head(batch).clip_logits[0], clip_logits[0])
 
@@ -194,8 +194,8 @@ def test_a_forest_is_kept_and_drawn_anew_from_its_seed():
             {"depth": 17},
             r"depth must be at most 16, as a tree takes 2 \*\* depth leaves, got 17",
         ),
-        ({"share": 0.0}, "share must be above 0 and at most 1, got 0.0"),
-        ({"share": 1.5}, "share must be above 0 and at most 1, got 1.5"),
+        ({"step_fraction": 0.0}, "step_fraction must be above 0 and at most 1, got 0.0"),
+        ({"step_fraction": 1.5}, "step_fraction must be above 0 and at most 1, got 1.5"),
     ],
 )
 def test_impossible_forests_are_refused(settings, message):
