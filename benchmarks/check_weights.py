@@ -23,7 +23,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from aed_plugins.core import InputError, first_few
+from aed_plugins.core import InputError, first_few, one_line
 from aed_plugins.labels import audioset_labels
 from aed_plugins.models import (
     VGGish,
@@ -168,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         comparisons = check(options.weights, options.pca)
     except InputError as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {one_line(error)}\n")
         return 1
     print(*comparisons, sep="\n")
     if all(comparison.agrees for comparison in comparisons):

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from aed_plugins.core import InputError, Parser
+from aed_plugins.core import InputError, Parser, one_line
 
 COMMANDS = {
     "tag": "say what is heard in recordings",
@@ -59,13 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         given = parser().parse_args(arguments)
         return given.run(given) or 0
-    except InputError as error:
-        return _fail(" ".join(str(error).split()))
     except BrokenPipeError:  # such as `aed tag ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except OSError as error:
-        return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except (InputError, OSError) as error:
+        return _fail(one_line(error))
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted\n")
         return INTERRUPTED

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aed_plugins.cli.inputs import Recording
 from aed_plugins.cli.outputs import quiet
-from aed_plugins.core import InputError, error_prefix
+from aed_plugins.core import InputError, error_prefix, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -93,7 +93,7 @@ def _device(given: Namespace) -> str:
     try:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = one_line(error, first_line=True)
         raise InputError(f"--device: {given.device} cannot be used here: {reason}") from error
     return device
 

@@ -12,7 +12,7 @@ from textwrap import shorten
 from typing import Any
 
 from aed_plugins.cli.inputs import Recording
-from aed_plugins.core import InputError, write_json
+from aed_plugins.core import InputError, one_line, write_json
 
 RUN = "run.json"
 Row = Mapping[str, Any]
@@ -60,7 +60,7 @@ def each(
             work(recording)
         except InputError as error:  # noqa: PERF203  the next one may be good
             bad += 1
-            tqdm.write(f"skipped: {' '.join(str(error).split())}", file=sys.stderr)
+            tqdm.write(f"skipped: {one_line(error)}", file=sys.stderr)
     if bad:
         sys.stderr.write(f"error: {bad} of {len(recordings)} recordings were skipped\n")
     return 1 if bad else 0

@@ -12,6 +12,7 @@ from .errors import (
     InputError as InputError,
     error_prefix as error_prefix,
     first_few as first_few,
+    one_line as one_line,
 )
 from .files import (
     atomic_write as atomic_write,

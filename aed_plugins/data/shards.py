@@ -31,7 +31,7 @@ import soundfile
 from tqdm import tqdm
 
 from aed_plugins.audio import FULL_SCALE
-from aed_plugins.core import InputError, atomic_write, write_json
+from aed_plugins.core import InputError, atomic_write, one_line, write_json
 from aed_plugins.data.manifest import Manifest, manifest_fingerprint
 from aed_plugins.data.packing import load_clip
 
@@ -215,7 +215,8 @@ def read_index(source: str | Path) -> ShardIndex:
     except InputError:
         raise
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        came = f"expected the index of WebDataset shards, but got: {error_line(error)}"
+        reason = getattr(error, "strerror", None) or one_line(error)
+        came = f"expected the index of WebDataset shards, but got: {reason}"
         raise InputError(f"{where}: {came}; name the folder or URL that they are in") from error
 
 
@@ -232,13 +233,6 @@ def import_webdataset() -> Any:
     except ImportError as error:
         lacking = "WebDataset shards need the package webdataset"
         raise InputError(f"{lacking}: pip install 'aed-plugins[webdataset]'") from error
-
-
-def error_line(error: BaseException) -> str:
-    """Say what an error is in one line; webdataset appends objects to its arguments."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return " ".join(str(error.args[0]).split()) if error.args else type(error).__name__
 
 
 def _hash(clip: str) -> int:

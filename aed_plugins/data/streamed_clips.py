@@ -24,12 +24,11 @@ import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from aed_plugins.audio import FULL_SCALE
-from aed_plugins.core import FloatArray, InputError
+from aed_plugins.core import FloatArray, InputError, one_line
 from aed_plugins.data.shards import (
     AGAIN,
     INDEX,
     ShardIndex,
-    error_line,
     import_webdataset,
 )
 
@@ -161,7 +160,7 @@ class StreamedClips(IterableDataset[dict[str, Any]]):
             return {"id": about["id"], "waveform": waveform, "target": self.target(about["labels"])}
         except (KeyError, ValueError, soundfile.LibsndfileError) as error:
             where = f"{sample['__url__']}: clip {sample['__key__']}"
-            raise InputError(f"{where} is damaged: {error_line(error)}; {AGAIN}") from error
+            raise InputError(f"{where} is damaged: {one_line(error)}; {AGAIN}") from error
 
 
 def _new_place() -> torch.Tensor:
@@ -180,7 +179,7 @@ def _read(url: str, first: int, last: int) -> Iterator[dict[str, Any]]:
             for found, clip in enumerate(itertools.islice(clips, first, last), first + 1):  # noqa: B007
                 yield clip
     except (OSError, ValueError, tarfile.TarError) as error:
-        came = f"cannot be read as a shard: {error_line(error)}"
+        came = f"cannot be read as a shard: {getattr(error, 'strerror', None) or one_line(error)}"
         raise InputError(f"{url}: {came}; {AGAIN} if it is damaged") from error
     if found < last:
         came = f"expected {last} clips or more, as {INDEX} says, but found {found}"

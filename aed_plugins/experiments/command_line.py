@@ -19,7 +19,7 @@ from speechbrain.utils.distributed import ddp_init_group, infer_device
 from speechbrain.utils.logger import setup_logging
 from speechbrain.utils.run_opts import RunOptions
 
-from aed_plugins.core import InputError, atomic_write
+from aed_plugins.core import InputError, atomic_write, one_line
 from aed_plugins.training import SharedError
 
 Options = TypeVar("Options")
@@ -63,9 +63,9 @@ class Experiment(Generic[Options]):
             try:
                 text = resolve_references(file, self.overrides | handed_in, True)
             except (KeyError, ValueError) as error:
-                raise InputError(f"{self.hparams_file}: {_line(error)}") from error
+                raise InputError(f"{self.hparams_file}: {one_line(error)}") from error
             except ruamel.yaml.error.YAMLError as error:
-                raise InputError(f"{self.hparams_file}: not YAML: {_problem(error)}") from error
+                raise InputError(f"{self.hparams_file}: not YAML: {one_line(error)}") from error
         return ruamel.yaml.YAML().load(text)
 
     def has(self, key: str) -> bool:
@@ -107,7 +107,7 @@ class Experiment(Generic[Options]):
         except InputError:
             raise
         except (ValueError, TypeError, KeyError, ImportError) as error:
-            raise InputError(f"{self.hparams_file}: {_line(error)}") from error
+            raise InputError(f"{self.hparams_file}: {one_line(error)}") from error
 
     def build(self, **handed_in: Any) -> dict[str, Any]:
         """Build the objects that the file describes.
@@ -145,14 +145,14 @@ def parse_experiment(arguments: list[str], options: type[Options]) -> Experiment
     try:
         overrides = ruamel.yaml.YAML().load(text) or {}
     except ruamel.yaml.error.YAMLError as error:
-        raise InputError(f"cannot read the overrides {text!r}: {_problem(error)}") from error
+        raise InputError(f"cannot read the overrides {text!r}: {one_line(error)}") from error
     if not isinstance(overrides, Mapping):
         raise InputError(f"expected overrides like --seed=1, got {text!r}")
     with _open(Path(name)) as file:
         try:
             known = ruamel.yaml.YAML().load(file)
         except ruamel.yaml.error.YAMLError as error:
-            raise InputError(f"{name}: not valid YAML: {_problem(error)}") from error
+            raise InputError(f"{name}: not valid YAML: {one_line(error)}") from error
     fields = dataclasses.fields(options)  # type: ignore[arg-type]
     own = [field.name for field in fields]
     for key in overrides:
@@ -188,7 +188,7 @@ def join_processes(run_options: RunOptions) -> None:
         ddp_init_group(run_options)
     except ValueError as error:
         raise InputError(
-            f"cannot start the processes: {_line(error)} Start fewer, or give --device=cpu"
+            f"cannot start the processes: {one_line(error)} Start fewer, or give --device=cpu"
         ) from error
 
 
@@ -290,7 +290,7 @@ def run_program(main: Callable[[list[str]], None]) -> NoReturn:
         # Before the processes have met, all make the same mistake; later, each has its own.
         alone = os.environ.get("RANK", "0") == "0" or torch.distributed.is_initialized()
         if alone and not isinstance(error, SharedError):
-            print(f"error: {_line(error)}", file=sys.stderr)  # noqa: T201  the one line
+            print(f"error: {one_line(error)}", file=sys.stderr)  # noqa: T201  the one line
     except KeyboardInterrupt:
         status = 130
         print("\ninterrupted: give the same command again to go on", file=sys.stderr)  # noqa: T201
@@ -306,17 +306,3 @@ def _open(path: Path) -> Any:
             f"{path}: no such hyperparameter file; see hparams/ for those that come along"
         )
     return path.open(encoding="utf-8")
-
-
-def _problem(error: ruamel.yaml.error.YAMLError) -> str:
-    """Say what is wrong with a YAML text, and where, on one line."""
-    mark = getattr(error, "problem_mark", None)
-    where = "" if mark is None else f"line {mark.line + 1}: "
-    return where + (getattr(error, "problem", None) or _line(error))
-
-
-def _line(error: BaseException) -> str:
-    """Put an error's message on one line."""
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split()) or type(error).__name__

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import ruamel.yaml
 
-from aed_plugins.core import InputError, first_few
+from aed_plugins.core import InputError, first_few, one_line
 
 
 class LabelPair(NamedTuple):
@@ -61,10 +61,7 @@ def read_mapping(path: Path, known: Collection[str] | None = None) -> dict[str, 
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such mapping of labels") from error
     except (ruamel.yaml.error.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = "" if mark is None else f" line {mark.line + 1}"
-        problem = getattr(error, "problem", None) or "it is not YAML in UTF-8"
-        raise InputError(f"{path}{where}: {expected}: {' '.join(problem.split())}") from error
+        raise InputError(f"{path}: {expected} in UTF-8, got: {one_line(error)}") from error
     if not isinstance(tree, ruamel.yaml.comments.CommentedMap) or not tree:
         raise InputError(f"{path}: {expected}, got {type(tree).__name__}")
     mapping: dict[str, str] = {}

@@ -8,7 +8,7 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from aed_plugins.core import InputError
+from aed_plugins.core import InputError, one_line
 
 
 def tensor_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
@@ -53,7 +53,7 @@ def _clear(path: str | Path) -> Iterator[None]:
     try:
         yield
     except (safetensors.SafetensorError, OSError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = one_line(error, first_line=True)
         raise InputError(
             f"{path}: expected a safetensors file, got: {reason}; fetch or write it again"
         ) from error

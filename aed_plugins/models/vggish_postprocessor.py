@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from aed_plugins.core import InputError
+from aed_plugins.core import InputError, one_line
 from aed_plugins.models.weights import DAMAGE, fetch_weights, load_weights
 
 EMBEDDING_SIZE = 128
@@ -124,7 +124,7 @@ def _read_pth(path: Path) -> dict[str, Tensor]:
             content = torch.load(path, map_location="cpu", weights_only=True)
         return _parameters(content)
     except DAMAGE as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = one_line(error, first_line=True)
         raise InputError(
             f"{path}: expected VGGish's PCA parameters saved with torch.save or as .npz,"
             f" got: {reason}"

@@ -24,7 +24,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from aed_plugins.core import InputError, atomic_write, first_few
+from aed_plugins.core import InputError, atomic_write, first_few, one_line
 from aed_plugins.models.safetensors_file import read_safetensors
 
 CHUNK = 1 << 20  # bytes
@@ -185,16 +185,11 @@ def _what_else(path: Path, error: BaseException) -> str:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - len(TENSORFLOW_END)))
         if file.read() != TENSORFLOW_END:
-            return f": {_in_one_line(error)}"
+            return f": {one_line(error, first_line=True)}"
     return (
         " a TensorFlow checkpoint; convert it to a PyTorch state dict or, for VGGish, use"
         " torchvggish's vggish-10086976.pth, which holds the same weights"
     )
-
-
-def _in_one_line(error: BaseException) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0]
 
 
 def _checked_digits(sha256: str) -> str:
@@ -265,7 +260,8 @@ def _from_url(url: str, sha256: str | None) -> Path:
 
 def _unavailable(source: str, cache: str, url: str, error: BaseException) -> InputError:
     return InputError(
-        f"{source}: not in the cache ({cache}), and the download failed: {_in_one_line(error)};"
+        f"{source}: not in the cache ({cache}), and the download failed:"
+        f" {one_line(error, first_line=True)};"
         f" without a network get {url} elsewhere, put the file anywhere and give its path instead"
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aed_plugins.core import InputError, atomic_write, write_json
+from aed_plugins.core import InputError, atomic_write, one_line, write_json
 
 HPARAMS = "hyperparams.yaml"
 WEIGHTS = "model.safetensors"
@@ -162,7 +162,7 @@ def read_json_object(path: Path) -> dict[str, Any]:
     except InputError:
         raise
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: expected JSON: {' '.join(str(error).split())}") from error
+        raise InputError(f"{path}: expected JSON: {one_line(error)}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a JSON object, got {type(content).__name__}")
     return content

@@ -19,7 +19,7 @@ import torch
 from hyperpyyaml import load_hyperpyyaml, resolve_references
 from torch import Tensor
 
-from aed_plugins.core import InputError, first_few
+from aed_plugins.core import InputError, first_few, one_line
 from aed_plugins.models import (
     AudioTagger,
     Thresholds,
@@ -41,7 +41,6 @@ from aed_plugins.pretrained.hub import fetch_folder, hub_id
 from aed_plugins.pretrained.run import TrainedRun, build_tagger, find_run
 from aed_plugins.pretrained.safe_yaml.allowed import MISTAKES
 from aed_plugins.pretrained.safe_yaml.file import SafeFile
-from aed_plugins.pretrained.safe_yaml.nodes import one_line
 
 CONFIGURATION = "configuration.json"  # what only a training has
 DESCRIBED = ("sample_rate", "labels", "multi_label", "dataset", "tagger")

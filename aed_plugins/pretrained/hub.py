@@ -13,7 +13,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from aed_plugins.core import InputError
+from aed_plugins.core import InputError, one_line
 from aed_plugins.models import HUB_ERRORS
 
 PART = r"[A-Za-z0-9][\w.-]*"
@@ -138,7 +138,7 @@ def _reason(error: BaseException) -> str:
     cause: BaseException = error
     while cause.__cause__ is not None:
         cause = cause.__cause__
-    text = " ".join(str(cause).split()) or type(cause).__name__
+    text = one_line(cause)
     if isinstance(error, EntryNotFoundError):
         return f"not all of it is in the cache ({constants.HF_HUB_CACHE}), and {text}"
     return f"{text}; give the same command again to go on"

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from aed_plugins.core import FloatArray, InputError, atomic_write
+from aed_plugins.core import FloatArray, InputError, atomic_write, one_line
 from aed_plugins.models import AudioTagger, Ensemble, ForestHead, Probabilities, probabilities
 from aed_plugins.pretrained.onnx_model import (
     INPUT,
@@ -161,7 +161,7 @@ def _graph(model: nn.Module, samples: int, path: str | Path) -> torch.onnx.ONNXP
                 verbose=False,
             )
     except torch.onnx.OnnxExporterError as error:
-        reason = str(error.__cause__ or error).strip().splitlines()[0]
+        reason = one_line(error.__cause__ or error, first_line=True)
         raise InputError(f"{path}: PyTorch cannot export this model to ONNX: {reason}") from error
     assert program is not None
     graph = program.model.graph

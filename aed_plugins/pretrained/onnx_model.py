@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from aed_plugins.core import FloatArray, InputError, Steps
+from aed_plugins.core import FloatArray, InputError, Steps, one_line
 
 FORMAT = "aed_plugins 1"
 INPUT = "waveform"
@@ -238,5 +238,5 @@ def _session(path: Path, threads: int | None) -> Any:
     try:
         return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except tuple(getattr(state, name) for name in LOADING) as error:
-        reason = str(error).splitlines()[0]
+        reason = one_line(error, first_line=True)
         raise InputError(f"{path}: expected an ONNX file, ONNX Runtime says: {reason}") from error

@@ -10,7 +10,7 @@ import ruamel.yaml
 from hyperpyyaml import load_hyperpyyaml
 from speechbrain.utils.checkpoints import Checkpoint, Checkpointer
 
-from aed_plugins.core import InputError
+from aed_plugins.core import InputError, one_line
 from aed_plugins.models import AudioTagger, Thresholds, load_weights, read_state_dict
 
 
@@ -188,8 +188,7 @@ def build_tagger(path: Path) -> AudioTagger:
         yaml.dump({"tagger": tree}, text)
         return load_hyperpyyaml(text.getvalue())["tagger"]
     except (ValueError, TypeError, KeyError, ImportError, ruamel.yaml.error.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: the model in it cannot be built: {reason}") from error
+        raise InputError(f"{path}: the model in it cannot be built: {one_line(error)}") from error
 
 
 def _start_at_random(tree: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from speechbrain.utils.checkpoints import Checkpoint, Checkpointer
 
+from aed_plugins.core import one_line
 from aed_plugins.training.distributed import run_on_main
 
 logger = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class AtomicCheckpointer(Checkpointer):
             if isinstance(error, RuntimeError) and not TORCH_WRITES.search(str(error)):
                 raise
             free = shutil.disk_usage(folder).free / 2**20
-            reason = str(error).strip().splitlines()[0]
+            reason = one_line(error, first_line=True)
             raise OSError(
                 f"{folder}: cannot write a checkpoint ({reason}); {free:.0f} MiB are free there:"
                 " make room and give the same command again to go on from the last checkpoint"

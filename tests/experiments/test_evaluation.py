@@ -181,13 +181,16 @@ def test_labels_that_no_clip_has_are_refused_with_the_command_that_does_without(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("siren: Siren\n  drilling: [\n", "labels.yaml line 2: expected lines such as"),
+        (
+            "siren: Siren\n  drilling: [\n",
+            "expected lines such as siren: Siren in UTF-8, got: line 2: ",
+        ),
         ("- siren\n", "labels.yaml: expected lines such as siren: Siren, got CommentedSeq"),
         ("", "labels.yaml: expected lines such as siren: Siren, got NoneType"),
         ("siren: Siren\ndrilling:\n", "labels.yaml line 2: .*got None for drilling"),
         ("siren: Siren\n\nwhistle: Whistle\n", "line 3: expected one of siren, dr.*'whistle'"),
         ("siren: Siren\ndrilling: Siren\n", "line 2: 'Siren' comes a second time"),
-        ("siren: Siren\nsiren: Alarm\n", "labels.yaml line 2: .*duplicate key"),
+        ("siren: Siren\nsiren: Alarm\n", "labels.yaml: .* line 2: .*duplicate key"),
         (b"siren: \xff\n", "labels.yaml: .*UTF-8"),
         (None, "labels.yaml: no such mapping of labels"),
     ],

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import ruamel.yaml
 
-from aed_plugins.core import InputError
+from aed_plugins.core import InputError, one_line
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -293,8 +293,7 @@ def _range(item: str, low: str, high: str, kind: str | None) -> "BaseDistributio
         return FloatDistribution(float(bottom), float(top), log=log, step=step)
     except (ValueError, TypeError, ruamel.yaml.error.YAMLError) as error:
         raise InputError(
-            f"{item}: expected LOW..HIGH, LOW..HIGH:log or LOW..HIGH:STEP"
-            f" ({' '.join(str(error).split())})"
+            f"{item}: expected LOW..HIGH, LOW..HIGH:log or LOW..HIGH:STEP ({one_line(error)})"
         ) from error
 
 

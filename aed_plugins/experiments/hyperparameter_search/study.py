@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
-from aed_plugins.core import InputError
+from aed_plugins.core import InputError, one_line
 from aed_plugins.experiments.hyperparameter_search.runs import try_lock
 from aed_plugins.experiments.hyperparameter_search.space import (
     Parameters,
@@ -302,7 +302,7 @@ def _open_study(path: Path, aim: Aim, anew: bool = False) -> "optuna.Study":
             ),
         )
     except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.OptunaError, RuntimeError) as error:
-        why = str(error).splitlines()[0]
+        why = one_line(error, first_line=True)
         raise InputError(
             f"{path}: cannot be read as a study ({why}); give another --output, or delete that one"
         ) from error

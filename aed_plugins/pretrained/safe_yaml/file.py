@@ -12,6 +12,7 @@ from typing import Any
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from aed_plugins.core import one_line
 from aed_plugins.pretrained.safe_yaml.allowed import (
     ATTRIBUTES,
     CLASSES,
@@ -32,7 +33,6 @@ from aed_plugins.pretrained.safe_yaml.nodes import (
     SCALARS,
     TAGS,
     NodeFile,
-    one_line,
 )
 
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # mean, gru, slaney: no path, no URL

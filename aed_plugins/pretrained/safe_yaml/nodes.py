@@ -9,7 +9,7 @@ import ruamel.yaml
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
-from aed_plugins.core import InputError
+from aed_plugins.core import InputError, one_line
 
 TAGS = "tag:yaml.org,2002:"
 SCALARS = frozenset(TAGS + kind for kind in ("str", "int", "float", "bool", "null"))
@@ -140,22 +140,6 @@ class NodeFile:
         return value
 
 
-def one_line(error: BaseException) -> str:
-    r"""Put an error's message on one line.
-
-    Parameters
-    ----------
-    error : BaseException
-        Whose message is wanted; its type stands for one without.
-
-    Examples
-    --------
-    >>> one_line(ValueError("too\nlong")), one_line(KeyError())
-    ('too long', 'KeyError')
-    """
-    return " ".join(str(error).split()) or type(error).__name__
-
-
 def _compose(path: Path) -> Node | None:
     """Parse the file's one document, after its nesting and the number of its nodes are bounded."""
     try:
@@ -172,10 +156,7 @@ def _compose(path: Path) -> Node | None:
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: expected text in UTF-8: {error}") from error
     except ruamel.yaml.error.YAMLError as error:
-        mark: Any = getattr(error, "problem_mark", None)
-        where = "" if mark is None else f" line {mark.line + 1}"
-        problem = getattr(error, "problem", None) or one_line(error)
-        raise InputError(f"{path}{where}: expected one YAML document: {problem}") from error
+        raise InputError(f"{path}: expected one YAML document: {one_line(error)}") from error
 
 
 def _bound(path: Path, text: str) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from aed_plugins.audio import read_waveform
-from aed_plugins.core import InputError, first_few
+from aed_plugins.core import InputError, first_few, one_line
 from asr.execution.stages import fingerprint
 from asr.formats.ctm import CtmWord, read_ctm, write_ctm
 from asr.formats.segments import SpeechSegment
@@ -174,8 +174,8 @@ class SpeechBrainRecognizer(Recognizer):
         try:
             model = kind.from_hparams(source=self.source, run_opts={"device": self.device})
         except _LOADING as error:
-            said = str(error).split("\n")[0][:200]
-            raise InputError(f"{expected}, got {type(error).__name__}: {said}; {hint}") from error
+            got = f"{type(error).__name__}: {one_line(error, first_line=True)[:200]}"
+            raise InputError(f"{expected}, got {got}; {hint}") from error
         # SpeechBrain itself notices only when they are used.
         if missing := [name for name in kind.MODULES_NEEDED if name not in model.mods]:
             raise InputError(f"{expected}, but it has no module {missing[0]}; {hint}")
