@@ -18,7 +18,7 @@ def tune_thresholds(
     """Find each class's threshold with the highest metric on the given clips.
 
     Every way to split the clips by their score is tried, all and none of them included; the
-    threshold lies midway between the neighbouring scores (0 and 1 at the ends; just above 1 when
+    threshold lies midway between the neighboring scores (0 and 1 at the ends; just above 1 when
     even a score of 1 is too low). Of equally good ones it is the one nearest to 0.5.
     Time grows as clips x log(clips) per class.
 
@@ -74,7 +74,7 @@ def _best_threshold(target: BoolArray, scores: npt.NDArray[Any], metric: str) ->
     above_all = 1.0 if ranked[0] < 1 else np.nextafter(1, 2)
     upper, lower = np.append(above_all, ranked[last]), np.append(ranked[last], 0.0)
     midway = (upper + lower) / 2
-    # Between neighbouring floats there is none, and the middle is rounded to one of them.
+    # Between neighboring floats there is none, and the middle is rounded to one of them.
     thresholds = np.where(midway > lower, midway, upper)
     values = _values(metric, hits, predicted - hits, positives, negatives)
     best = thresholds[values == values.max()]

@@ -24,7 +24,7 @@ origins = st.sampled_from([0, -500])
 
 
 def runs_of(column, how):
-    """Give start and end of the runs of active frames, one frame at a time."""
+    """Return start and end of the runs of active frames, one frame at a time."""
     runs, active = [], False
     for frame, value in enumerate(column):
         active = value >= (how.offset if active else how.onset)
