@@ -3,8 +3,14 @@ from .base import (
     Features as Features,
     FittedHead as FittedHead,
     FrontEnd as FrontEnd,
+    Head as Head,
+    HeadOutput as HeadOutput,
     Probabilities as Probabilities,
     TaggerOutput as TaggerOutput,
+)
+from .downloads import (
+    HUB_ERRORS as HUB_ERRORS,
+    fetch_weights as fetch_weights,
 )
 from .embedding_model import EmbeddingModel as EmbeddingModel
 from .encoders.mfcc_statistics import MFCCStatistics as MFCCStatistics
@@ -15,7 +21,10 @@ from .encoders.mobilenet import (
 )
 from .encoders.resnet import ResNet as ResNet
 from .encoders.vgg import VGG as VGG
-from .encoders.vggish import VGGish as VGGish
+from .encoders.vggish import (
+    VGGish as VGGish,
+    VGGishPostprocessor as VGGishPostprocessor,
+)
 from .ensemble import Ensemble as Ensemble
 from .features.efficientat import EfficientATLogMel as EfficientATLogMel
 from .features.log_mel import LogMel as LogMel
@@ -34,20 +43,15 @@ from .receptive_field import (
     ReceptiveField as ReceptiveField,
     compute_receptive_field as compute_receptive_field,
 )
-from .safetensors_file import (
-    read_safetensors as read_safetensors,
-    tensor_shapes as tensor_shapes,
-)
 from .tagger import (
     AudioTagger as AudioTagger,
     check_tagger as check_tagger,
     probabilities as probabilities,
 )
 from .thresholds import Thresholds as Thresholds
-from .vggish_postprocessor import VGGishPostprocessor as VGGishPostprocessor
 from .weights import (
-    HUB_ERRORS as HUB_ERRORS,
-    fetch_weights as fetch_weights,
     load_weights as load_weights,
+    read_safetensors as read_safetensors,
     read_state_dict as read_state_dict,
+    tensor_shapes as tensor_shapes,
 )

@@ -1,4 +1,4 @@
-"""What the components of a tagger promise one another."""
+"""The interfaces of a tagger's components, and what they return."""
 
 from typing import NamedTuple
 
@@ -32,7 +32,7 @@ class Features(nn.Module):
     n_mels : int
         Number of mel bands.
     window_samples, hop_samples : int
-        What a frame sees, and the way from one frame to the next.
+        The samples of a frame's window, and from one frame to the next.
     first_center : float
         Seconds; the middle of frame 0.
     """
@@ -49,7 +49,7 @@ class Features(nn.Module):
         return self.hop_samples / self.sample_rate
 
     def frame_count(self, samples: Count) -> Count:
-        """Tell how many frames waveforms of these lengths have: at least one.
+        """Count the frames of waveforms of these lengths: at least one.
 
         Parameters
         ----------
@@ -77,7 +77,7 @@ class FrontEnd(nn.Module):
 class Encoder(nn.Module):
     """Maps `(batch, channel, frame, mel)` and lengths to `(batch, step, embedding_size)`.
 
-    The embeddings of an item do not depend on what stands behind its end.
+    The embeddings of an item do not depend on what comes after its end.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class Encoder(nn.Module):
     kernels: list[Kernel]
 
     def step_count(self, frames: Count) -> Count:
-        """Tell how many steps items of these lengths have: one per `time_stride` frames begun.
+        """Count the steps of items of these lengths: one per `time_stride` frames begun.
 
         Parameters
         ----------
@@ -107,12 +107,12 @@ class Encoder(nn.Module):
         return (frames + self.time_stride - 1) // self.time_stride
 
     def stages(self) -> list[nn.Module]:
-        """Give the parts that have parameters, from the input to the output."""
+        """Return the parts that have parameters, from the input to the output."""
         return [part for part in self.children() if any(True for _ in part.parameters())]
 
 
 class HeadOutput(NamedTuple):
-    """What a head gives; no sigmoid or softmax has been applied.
+    """What a head returns; no sigmoid or softmax has been applied.
 
     Attributes
     ----------
@@ -126,11 +126,18 @@ class HeadOutput(NamedTuple):
     clip_logits: Tensor
 
 
-class FittedHead(nn.Module):
+class Head(nn.Module):
+    """Maps embeddings `(batch, step, embedding)` and lengths to a `HeadOutput`.
+
+    The logits of an item do not depend on what comes after its end.
+    """
+
+
+class FittedHead(Head):
     """A head that is fitted to all steps at once, where others are trained batch by batch."""
 
     def fit(self, steps: FloatArray, targets: FloatArray, weights: FloatArray, seed: int) -> None:
-        """Learn from steps.
+        """Fit the head to steps.
 
         Parameters
         ----------
@@ -141,13 +148,13 @@ class FittedHead(nn.Module):
         weights : ndarray
             `(step,)`, how much each step counts; their scale does not matter.
         seed : int
-            Of what is drawn.
+            Seed of the random numbers.
         """
         raise NotImplementedError
 
 
 class TaggerOutput(NamedTuple):
-    """What a tagger gives; no sigmoid or softmax has been applied.
+    """What a tagger returns; no sigmoid or softmax has been applied.
 
     Attributes
     ----------
@@ -165,7 +172,7 @@ class TaggerOutput(NamedTuple):
 
 
 class Probabilities(NamedTuple):
-    """What a tagger's logits mean, after the one sigmoid or softmax.
+    """What a tagger returns, after the one sigmoid or softmax.
 
     Attributes
     ----------

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from aed_plugins.core import Steps
-from aed_plugins.models.base import Encoder, Features, TaggerOutput
+from aed_plugins.models.base import Encoder, Features, Head, TaggerOutput
 from aed_plugins.models.lengths import absolute_lengths, repeat_short, valid_mask
 
 # Changes log-mel frames (batch, frame, mel) and their lengths, as SpeechBrain's Augmenter does.
@@ -46,7 +46,7 @@ class AudioTagger(nn.Module):
         `(batch, 1, frame, mel)` to `(batch, channel, frame, mel)`; `nn.Identity` for none.
     encoder : Encoder
         Maps to `embeddings (batch, step, embedding)`.
-    head : nn.Module
+    head : Head
         Embeddings to `step_logits` and `clip_logits`.
     repeat_to : float
         Seconds: a shorter clip is repeated until it fills them and classified so; its steps are
@@ -73,7 +73,7 @@ class AudioTagger(nn.Module):
         normalization: nn.Module,
         front_end: nn.Module,
         encoder: Encoder,
-        head: nn.Module,
+        head: Head,
         repeat_to: float = 0.0,
     ) -> None:
         super().__init__()

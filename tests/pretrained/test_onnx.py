@@ -25,7 +25,7 @@ from aed_plugins.models import (
     VGGishLogMel,
 )
 from aed_plugins.models.encoders import mobilenet
-from aed_plugins.models.features.exported_spectrum import cut_frames, power_spectrum
+from aed_plugins.models.features.spectrum import cut_frames, power_spectrum
 from aed_plugins.pretrained import OnnxTagger, TaggerWithProbabilities, export_onnx
 from aed_plugins.pretrained.onnx_export import largest_difference
 from aed_plugins.pretrained.onnx_model import INPUT

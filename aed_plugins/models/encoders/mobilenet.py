@@ -21,8 +21,9 @@ from torch import Tensor, nn
 
 from aed_plugins.core import InputError
 from aed_plugins.models.base import Encoder, Kernel
+from aed_plugins.models.downloads import fetch_weights
 from aed_plugins.models.lengths import FrameMask
-from aed_plugins.models.weights import fetch_weights, load_weights, read_state_dict
+from aed_plugins.models.weights import load_weights, read_state_dict
 
 RELEASE = "https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1"
 # The published files for `EfficientATLogMel()` by width, with their mAP on AudioSet.

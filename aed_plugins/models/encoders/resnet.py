@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from aed_plugins.models.base import Encoder, Kernel
+from aed_plugins.models.downloads import fetch_weights
 from aed_plugins.models.lengths import FrameMask
-from aed_plugins.models.weights import fetch_weights, load_weights, read_state_dict
+from aed_plugins.models.weights import load_weights, read_state_dict
 
 STAGE_CHANNELS = (64, 128, 256, 512)
 BLOCKS_PER_STAGE = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}

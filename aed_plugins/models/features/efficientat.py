@@ -15,8 +15,7 @@ import torchaudio.compliance.kaldi
 from torch import Tensor, nn
 
 from aed_plugins.models.base import Features
-from aed_plugins.models.features.exported_spectrum import cut_frames, power_spectrum
-from aed_plugins.models.features.mel_bands import used_bins
+from aed_plugins.models.features.spectrum import cut_frames, power_spectrum, used_bins
 from aed_plugins.models.lengths import Count, absolute_lengths, at_least
 
 PRE_EMPHASIS = 0.97

@@ -12,7 +12,7 @@ import torchaudio.functional
 from torch import Tensor, nn
 
 from aed_plugins.models.base import Features
-from aed_plugins.models.features.exported_spectrum import cut_frames, power_spectrum
+from aed_plugins.models.features.spectrum import cut_frames, power_spectrum
 from aed_plugins.models.lengths import Count
 
 # Frames computed at a time on a CPU: what is at work then stays in the cache of one core.

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from aed_plugins.models.base import Features
-from aed_plugins.models.features.exported_spectrum import cut_frames, power_spectrum
-from aed_plugins.models.features.mel_bands import magnitude, used_bins
+from aed_plugins.models.features.spectrum import cut_frames, magnitude, power_spectrum, used_bins
 from aed_plugins.models.lengths import Count, at_least
 
 SAMPLE_RATE = 16000

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from aed_plugins.models.base import HeadOutput
+from aed_plugins.models.base import Head, HeadOutput
 from aed_plugins.models.heads.pooling import make_pooling
 from aed_plugins.models.lengths import valid_mask
 
 
-class DNNHead(nn.Module):
+class DNNHead(Head):
     """Fully connected layers with ReLU and dropout, a linear classifier, and a pooling over time.
 
     Parameters

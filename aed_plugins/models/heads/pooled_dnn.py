@@ -17,16 +17,17 @@ from torch import Tensor, nn
 
 from aed_plugins.core import InputError
 from aed_plugins.labels import audioset_labels
-from aed_plugins.models.base import HeadOutput
+from aed_plugins.models.base import Head, HeadOutput
+from aed_plugins.models.downloads import fetch_weights
 from aed_plugins.models.lengths import valid_mean
-from aed_plugins.models.weights import fetch_weights, load_weights, read_state_dict
+from aed_plugins.models.weights import load_weights, read_state_dict
 
 # Own names of the published layers.
 CLASSIFIER = "classifier.5"
 PUBLISHED_NAMES = {"classifier.2": "hidden", CLASSIFIER: "classifier"}
 
 
-class PooledDNNHead(nn.Module):
+class PooledDNNHead(Head):
     """Mean of a clip's embeddings, hidden layer with Hardswish, dropout, linear classifier.
 
     Parameters

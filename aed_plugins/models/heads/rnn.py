@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from aed_plugins.models.base import HeadOutput
+from aed_plugins.models.base import Head, HeadOutput
 from aed_plugins.models.heads.onnx_recurrence import exported_recurrence
 from aed_plugins.models.heads.pooling import make_pooling
 from aed_plugins.models.lengths import absolute_lengths, valid_mask
@@ -17,7 +17,7 @@ from aed_plugins.models.lengths import absolute_lengths, valid_mask
 CELLS: dict[str, type[nn.GRU] | type[nn.LSTM]] = {"gru": nn.GRU, "lstm": nn.LSTM}
 
 
-class RNNHead(nn.Module):
+class RNNHead(Head):
     """Recurrent layers over the steps, a linear classifier per step, and a pooling over time.
 
     The backward direction of an item begins at its own last step, so that a padded item gives what

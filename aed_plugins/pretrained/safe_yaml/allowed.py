@@ -10,23 +10,31 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from aed_plugins import models
-from aed_plugins.models import Features
+from aed_plugins.models import (
+    AudioTagger,
+    Encoder,
+    FeatureNormalization,
+    Features,
+    FittedHead,
+    FrontEnd,
+    Head,
+)
 
 NEW = "!new:"
 # What may be built: the components of a tagger, which neither read nor write anything but weights.
-COMPONENTS = frozenset({"features", "front_ends", "encoders", "heads", "tagger"})
+COMPONENTS = (Features, FeatureNormalization, FrontEnd, Encoder, Head, AudioTagger)
+INTERFACES = frozenset({Features, FrontEnd, Encoder, Head, FittedHead})
 
 
 def _components() -> Iterator[tuple[str, type[Any]]]:
-    """List the modules in the face of `aed_plugins.models` that are parts of a tagger."""
-    for name in dir(models):
+    """List the public classes of `aed_plugins.models` that are components of a tagger."""
+    for name in dir(models):  # all of its public names, loaded or not
         found = getattr(models, name)
-        if isinstance(found, type) and issubclass(found, nn.Module):
-            place = found.__module__.removeprefix(f"{models.__name__}.").partition(".")[0]
-            if place in COMPONENTS:
-                yield f"{NEW}{models.__name__}.{name}", found
+        if isinstance(found, type) and issubclass(found, COMPONENTS) and found not in INTERFACES:
+            yield f"{NEW}{models.__name__}.{name}", found
 
 
+# By their tags in YAML.
 CLASSES: Mapping[str, type[Any]] = {**dict(_components()), f"{NEW}torch.nn.Identity": nn.Identity}
 # What may stand in the file for SpeechBrain's sake and is not built here.
 PRETRAINER = f"{NEW}aed_plugins.pretrained.FolderPretrainer"

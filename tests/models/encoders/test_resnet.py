@@ -132,3 +132,9 @@ def test_more_parts_than_the_mel_axis_has_are_refused():
         ResNet(mel_positions=0)
     with pytest.raises(ValueError, match="2 mel positions are left, fewer than mel_positions"):
         ResNet(width=0.125, mel_positions=3)(torch.zeros(1, 1, 64, 64))
+
+
+def test_a_stem_of_another_rank_is_refused():
+    state = dict(ResNet().state_dict()) | {"conv1.weight": torch.zeros(64)}
+    with pytest.raises(InputError, match=r"1 of \d+ tensors do not fit: conv1.weight"):
+        ResNet().load_torchvision(state)

@@ -1,12 +1,11 @@
-import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from golden.make_vggish import SAMPLES, signal, weights
-from recipe_program import load_benchmark
+from golden.make_vggish import signal
 from torch import nn
+from vggish_weights import NARROW, as_in_torchaudio, formula_state
 
 from aed_plugins.core import InputError
 from aed_plugins.models import (
@@ -14,14 +13,10 @@ from aed_plugins.models import (
     DNNHead,
     VGGish,
     VGGishLogMel,
-    VGGishPostprocessor,
     compute_receptive_field,
 )
-from aed_plugins.models.blocks.patches import SILENCE, cut_patches
-from aed_plugins.models.features.vggish import vggish_mel_bank
 
 GOLDEN = Path(__file__).parents[2] / "golden"
-NARROW = 1 / 16
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +28,7 @@ def torchaudio():
 def whole():
     """The network in its released size, with the weights that torchaudio's had."""
     encoder = VGGish(last_patch="drop").eval()
-    state = {
-        name: torch.from_numpy(weights(name, tuple(tensor.shape)))
-        for name, tensor in encoder.state_dict().items()
-    }
-    encoder.load_state_dict(state)
+    encoder.load_state_dict(formula_state())
     return encoder
 
 
@@ -49,90 +40,6 @@ def waveform():
 def patches_of(encoder, log_mel):
     with torch.no_grad():
         return encoder(log_mel.unsqueeze(1))
-
-
-# The front-end
-
-
-def test_examples_equal_torchaudio_s(torchaudio):
-    log_mel = VGGishLogMel()(torch.from_numpy(signal()).unsqueeze(0))
-    examples = cut_patches(log_mel.unsqueeze(1), last_patch="drop")[0]
-    assert examples.shape == torchaudio["examples"].shape == (2, 1, 96, 64)
-    np.testing.assert_allclose(examples.numpy(), torchaudio["examples"], atol=2e-4)
-
-
-def test_mel_bank_is_the_published_formula():
-    def mel(hertz):
-        return 1127 * math.log(1 + hertz / 700)
-
-    edges = [mel(125) + i * (mel(7500) - mel(125)) / 65 for i in range(66)]
-    expected = np.zeros((257, 64))
-    for k in range(1, 257):
-        place = mel(k * 16000 / 512)
-        for band in range(64):
-            low, middle, high = edges[band : band + 3]
-            up, down = (place - low) / (middle - low), (high - place) / (high - middle)
-            expected[k, band] = max(0.0, min(up, down))
-    np.testing.assert_allclose(vggish_mel_bank().numpy(), expected, atol=1e-6)
-
-
-def test_log_mel_is_the_plain_computation(waveform):
-    frames = waveform.double().unfold(1, 400, 160)
-    spectrum = torch.fft.rfft(frames * torch.hann_window(400, dtype=torch.float64), n=512).abs()
-    expected = torch.log(spectrum @ vggish_mel_bank().double() + 0.01)
-    torch.testing.assert_close(VGGishLogMel()(waveform), expected.float(), atol=2e-5, rtol=1e-5)
-
-
-def test_blocks_on_a_cpu_change_nothing(waveform):
-    features = VGGishLogMel()
-    whole = features(waveform)
-    features.block_frames = 7
-    torch.testing.assert_close(features(waveform), whole)
-
-
-@pytest.mark.parametrize("samples", [1, 399, 400, 559, 560, 15599, 15600, 15760])
-def test_frame_count_is_true_and_padding_changes_nothing(samples, waveform):
-    features = VGGishLogMel()
-    clip = waveform[:1, :samples]
-    alone = features(clip)
-    assert alone.shape[1] == int(features.frame_count(torch.tensor(samples)))
-    assert alone.shape[1] == max(1, 1 + (samples - 400) // 160)
-    padded = features(nn.functional.pad(clip, (0, 5000)))
-    torch.testing.assert_close(padded[:, : alone.shape[1]], alone, atol=1e-5, rtol=1e-5)
-
-
-def test_features_stay_exact_under_autocast(waveform):
-    features = VGGishLogMel()
-    with torch.autocast("cpu", torch.bfloat16):
-        log_mel = features(waveform)
-    assert log_mel.dtype == torch.float32
-    torch.testing.assert_close(log_mel, features(waveform))
-
-
-def test_scripted_features_are_the_same(waveform):
-    features = VGGishLogMel()
-    torch.testing.assert_close(torch.jit.script(features)(waveform), features(waveform))
-
-
-def test_gradients_reach_the_waveform_and_silence_has_finite_ones(waveform):
-    clip = waveform[:1, :2000].clone()
-    clip[:, 1000:] = 0.0
-    clip.requires_grad_()
-    log_mel = VGGishLogMel()(clip)
-    torch.testing.assert_close(log_mel, VGGishLogMel()(clip.detach()), atol=1e-5, rtol=1e-5)
-    (gradient,) = torch.autograd.grad(log_mel.sum(), clip)
-    assert gradient.isfinite().all()
-    assert gradient[:, 200:900].abs().min() > 0
-
-
-def test_nothing_is_rebuilt_per_call(waveform):
-    features = VGGishLogMel()
-    before = {name: buffer.data_ptr() for name, buffer in features.named_buffers()}
-    features(waveform)
-    assert {name: buffer.data_ptr() for name, buffer in features.named_buffers()} == before
-
-
-# The network
 
 
 def test_embeddings_equal_torchaudio_s_before_and_after_the_last_relu(whole, torchaudio):
@@ -158,7 +65,7 @@ def test_the_released_network_has_72_million_parameters(whole):
 @pytest.mark.parametrize(
     ("samples", "steps"), [(15360, 1), (15599, 1), (15600, 1), (15760, 2), (160000, 11)]
 )
-def test_a_short_clip_has_a_step_and_every_frame_is_heard(samples, steps):
+def test_a_short_clip_has_a_step_and_every_frame_counts(samples, steps):
     features, encoder = VGGishLogMel(), VGGish(width=NARROW)
     assert patches_of(encoder, features(torch.zeros(1, samples))).shape == (1, steps, 128)
     assert int(encoder.step_count(features.frame_count(torch.tensor(samples)))) == steps
@@ -219,7 +126,7 @@ def test_an_impulse_changes_only_the_patch_that_covers_it():
     assert tagger.step_length == pytest.approx(0.96)
 
 
-def test_an_embedding_has_heard_0_975_seconds():
+def test_an_embedding_covers_0_975_seconds():
     field = compute_receptive_field(VGGishLogMel(), nn.Identity(), VGGish(width=NARROW))
     assert (field.frames, field.seconds) == (96, 0.975)
 
@@ -243,21 +150,7 @@ def test_the_flattening_order_is_frame_mel_channel():
 
 @pytest.fixture
 def torchvggish_state():
-    shapes = VGGish(width=NARROW).state_dict()
-    return {
-        name: torch.from_numpy(weights(name, tuple(tensor.shape)))
-        for name, tensor in shapes.items()
-    }
-
-
-def as_in_torchaudio(state):
-    parts = {"features.": "features_network.", "embeddings.": "embedding_network."}
-    return {
-        name.replace(part, parts[part]): tensor
-        for name, tensor in state.items()
-        for part in parts
-        if name.startswith(part)
-    }
+    return formula_state(width=NARROW)
 
 
 def test_both_layouts_load_to_the_same_outputs(torchvggish_state, tmp_path):
@@ -325,129 +218,3 @@ def test_impossible_networks_are_refused(settings, message):
 def test_spectrograms_of_another_size_are_refused():
     with pytest.raises(ValueError, match="1 channels and 64 mel bands, got 1 and 40"):
         VGGish(width=NARROW)(torch.zeros(1, 1, 96, 40))
-
-
-# The post-processor
-
-
-@pytest.fixture
-def parameters():
-    random = np.random.default_rng(0)
-    return {
-        "pca_eigen_vectors": random.normal(size=(128, 128)) / 8,
-        "pca_means": random.normal(size=128),
-    }
-
-
-def test_postprocessor_is_the_published_formula(parameters, tmp_path):
-    np.savez(tmp_path / "pca.npz", **parameters)
-    embeddings = np.random.default_rng(1).normal(size=(5, 128)).astype(np.float32)
-    columns = embeddings.T.astype(np.float64) - parameters["pca_means"][:, None]
-    whitened = (parameters["pca_eigen_vectors"] @ columns).T
-    steps = (np.clip(whitened, -2, 2) + 2) * 255 / 4
-    assert 0 < (np.abs(whitened) > 2).mean() < 0.5
-    for rounding, expected in {"nearest": np.rint(steps), "down": np.floor(steps)}.items():
-        postprocessor = VGGishPostprocessor(tmp_path / "pca.npz", rounding=rounding)
-        got = postprocessor(torch.from_numpy(embeddings))
-        assert got.dtype == torch.uint8
-        # A number within a rounding error of the border between two steps may take either.
-        assert np.abs(got.numpy() - expected).max() <= 1
-        assert (got.numpy() != expected).mean() < 0.005
-
-
-def test_a_batch_of_one_keeps_its_axis(parameters, tmp_path):
-    np.savez(tmp_path / "pca.npz", **parameters)
-    postprocessor = VGGishPostprocessor(tmp_path / "pca.npz")
-    assert postprocessor(torch.zeros(1, 128)).shape == (1, 128)
-    assert postprocessor(torch.zeros(1, 1, 128)).shape == (1, 1, 128)
-
-
-def test_parameters_in_every_layout_are_the_same(parameters, tmp_path):
-    np.savez(tmp_path / "google.npz", **parameters)
-    column = {**parameters, "pca_means": parameters["pca_means"].reshape(-1, 1)}
-    # torchvggish's file: NumPy arrays of a NumPy before 2, in PyTorch's format before 1.6
-    torch.save(column, tmp_path / "pca.pth", _use_new_zipfile_serialization=False)
-    content = (tmp_path / "pca.pth").read_bytes()
-    (tmp_path / "pca.pth").write_bytes(content.replace(b"numpy._core", b"numpy.core"))
-    tensors = {f"pproc.{name}": torch.from_numpy(array).float() for name, array in column.items()}
-    torch.save({"features.0.weight": torch.zeros(2), **tensors}, tmp_path / "vggish.pth")
-    for name in ("google.npz", "pca.pth", "vggish.pth"):
-        postprocessor = VGGishPostprocessor(tmp_path / name)
-        expected = torch.from_numpy(parameters["pca_means"]).float()
-        assert torch.equal(postprocessor.pca_means, expected)
-        expected = torch.from_numpy(parameters["pca_eigen_vectors"]).float()
-        assert torch.equal(postprocessor.pca_eigen_vectors, expected)
-
-
-def test_other_files_of_parameters_are_named(parameters, tmp_path):
-    np.savez(tmp_path / "other.npz", mean=np.zeros(3))
-    with pytest.raises(InputError, match=r"other\.npz: expected VGGish's PCA parameters, but 2"):
-        VGGishPostprocessor(tmp_path / "other.npz")
-    np.savez(tmp_path / "pca.npz", **parameters)
-    (tmp_path / "short.npz").write_bytes((tmp_path / "pca.npz").read_bytes()[:5000])
-    with pytest.raises(InputError, match=r"short\.npz: expected .* whole \.npz file"):
-        VGGishPostprocessor(tmp_path / "short.npz")
-    (tmp_path / "pca.pth").write_bytes(b"not weights")
-    with pytest.raises(InputError, match=r"pca\.pth: expected VGGish's PCA parameters saved with"):
-        VGGishPostprocessor(tmp_path / "pca.pth")
-    with pytest.raises(ValueError, match="'nearest' or 'down', got 'up'"):
-        VGGishPostprocessor(rounding="up")
-
-
-# The check of the published weights
-
-
-@pytest.fixture
-def check_weights(monkeypatch):
-    """Load benchmarks/check_weights.py, for files of a narrow VGGish."""
-    module = load_benchmark("check_weights", monkeypatch)
-    monkeypatch.setattr(module, "VGGish", lambda **named: VGGish(width=NARROW, **named))
-    return module
-
-
-def test_the_smoke_test_has_three_patches_of_a_sine(check_weights):
-    embeddings = check_weights.smoke_embeddings(VGGish(width=NARROW, last_patch="drop").eval())
-    assert embeddings.shape == (3, 128)
-
-
-@pytest.mark.parametrize(("scale", "good"), [(1.0, True), (1.08, True), (1.2, False)])
-def test_values_within_ten_percent_of_the_published_ones_agree(check_weights, scale, good):
-    values = (0.343 * torch.tensor([-1.0, 1.0]) + 0.000657) * scale
-    comparisons = check_weights.compare_moments("embeddings", values, (0.000657, 0.343))
-    assert [comparison.agrees for comparison in comparisons] == [good, good]
-    assert "published 0.343: " in str(comparisons[1])
-
-
-def test_other_weights_fail_the_check_with_one_line(
-    check_weights, torchvggish_state, tmp_path, capsys
-):
-    path = tmp_path / "vggish.pth"
-    torch.save(torchvggish_state, path)
-    assert check_weights.main([str(path)]) == 1
-    captured = capsys.readouterr()
-    assert "published 0.343: DIFFERS" in captured.out
-    assert captured.err == f"error: {path}: not the published weights; get them again\n"
-
-
-@pytest.mark.parametrize("rename", [dict, as_in_torchaudio])
-def test_weights_with_the_published_values_pass_the_check(
-    check_weights, torchvggish_state, parameters, rename, tmp_path, capsys, monkeypatch
-):
-    torch.save(rename(torchvggish_state), tmp_path / "vggish.pth")
-    encoder = VGGish(width=NARROW, last_patch="drop", pretrained=tmp_path / "vggish.pth").eval()
-    found = check_weights.smoke_embeddings(encoder)
-    np.savez(tmp_path / "pca.npz", **parameters)
-    steps = VGGishPostprocessor(tmp_path / "pca.npz", rounding="down")(found).double()
-    pair = (found.mean().item(), found.std(correction=0).item())
-    monkeypatch.setattr(check_weights, "EMBEDDINGS", pair)
-    pair = (steps.mean().item(), steps.std(correction=0).item())
-    monkeypatch.setattr(check_weights, "POSTPROCESSED", pair)
-    files = [str(tmp_path / "vggish.pth"), "--pca", str(tmp_path / "pca.npz")]
-    assert check_weights.main(files) == 0
-    assert capsys.readouterr().out.count(": agrees") == 4
-
-
-def test_the_fixed_signal_ends_inside_a_third_patch():
-    frames = 1 + (SAMPLES - 400) // 160
-    assert 192 < frames < 288
-    assert pytest.approx(math.log(0.01)) == SILENCE

@@ -1,7 +1,8 @@
-"""Frames and their spectra as a graph for export computes them: no loop, no Fourier transform.
+"""Spectra and mel bands: what the log-mel features share.
 
-ONNX Runtime cuts frames by a table of indices and transforms them on one core, which takes longer
-than the networks behind them. Copies of whole hops and two matrix products take a third of that.
+`cut_frames` and `power_spectrum` are for graphs that are exported. ONNX Runtime cuts frames by a
+table of indices and transforms them on one core, which takes longer than the networks that follow.
+Copies of whole hops and two matrix products take a third of that.
 """
 
 import functools
@@ -13,8 +14,44 @@ from torch import Tensor, nn
 from aed_plugins.core import FloatArray
 
 
+def used_bins(bands: Tensor) -> tuple[int, int]:
+    """Return the first bin with a weight in any of these bands, and the bin after the last.
+
+    Parameters
+    ----------
+    bands : Tensor
+        `(bin, mel)`, not negative.
+
+    Examples
+    --------
+    >>> used_bins(torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.5, 0.5], [0.0, 0.0]]))
+    (1, 3)
+    """
+    used = bands.amax(dim=1).nonzero().flatten()
+    return int(used[0]), int(used[-1]) + 1
+
+
+def magnitude(spectrum: Tensor) -> Tensor:
+    """Compute the magnitude of a spectrum, which may be overwritten.
+
+    Parameters
+    ----------
+    spectrum : Tensor
+        Complex, of any shape.
+
+    Examples
+    --------
+    >>> magnitude(torch.tensor([3.0 + 4.0j]))
+    tensor([5.])
+    """
+    if spectrum.requires_grad:  # a square root has no gradient at zero
+        return spectrum.abs()
+    squares = torch.view_as_real(spectrum).square_()  # abs() takes more than twice as long
+    return (squares[..., 0] + squares[..., 1]).sqrt_()
+
+
 def cut_frames(waveform: Tensor, size: int, hop: int) -> Tensor:
-    """Do what `waveform.unfold(1, size, hop)` does.
+    """Cut frames, as `waveform.unfold(1, size, hop)` does.
 
     Parameters
     ----------
@@ -43,7 +80,7 @@ def cut_frames(waveform: Tensor, size: int, hop: int) -> Tensor:
 
 
 def power_spectrum(frames: Tensor, window: Tensor, n_fft: int, bins: int) -> Tensor:
-    """Give the squared magnitude of `torch.fft.rfft(frames * window, n_fft)`.
+    """Compute the squared magnitude of `torch.fft.rfft(frames * window, n_fft)`.
 
     Around the middle of a frame a spectrum has a real part from the frame's even part and an
     imaginary part from its odd one: two products of half the size.
@@ -57,7 +94,7 @@ def power_spectrum(frames: Tensor, window: Tensor, n_fft: int, bins: int) -> Ten
     n_fft : int
         Size of the transform.
     bins : int
-        How many of its lowest bins are asked for.
+        How many of its lowest bins to compute.
 
     Returns
     -------
@@ -82,7 +119,7 @@ def power_spectrum(frames: Tensor, window: Tensor, n_fft: int, bins: int) -> Ten
 
 @functools.lru_cache(maxsize=4)
 def _matrices(size: int, n_fft: int, bins: int) -> tuple[FloatArray, FloatArray]:
-    """Give cosines and sines around the middle of a frame, its first half: `(sample, bin)`."""
+    """Compute cosines and sines around the middle of a frame, its first half: `(sample, bin)`."""
     half = (size + 1) // 2
     from_middle = np.arange(half) - (size - 1) / 2
     angles = 2 * np.pi / n_fft * np.outer(from_middle, np.arange(bins))
