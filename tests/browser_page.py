@@ -29,7 +29,7 @@ OPTIONS = (
 HOSTILE = "<img src=x onerror=\"document.title='taken over'\">"
 
 
-# What the browser computed for every text: colour, the first opaque ground behind it, and whether
+# What the browser computed for every text: color, the first opaque ground behind it, and whether
 # it may be fainter because it is switched off.
 CONTRASTS = """
 const parse = (text) => text.match(/[\\d.]+/g).map(Number);
@@ -112,7 +112,7 @@ class Page:
         )
 
     def where(self, seconds, duration=6.0):
-        """Give where a moment lies from the middle of the lanes, for a click."""
+        """Give where a point in time lies from the middle of the lanes, for a click."""
         return round((seconds / duration - 0.5) * self.one(".track").size["width"])
 
 

@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from aed_plugins.core import InputError, Parser, one_line
 
 COMMANDS = {
-    "tag": "say what is heard in recordings",
-    "timeline": "say what is heard in recordings, and when",
-    "summary": "add up how long and how often each class is heard",
+    "tag": "predict the classes of recordings",
+    "timeline": "detect which sound events occur in recordings, and when",
+    "summary": "add up how long and how often each class occurs",
     "report": "make a page to look at and listen to",
     "embed": "write embeddings over time",
     "search": "find the segments that are most similar to a recording",
     "tune": "fit a model's thresholds and durations to annotated recordings",
-    "score": "judge time lines against annotations",
-    "publish": "make a trained run a folder for the Hub, or upload it",
+    "score": "evaluate timelines against annotations",
+    "publish": "export a trained run as a folder for the Hub, or upload it",
     "export": "write a model as one ONNX file",
     "check-audio": "find recordings that cannot be used",
 }
@@ -26,7 +26,9 @@ INTERRUPTED = 130
 
 def parser() -> Parser:
     """Describe the command line."""
-    what = Parser(prog="aed", description="Audio event detection: what is heard, and when.")
+    what = Parser(
+        prog="aed", description="Audio event detection: which sound events occur, and when."
+    )
     commands = what.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, about in COMMANDS.items():
         module = importlib.import_module(f"aed_plugins.cli.{name.replace('-', '_')}")
@@ -53,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 if all went well, 1 after a mistake (told in one line) or where a file was skipped, 130
+        0 if all went well, 1 after an error (printed in one line) or if a file was skipped, 130
         when interrupted.
     """
     try:

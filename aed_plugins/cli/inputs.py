@@ -136,7 +136,7 @@ def annotation_of(recording: Recording, place: Path | None) -> Path:
     Parameters
     ----------
     recording : Recording
-        The recording, or its time line.
+        The recording, or its timeline.
     place : Path or None
         The annotation itself, the folder where it is, or None for beside the recording.
 

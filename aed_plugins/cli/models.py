@@ -1,4 +1,4 @@
-"""Which model a command uses, and how a time line is made with it."""
+"""The model of a command, and the settings of its timelines."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ WINDOWS = (
     (
         "--window",
         "window_length",
-        "seconds that the model hears at a time; without --hop, windows side by side",
+        "seconds of a window; without --hop, windows follow one another",
     ),
     ("--hop", "hop_length", "seconds from one window to the next; the window must be a multiple"),
 )
@@ -84,7 +84,7 @@ def load(given: Namespace) -> "PretrainedTagger":
 
 
 def _device(given: Namespace) -> str:
-    """Give the device of a command line, if it is there."""
+    """Return the device of a command line, after a test that it is there."""
     import torch  # noqa: PLC0415  not for --help
 
     device = "cuda:0" if given.device == "cuda" else given.device
@@ -99,7 +99,7 @@ def _device(given: Namespace) -> str:
 
 
 def _seconds(path: "str | Path", blocks: "Iterator[Any]", sample_rate: int) -> "Iterator[Any]":
-    """Show how much of a long recording was heard, and the time left."""
+    """Show how much of a long recording is done, and the time left."""
     from tqdm import tqdm  # noqa: PLC0415  not for --help
 
     from aed_plugins.audio import read_info  # noqa: PLC0415
@@ -110,45 +110,45 @@ def _seconds(path: "str | Path", blocks: "Iterator[Any]", sample_rate: int) -> "
         desc=Path(path).name, total=total, leave=False, disable=total < LONG, bar_format=form
     ) as bar:
         for block in blocks:
-            yield block  # which is then heard
+            yield block  # which is then tagged
             bar.update(len(block) / sample_rate)
 
 
 def add_timeline(parser: ArgumentParser) -> None:
     """Let a command choose windows and post-processing."""
     group = parser.add_argument_group(
-        "time line", "What is not given is as tuned and saved with the model, else windows of 1 s."
+        "timeline", "What is not given is as tuned and saved with the model, else windows of 1 s."
     )
     for option, name, about in (*WINDOWS, *POST_PROCESSING):
         group.add_argument(option, dest=name, type=float, metavar="X", help=about)
     group.add_argument(
         "--resolution",
         choices=("window", "step"),
-        help="whether each window is judged, or each of the encoder's own steps in it",
+        help="whether each window is classified, or each of the encoder's own steps in it",
     )
-    group.add_argument("--batch-size", type=int, metavar="N", help="windows judged together")
+    group.add_argument("--batch-size", type=int, metavar="N", help="windows classified together")
     group.add_argument("--settings", type=Path, help="a JSON file that `aed tune` wrote")
 
 
 def timeline_settings(given: Namespace, tagger: "PretrainedTagger") -> "TimelineSettings":
-    """Give the settings of a command line; what it does not say, the model does."""
+    """Return the settings of a command line; what it does not give is as in the model."""
     from aed_plugins.detection import TimelineSettings  # noqa: PLC0415  not for --help
 
     content = tagger.timeline_settings.to_dict()
     if given.settings is not None:
         content = read_settings(given.settings)
-    said = {name: getattr(given, name) for _, name, _ in WINDOWS}
-    said |= {"resolution": given.resolution, "batch_size": given.batch_size}
-    if said["window_length"] is not None and said["hop_length"] is None:
+    options = {name: getattr(given, name) for _, name, _ in WINDOWS}
+    options |= {"resolution": given.resolution, "batch_size": given.batch_size}
+    if options["window_length"] is not None and options["hop_length"] is None:
         content["hop_length"] = None  # one window after the other
-    content |= {name: value for name, value in said.items() if value is not None}
+    content |= {name: value for name, value in options.items() if value is not None}
     how = dict(content.get("post_processing") or {})
     if given.onset is not None:
         how.pop("offset", None)
-    said = {name: getattr(given, name) for _, name, _ in POST_PROCESSING}
-    how |= {name: value for name, value in said.items() if value is not None}
+    options = {name: getattr(given, name) for _, name, _ in POST_PROCESSING}
+    how |= {name: value for name, value in options.items() if value is not None}
     settings = TimelineSettings.from_dict(content | {"post_processing": how})
-    settings.windows(tagger.steps)  # a mistake is told before the work begins
+    settings.windows(tagger.steps)  # an error before the work begins
     return settings
 
 
@@ -179,13 +179,13 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 
 def run_of(given: Namespace, tagger: "PretrainedTagger", **more: Any) -> dict[str, Any]:
-    """Say what results depend on."""
+    """Return what results depend on."""
     classes = {} if given.classes is None else {"classes": tagger.labels}
     return {"command": given.command, "model": digest_of(given.model, tagger), **classes, **more}
 
 
 def digest_of(models: "Sequence[str]", tagger: "PretrainedTagger") -> str:
-    """Name a model by its weights, so that results of others are not taken for its own."""
+    """Return a digest of a model's weights, so that results of another model are recognized."""
     digest = hashlib.sha256()
     if tagger.onnx is not None:
         digest.update(Path(models[0]).read_bytes())

@@ -1,10 +1,10 @@
-"""Make a trained run a folder ready for the Hub, or upload it.
+"""Export a trained run as a folder ready for the Hub, or upload it.
 
     aed publish results/urbansound/resnet_dilated/1986/fold10 my_model --license cc-by-nc-4.0
     aed publish RUN owner/name --hub --license apache-2.0
 
 The folder holds the weights, one YAML, the labels, thresholds, checksums and a model card with the
-figures; it may be moved anywhere. Uploading takes a token, as `hf auth login` or HF_TOKEN gives it.
+scores; it may be moved anywhere. Uploading takes a token, as `hf auth login` or HF_TOKEN gives it.
 """
 
 import sys

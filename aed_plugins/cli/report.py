@@ -39,7 +39,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> int:
-    """Hear the recordings, write the page."""
+    """Tag the recordings, write the page."""
     from aed_plugins.report import build_report, describe_settings, write_page, write_picture  # noqa: PLC0415  not for --help  # noqa: PLC0415
 
     recordings = find_recordings(given.inputs)
@@ -67,7 +67,7 @@ def run(given: Namespace) -> int:
     title = given.title or (reports[0].name if len(reports) == 1 else f"{len(reports)} recordings")
     words = describe_settings(settings)
     if hidden := max(report.hidden for report in reports):
-        words["Not shown"] = f"{hidden} more classes that are heard; choose with --classes"
+        words["Not shown"] = f"{hidden} more detected classes; choose with --classes"
     write_page(
         page,
         reports,

@@ -1,11 +1,11 @@
-"""Judge time lines against annotations: F1 over segments and over events.
+"""Evaluate timelines against annotations: F1 over segments and over events.
 
     aed timeline talks/ --model MODEL --output found/
-    aed score found/ --truth annotations/
+    aed score found/ --reference annotations/
 
-Each file of events is judged by the annotation of the same name, of any format. Segments last 1 s;
-an event is found when an event of its class begins within --collar of it. --rename makes one class
-count as another: --rename "Applause=Clapping".
+Each file of events is compared with the annotation of the same name, of any format. Segments last
+1 s; an event is found if an event of its class begins within --collar of it. --rename makes one
+class count as another: --rename "Applause=Clapping".
 """
 
 import json
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     """Describe the command's options."""
     parser.add_argument("inputs", metavar="FOUND", nargs="+", help="files of events, or folders")
-    parser.add_argument("--truth", type=Path, required=True, help="an annotation, or a folder")
+    parser.add_argument("--reference", type=Path, required=True, help="an annotation, or a folder")
     parser.add_argument(
         "--rename", action="append", default=[], metavar="A=B", help="A counts as B"
     )
@@ -42,7 +42,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> int:
-    """Judge the time lines; classes that are not annotated anywhere are left out."""
+    """Evaluate the timelines; classes that are not annotated anywhere are left out."""
     from aed_plugins.annotations import FORMATS, read_timeline  # noqa: PLC0415  not for --help
     from aed_plugins.metrics import compute_event_metrics, compute_segment_metrics  # noqa: PLC0415
 
@@ -50,27 +50,31 @@ def run(given: Namespace) -> int:
     recordings = []
 
     def work(found: Recording) -> None:
-        events = read_timeline(found.path)
-        truth = read_timeline(annotation_of(found, given.truth))
-        ends = [event.offset for event in (*truth.events, *events.events)]
-        duration = truth.duration or events.duration or max(ends, default=0.0)
-        recordings.append((_renamed(truth.events, names), _renamed(events.events, names), duration))
+        predicted = read_timeline(found.path)
+        reference = read_timeline(annotation_of(found, given.reference))
+        ends = [event.offset for event in (*reference.events, *predicted.events)]
+        duration = reference.duration or predicted.duration or max(ends, default=0.0)
+        compared = _renamed(reference.events, names), _renamed(predicted.events, names), duration
+        recordings.append(compared)
 
     suffixes = set(FORMATS.values())
     files = [f for f in find_recordings(given.inputs, suffixes) if f.name.name != RUN]
     status = each(given, files, work)
-    if given.truth.is_dir():  # what was not found at all would raise the recall in silence
-        judged = {file.name.with_suffix("") for file in files}
-        truths = find_recordings([str(given.truth)], suffixes)
-        for truth in [one for one in truths if one.name.with_suffix("") not in judged]:
-            status = 1
-            sys.stderr.write(f"not judged: {truth.path} has no counterpart\n")
+    if given.reference.is_dir():  # a missing timeline would raise the recall without notice
+        evaluated = {file.name.with_suffix("") for file in files}
+        references = find_recordings([str(given.reference)], suffixes)
+        for one in references:
+            if one.name.with_suffix("") not in evaluated:
+                status = 1
+                sys.stderr.write(f"not evaluated: {one.path} has no counterpart\n")
     if not recordings:
-        raise InputError("no time line is left to judge")
-    labels = sorted({event.label for truth, _, _ in recordings for event in truth})
+        raise InputError("no timeline is left to evaluate")
+    labels = sorted({event.label for reference, _, _ in recordings for event in reference})
     if not labels:
-        raise InputError(f"{given.truth}: no event is annotated that time lines could be judged by")
-    figures = {
+        raise InputError(
+            f"{given.reference}: expected annotated events to compare with, found none"
+        )
+    metrics = {
         "segments": compute_segment_metrics(
             recordings, labels=labels, segment_length=given.segment
         ),
@@ -79,9 +83,9 @@ def run(given: Namespace) -> int:
         ),
     }
     if given.format == "json":
-        print(json.dumps(figures, indent=1, ensure_ascii=False))
+        print(json.dumps(metrics, indent=1, ensure_ascii=False))
     else:
-        print(*text_table(_cells(figures)), sep="\n")
+        print(*text_table(_rows(metrics)), sep="\n")
     return status
 
 
@@ -96,19 +100,19 @@ def _renamed(events: "Sequence[Event]", names: Mapping[str, str]) -> "list[Event
     return [event._replace(label=names.get(event.label, event.label)) for event in events]
 
 
-def _cells(figures: Mapping[str, Any]) -> list[list[str]]:
+def _rows(metrics: Mapping[str, Any]) -> list[list[str]]:
     header = ["class", "events", "precision", "recall", "F1 of segments", "F1 of onsets"]
-    cells = [header]
-    pairs = zip(*(figures[kind]["per_class"] for kind in ("segments", "events")), strict=True)
+    rows = [header]
+    pairs = zip(*(metrics[kind]["per_class"] for kind in ("segments", "events")), strict=True)
     for segment, event in pairs:
         rates = [segment["precision"], segment["recall"], segment["f1"], event["f1"]]
-        cells.append([segment["label"], str(event["reference"]), *map(_number, rates)])
+        rows.append([segment["label"], str(event["reference"]), *map(_number, rates)])
     for average in ("micro", "macro"):
-        segments, events = figures["segments"], figures["events"]
+        segments, events = metrics["segments"], metrics["events"]
         rates = [segments[f"{average}_{name}"] for name in ("precision", "recall", "f1")]
-        cells.append([average, "", *map(_number, [*rates, events[f"{average}_f1"]])])
-    return cells
+        rows.append([average, "", *map(_number, [*rates, events[f"{average}_f1"]])])
+    return rows
 
 
-def _number(figure: float | None) -> str:
-    return "-" if figure is None else f"{figure:.3f}"
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

@@ -1,12 +1,11 @@
-"""Add up how long and how often each class is heard, with 95 % bootstrap intervals.
+"""Add up how long and how often each class occurs, with 95 % bootstrap intervals.
 
     aed summary match.wav --model mn10 --classes paper
     aed timeline talks/ --model MODEL --format json --output timelines/
     aed summary timelines/
 
-Without --model, the inputs are annotations that tell the recording's duration, as `aed timeline`
-writes them in JSON. The intervals are those of a bootstrap over recordings; of a single one, over
-segments of it.
+Without --model, the inputs are annotations with the recording's duration, as `aed timeline` writes
+them in JSON. The intervals are bootstrapped over recordings, or over blocks of a single one.
 """
 
 import csv
@@ -44,10 +43,10 @@ if TYPE_CHECKING:
     from aed_plugins.metrics import LabelDuration
 
 FORMATS = ("text", "csv", "json")
-SHOWN = 30  # classes: of a model with more, only those that are heard have a row
-# Options that say how recordings are heard.
-HEARING = [name for _, name, _ in (*WINDOWS, *POST_PROCESSING)]
-HEARING += ["classes", "timelines", "settings", "resolution", "batch_size"]
+SHOWN = 30  # classes: of a model with more, only those that occur have a row
+# Options that need a model.
+MODEL_OPTIONS = [name for _, name, _ in (*WINDOWS, *POST_PROCESSING)]
+MODEL_OPTIONS += ["classes", "timelines", "settings", "resolution", "batch_size"]
 SUFFIX_FORMATS = {".txt": "text", ".csv": "csv", ".json": "json"}
 
 
@@ -65,7 +64,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--timelines",
         type=Path,
         metavar="FOLDER",
-        help="keep each recording's time line here as JSON, and go on from it when given again",
+        help="write each recording's timeline here as JSON, and reuse it when given again",
     )
     parser.add_argument("--format", choices=FORMATS, help="text; with --output, by its suffix")
     parser.add_argument("--output", type=Path, help="a file, else standard output")
@@ -73,20 +72,21 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> int:
-    """Sum up the recordings."""
+    """Summarize the recordings."""
     from aed_plugins.metrics import summarize_durations  # noqa: PLC0415  not for --help
 
     if given.output is not None:
         check_file(given.output, [Path(text) for text in given.inputs], [*SUFFIX_FORMATS])
         given.format = given.format or SUFFIX_FORMATS[given.output.suffix.lower()]
-    heard: list[Timeline] = []
-    status = _from_model(given, heard) if given.model is not None else _read(given, heard)
-    if not heard:
-        raise InputError("no recording is left to sum up")
-    labels = given.labels or sorted({event.label for one in heard for event in one.events})
-    rows = summarize_durations([(one.events, one.duration or 0.0) for one in heard], labels)
-    seconds = sum(one.duration or 0.0 for one in heard)
-    text = _text(rows, seconds, len(heard), given.format or "text")
+    timelines: list[Timeline] = []
+    collect = _read if given.model is None else _detect
+    status = collect(given, timelines)
+    if not timelines:
+        raise InputError("no recording is left to summarize")
+    labels = given.labels or sorted({event.label for one in timelines for event in one.events})
+    rows = summarize_durations([(one.events, one.duration or 0.0) for one in timelines], labels)
+    seconds = sum(one.duration or 0.0 for one in timelines)
+    text = _text(rows, seconds, len(timelines), given.format or "text")
     if given.output is None:
         sys.stdout.write(text)
     else:
@@ -95,13 +95,13 @@ def run(given: Namespace) -> int:
     return status
 
 
-def _from_model(given: Namespace, heard: "list[Timeline]") -> int:
+def _detect(given: Namespace, timelines: "list[Timeline]") -> int:
     from aed_plugins.annotations import read_timeline, write_timeline  # noqa: PLC0415  not for --help
 
     recordings = find_recordings(given.inputs)
     tagger = load(given)
     settings = timeline_settings(given, tagger)
-    # Of hundreds of classes only those that are heard.
+    # Of hundreds of classes only those that occur.
     given.labels = tagger.labels if given.classes or len(tagger.labels) <= SHOWN else None
     folder, due = None, set(recordings)
     if given.timelines is not None:
@@ -111,31 +111,31 @@ def _from_model(given: Namespace, heard: "list[Timeline]") -> int:
 
     def work(recording: Recording) -> None:
         if folder is not None and recording not in due:
-            heard.append(read_timeline(folder.file_of(recording)))
+            timelines.append(read_timeline(folder.file_of(recording)))
             return
-        heard.append(detect(tagger, recording, settings))
+        timelines.append(detect(tagger, recording, settings))
         if folder is not None:
-            write_timeline(folder.file_of(recording), heard[-1])
+            write_timeline(folder.file_of(recording), timelines[-1])
             folder.note(recording)
 
     return each(given, recordings, work)
 
 
-def _read(given: Namespace, heard: "list[Timeline]") -> int:
+def _read(given: Namespace, timelines: "list[Timeline]") -> int:
     from aed_plugins import annotations  # noqa: PLC0415
 
-    if any(getattr(given, name) is not None for name in HEARING):
-        raise InputError("annotations are summed up as they are: give --model to hear recordings")
+    if any(getattr(given, name) is not None for name in MODEL_OPTIONS):
+        raise InputError("annotations are summarized as they are: give --model to tag recordings")
     given.labels = None
 
     def work(recording: Recording) -> None:
         timeline = annotations.read_timeline(recording.path)
         if not timeline.duration:
             raise InputError(
-                f"{recording.path}: expected an annotation that tells the recording's duration, as"
+                f"{recording.path}: expected an annotation with the recording's duration, as"
                 " `aed timeline --format json` writes it"
             )
-        heard.append(timeline)
+        timelines.append(timeline)
 
     inputs = find_recordings(given.inputs, set(annotations.FORMATS.values()))
     return each(given, [one for one in inputs if one.name.name != RUN], work)
@@ -148,15 +148,15 @@ def _text(rows: "Sequence[LabelDuration]", seconds: float, count: int, kind: str
     if kind == "csv":
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        figures = ("seconds", "fraction", "events")
-        ends = [f"{name}_{end}" for name in figures for end in ("low", "high")]
-        writer.writerow(["class", *figures, *ends])
+        columns = ("seconds", "fraction", "events")
+        ends = [f"{name}_{end}" for name in columns for end in ("low", "high")]
+        writer.writerow(["class", *columns, *ends])
         for row in rows:
-            intervals = [getattr(row, f"{name}_interval") or ("", "") for name in figures]
+            intervals = [getattr(row, f"{name}_interval") or ("", "") for name in columns]
             writer.writerow([row.label, row.seconds, row.fraction, row.events, *sum(intervals, ())])
         return text.getvalue()
-    cells = [["class", "seconds", "95 %", "fraction", "95 %", "events", "95 %"]]
-    cells += [
+    table = [["class", "seconds", "95 %", "fraction", "95 %", "events", "95 %"]]
+    table += [
         [
             row.label,
             f"{row.seconds:.1f}",
@@ -169,7 +169,7 @@ def _text(rows: "Sequence[LabelDuration]", seconds: float, count: int, kind: str
         for row in sorted(rows, key=lambda row: -row.seconds)
     ]
     plural = "s" * (count != 1)
-    return "\n".join([*text_table(cells), f"{count} recording{plural}, {seconds:.1f} s"]) + "\n"
+    return "\n".join([*text_table(table), f"{count} recording{plural}, {seconds:.1f} s"]) + "\n"
 
 
 def _between(interval: Any, form: str) -> str:

@@ -1,9 +1,10 @@
-"""Say what is heard in recordings: a row per recording.
+"""Predict the classes of recordings: a row per recording.
 
     aed tag dog.wav siren.flac --model mn10
     aed tag recordings/ --model MODEL --output tags.csv
 
-With --output, rows are written as they come; given again, the command goes on where it stopped.
+With --output, rows are written as they come; after an interruption the same command continues where
+it stopped.
 """
 
 import json
@@ -45,11 +46,11 @@ def _row(recording: Recording, tags: "Tags", count: int, kind: str) -> dict[str,
     row: dict[str, Any] = {"file": recording.shown, "seconds": round(tags.duration, 3)}
     top = [(label, round(probability, 6)) for label, probability in tags.top(count)]
     if kind == "jsonl":
-        return row | {"tags": tags.said, "top": dict(top)}
+        return row | {"tags": tags.predicted, "top": dict(top)}
     for place in range(count):
         label, probability = top[place] if place < len(top) else ("", "")
         row |= {f"class_{place + 1}": label, f"probability_{place + 1}": probability}
-    return row | {"tags": json.dumps(tags.said, ensure_ascii=False)}
+    return row | {"tags": json.dumps(tags.predicted, ensure_ascii=False)}
 
 
 def run(given: Namespace) -> int:
@@ -61,14 +62,14 @@ def run(given: Namespace) -> int:
     tagger = load(given)
     if kind == "text":
 
-        def say(recording: Recording) -> None:
+        def show(recording: Recording) -> None:
             tags = tagger.tag_file(recording.path)
             print(f"{recording.shown}  {tags.duration:.2f} s")
             for label, probability in tags.top(given.top):
-                mark = "*" if label in tags.said else " "
+                mark = "*" if label in tags.predicted else " "
                 print(f"  {mark} {probability:6.1%}  {label}", flush=True)
 
-        return each(given, recordings, say)
+        return each(given, recordings, show)
     numbers = [f"{name}_{n + 1}" for n in range(given.top) for name in ("class", "probability")]
     columns = ["file", "seconds", "tags", *numbers]
     table = Table(given.output, kind, columns, run_of(given, tagger, top=given.top))

@@ -1,10 +1,11 @@
-"""Say what is heard in recordings, and when.
+"""Detect which sound events occur in recordings, and when.
 
     aed timeline talk.wav --model mn10 --classes paper
     aed timeline talks/ --model MODEL --format textgrid --output annotations/
 
-With --output, a file per recording is written as soon as it is done; given again, the command goes
-on where it stopped. A single recording may go into a file instead, whose suffix says the format.
+With --output, a file per recording is written as soon as it is done; after an interruption the same
+command continues where it stopped. A single recording may go into a file instead, whose suffix
+gives the format.
 """
 
 import sys

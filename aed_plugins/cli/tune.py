@@ -1,11 +1,12 @@
 """Fit a model's thresholds and durations to annotated recordings.
 
-    aed tune talks/ --annotations truth/ --model mn10 --output settings.json
+    aed tune talks/ --annotations annotations/ --model mn10 --output settings.json
     aed timeline other.wav --model mn10 --settings settings.json
 
 Each recording's annotation has its name, with the suffix of any format that `aed timeline` writes.
 --output may be the model's own folder: then the settings are saved with the model. The classes
-that are annotated are tuned, the others keep what they have. Judge the result on other recordings.
+that are annotated are tuned, the others keep what they have. Evaluate the result on other
+recordings.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -72,35 +73,35 @@ def run(given: Namespace) -> int:
     _check_output(given.output)
     tagger = load(given)
     settings = timeline_settings(given, tagger)
-    heard: list[AnnotatedRecording] = []
+    annotated: list[AnnotatedRecording] = []
 
     def work(recording: Recording) -> None:
         place = annotation_of(recording, given.annotations)
         reference = read_timeline(place).events
         check_events(str(place), reference, read_info(recording.path).duration, tagger.labels)
-        heard.append(_heard(tagger, recording.path, settings, reference))
+        annotated.append(_annotated(tagger, recording.path, settings, reference))
 
     status = each(given, recordings, work)
-    if not heard:
+    if not annotated:
         raise InputError("no annotated recording is left to tune on")
     tuning = tune_post_processing(
-        heard, tagger.labels, objective=given.objective, start=settings.post_processing
+        annotated, tagger.labels, objective=given.objective, start=settings.post_processing
     )
     labels = [str(label) for label in tagger.hparams.labels]
     tuned = update_classes(
         settings.post_processing, labels, tuning.settings, list(tuning.reference_events)
     )
     _save(given.output, replace(settings, post_processing=tuned).to_dict())
-    cells = [["class", "events", "F1 before", "F1 after"]]
-    before, after = (_rates(figures) for figures in (tuning.before, tuning.after))
+    rows = [["class", "events", "F1 before", "F1 after"]]
+    before, after = (_f1(metrics) for metrics in (tuning.before, tuning.after))
     for label, count in tuning.reference_events.items():
-        cells.append([label, str(count), before[label], after[label]])
-    cells.append(["all (micro)", "", before[""], after[""]])
-    print(*text_table(cells), f"{given.output}", sep="\n")
+        rows.append([label, str(count), before[label], after[label]])
+    rows.append(["all (micro)", "", before[""], after[""]])
+    print(*text_table(rows), f"{given.output}", sep="\n")
     return status
 
 
-def _heard(
+def _annotated(
     tagger: "PretrainedTagger",
     path: Path,
     settings: "TimelineSettings",
@@ -138,7 +139,7 @@ def _save(output: Path, content: Mapping[str, Any]) -> None:
         write_json(output, content)
 
 
-def _rates(figures: Mapping[str, Any]) -> dict[str, str]:
-    """Give F1 as text by class, and under no name over all."""
-    rows = {row["label"]: row["f1"] for row in figures["per_class"]} | {"": figures["micro_f1"]}
+def _f1(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """Return F1 as text by class, and under the empty name over all classes."""
+    rows = {row["label"]: row["f1"] for row in metrics["per_class"]} | {"": metrics["micro_f1"]}
     return {label: "-" if f1 is None else f"{f1:.3f}" for label, f1 in rows.items()}

@@ -20,7 +20,7 @@ UNREADABLE = (
 
 @dataclass(frozen=True)
 class Tags:
-    """What is heard in a recording.
+    """The probabilities and predicted classes of a recording.
 
     Attributes
     ----------
@@ -28,20 +28,20 @@ class Tags:
         The classes.
     probabilities : ndarray
         `(class,)`.
-    said : list of str
-        Those that the model says are there: the classes whose probability reaches their threshold,
-        most probable first; with one label per clip, the most probable one.
+    predicted : list of str
+        The classes whose probability reaches their threshold, most probable first; with one label
+        per clip, the most probable one.
     duration : float
         Seconds of the recording.
     """
 
     labels: list[str]
     probabilities: FloatArray
-    said: list[str]
+    predicted: list[str]
     duration: float
 
     def top(self, count: int = 5) -> list[tuple[str, float]]:
-        """Give the most probable classes with their probabilities.
+        """Return the most probable classes with their probabilities.
 
         Parameters
         ----------

@@ -1,33 +1,27 @@
-"""A trained tagger for use: any recording, tagged, time-stamped, embedded."""
+"""Tag, time-stamp and embed recordings with a trained model."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from speechbrain.inference.interfaces import Pretrained
-from torch import Tensor
 
 from aed_plugins.audio import check_duration, quantize, read_blocks
-from aed_plugins.core import Event, FloatArray, InputError, Steps, Timeline, error_prefix
+from aed_plugins.core import Event, FloatArray, InputError, Timeline, error_prefix
 from aed_plugins.detection import (
     FrameStream,
     TimelineSettings,
     TimelineStream,
     plan_windows,
 )
+from aed_plugins.inference.batch_tagger import BatchTagger
 from aed_plugins.inference.outputs import Embeddings, Tags
-from aed_plugins.labels import select_classes
-from aed_plugins.metrics import DEFAULT_THRESHOLD
-from aed_plugins.models import Probabilities, Thresholds, probabilities
+from aed_plugins.models import Thresholds
 from aed_plugins.pretrained import load_models
 
-if TYPE_CHECKING:
-    from aed_plugins.pretrained import OnnxTagger
-
-# Seconds. What is longer is heard in windows of WINDOW seconds side by side.
+# Seconds. A longer recording is tagged in windows of WINDOW seconds, one after the other.
 LONGEST_CLIP = 60.0
 WINDOW = 10.0
 
@@ -35,8 +29,8 @@ Blocks = Iterator[npt.NDArray[np.float32]]
 Progress = Callable[[str | Path, Blocks, int], Blocks]
 
 
-class PretrainedTagger(Pretrained):
-    """Tags and time-stamps recordings with a trained model.
+class PretrainedTagger(BatchTagger):
+    """Tag, time-stamp and embed recordings with a trained model.
 
     One label per clip or several, the interface is the same: probabilities are a softmax or
     sigmoids, as the model was trained. Load one with `from_hparams`.
@@ -53,7 +47,7 @@ class PretrainedTagger(Pretrained):
     freeze_params : bool
         Whether to freeze parameters and statistics.
     onnx : OnnxTagger, optional
-        What computes in the tagger's place.
+        What computes instead of the tagger.
 
     Attributes
     ----------
@@ -62,24 +56,21 @@ class PretrainedTagger(Pretrained):
     multi_label : bool
         Whether several may hold at once.
     sample_rate : int
-        What the model hears, in hertz. Files and streams of any rate are resampled.
+        Of the model's input, in hertz. Files and streams of any rate are resampled.
     thresholds : ndarray
-        `(class,)`; from which probability on a class is said to be there.
+        `(class,)`; the probability from which a class counts as present.
     timeline_settings : TimelineSettings
-        Those that were tuned and saved with the model, or `released.TIMELINE`; else windows of a
-        second, and the thresholds.
+        Those that were tuned and saved with the model or come with a released one; else windows of
+        a second, and the thresholds.
     name : str
-        What the model is called.
+        The model's name.
     progress : callable or None
-        Is given a file's path, its blocks of samples as they are read and the sample rate, and
-        passes the blocks on, showing how far they are, say.
+        Called with a file's path, its blocks of samples as they are read and the sample rate;
+        yields the blocks, for example while it shows a progress bar.
 
     Examples
     --------
-    >>> from aed_plugins.models import ResNet
-    >>> from aed_plugins.models import LogMel
-    >>> from aed_plugins.models import DNNHead
-    >>> from aed_plugins.models import AudioTagger
+    >>> from aed_plugins.models import AudioTagger, DNNHead, LogMel, ResNet
     >>> nothing = torch.nn.Identity()
     >>> model = AudioTagger(LogMel(), nothing, nothing, ResNet(width=0.25), DNNHead(128, 2))
     >>> hparams = {"labels": ["dog", "siren"], "multi_label": False, "sample_rate": 16000}
@@ -88,41 +79,7 @@ class PretrainedTagger(Pretrained):
     torch.Size([3, 2])
     """
 
-    HPARAMS_NEEDED: Sequence[str] = ("labels", "multi_label", "sample_rate")
-
-    def __init__(
-        self,
-        modules: Mapping[str, Any],
-        hparams: Mapping[str, Any],
-        run_opts: Mapping[str, Any] | None = None,
-        freeze_params: bool = True,
-        *,
-        onnx: "OnnxTagger | None" = None,
-    ) -> None:
-        super().__init__(dict(modules), dict(hparams), run_opts, freeze_params)
-        self.labels = [str(label) for label in hparams["labels"]]
-        self.multi_label = bool(hparams["multi_label"])
-        self.sample_rate = int(hparams["sample_rate"])
-        self.name = str(hparams.get("name", "model"))
-        self.onnx = onnx
-        self.steps: Steps = self.mods["tagger"].steps if onnx is None else onnx.steps
-        kept = hparams.get("thresholds")
-        values = kept.values if isinstance(kept, Thresholds) else kept
-        self.thresholds: FloatArray = np.full(len(self.labels), DEFAULT_THRESHOLD)
-        if values is not None:
-            self.thresholds = np.array(values, np.float64)
-        self.timeline_settings = self._timeline_settings(hparams.get("timeline"))
-        self.progress: Progress | None = None
-        self._chosen: list[int] | None = None
-        if onnx is None and self.device_type == "cpu":
-            # Convolutions of many channels are faster so.
-            self.mods.to(memory_format=torch.channels_last)
-
-    def _timeline_settings(self, kept: Mapping[str, Any] | None) -> TimelineSettings:
-        if kept is not None:
-            return TimelineSettings.from_dict(kept)
-        thresholds = dict(zip(self.labels, self.thresholds.clip(0, 1).tolist(), strict=True))
-        return TimelineSettings.from_dict({"post_processing": {"onset": thresholds}})
+    progress: Progress | None = None
 
     @classmethod
     def from_hparams(
@@ -159,7 +116,7 @@ class PretrainedTagger(Pretrained):
         ------
         InputError
             If there is no such model, or it is damaged, incomplete or not safe to load; or several
-            do not tell the same classes apart, or do not hear alike.
+            differ in their classes or in their input.
         """
         modules, hparams, onnx = load_models(
             source, trust_remote_code=trust_remote_code, revision=revision
@@ -168,54 +125,12 @@ class PretrainedTagger(Pretrained):
             run_opts = {"device": "cpu"}
         return cls(modules, hparams, run_opts, freeze_params, onnx=onnx)
 
-    def choose(self, classes: Sequence[str]) -> None:
-        """Let all outputs be of some classes only, in this order.
-
-        Probabilities stay what they are among all classes.
-
-        Parameters
-        ----------
-        classes : sequence of str
-            Names, MIDs or branches of AudioSet's ontology: see `select_classes`.
-
-        Raises
-        ------
-        InputError
-            If the model has no such class.
-        """
-        places = select_classes(self.labels, classes)
-        self._chosen = places if self._chosen is None else [self._chosen[p] for p in places]
-        self.labels = [self.labels[place] for place in places]
-        self.thresholds = self.thresholds[places]
-
-    def tag_batch(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Give the probabilities of a batch of clips.
-
-        Parameters
-        ----------
-        waveform : Tensor
-            `(batch, sample)`, float, in [-1, 1], mono, at the model's rate, zeros behind each
-            clip's end.
-        lengths : Tensor, optional
-            `(batch,)`, fractions of the samples; `None` where every clip fills the batch.
-
-        Returns
-        -------
-        Tensor
-            `(batch, class)`.
-        """
-        return self._of_chosen(self._run(waveform, lengths).clip)
-
-    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Give the probabilities of a batch of clips, as `tag_batch` does."""
-        return self.tag_batch(waveform, lengths)
-
     def tag_file(self, path: str | Path) -> Tags:
         """Tag a recording as a whole, its samples rounded to 16 bits as in training.
 
-        Up to a minute it is heard as one clip, as in training. A longer one is heard in windows of
-        10 s; of several labels each counts with its most probable window, of one label per clip
-        with the mean of its windows.
+        Up to a minute it is one clip, as in training. A longer one is cut into windows of 10 s;
+        with several labels per clip each has the probability of its most probable window, with one
+        label per clip the mean over the windows.
 
         Parameters
         ----------
@@ -240,7 +155,7 @@ class PretrainedTagger(Pretrained):
         return self._tags(self._run(clip).clip[0].numpy(), samples)
 
     def embed_file(self, path: str | Path, settings: TimelineSettings | None = None) -> Embeddings:
-        """Give embeddings of a recording over time.
+        """Compute embeddings of a recording over time.
 
         Parameters
         ----------
@@ -274,7 +189,7 @@ class PretrainedTagger(Pretrained):
             return Embeddings(edges[:-1], edges[1:], frames, duration)
 
     def timeline_file(self, path: str | Path, settings: TimelineSettings | None = None) -> Timeline:
-        """Find the events of a recording of any length, in memory that does not grow with it.
+        """Detect the events of a recording of any length, in memory that does not grow with it.
 
         Parameters
         ----------
@@ -298,7 +213,7 @@ class PretrainedTagger(Pretrained):
         stream: TimelineStream,
         watch: Callable[[FloatArray], None] | None = None,
     ) -> Iterator[Event]:
-        """Give the events of a recording as they become certain.
+        """Yield the events of a recording as they become certain.
 
         Parameters
         ----------
@@ -307,7 +222,7 @@ class PretrainedTagger(Pretrained):
         stream : TimelineStream
             What `stream` gave, at the model's rate.
         watch : callable, optional
-            Is given the samples `(sample,)` at the model's rate, to draw them, say.
+            Called with the samples `(sample,)` at the model's rate, for example to draw them.
         """
         for block in self._blocks(path):
             if watch is not None:
@@ -322,17 +237,17 @@ class PretrainedTagger(Pretrained):
         sample_rate: int | None = None,
         watch: Callable[[FloatArray], None] | None = None,
     ) -> TimelineStream:
-        """Listen to a recording that is still going on.
+        """Detect events in a recording that is still going on.
 
         Parameters
         ----------
         settings : TimelineSettings, optional
             By default the model's `timeline_settings`. With a batch size of 1 every window is
-            judged as soon as it is there.
+            classified as soon as it is complete.
         sample_rate : int, optional
             Of the samples to come, in hertz; by default the model's.
         watch : callable, optional
-            Is given the probabilities `(frame, class)` as they become certain.
+            Called with the probabilities `(frame, class)` as they become certain.
 
         Returns
         -------
@@ -377,36 +292,14 @@ class PretrainedTagger(Pretrained):
             timeline=kept.get("timeline"),
         )
 
-    @property
-    def _embedding_size(self) -> int:
-        if self.onnx is not None:
-            return self.onnx.embedding_size
-        return self.mods["tagger"].embedding_size
-
     def _blocks(self, path: str | Path) -> Blocks:
         blocks = map(quantize, read_blocks(path, self.sample_rate))
         return blocks if self.progress is None else self.progress(path, blocks, self.sample_rate)
 
-    def _of_chosen(self, values: Tensor) -> Tensor:
-        return values if self._chosen is None else values[..., self._chosen]
-
-    def _run(self, waveform: Tensor, lengths: Tensor | None = None) -> Probabilities:
-        """Run the model; its outputs are on the CPU."""
-        if self.onnx is not None:
-            given = None if lengths is None else lengths.numpy()
-            return Probabilities(*map(torch.from_numpy, self.onnx(waveform.numpy(), given)))
-        with torch.inference_mode(), self.inference_ctx:
-            output = self.mods["tagger"](
-                waveform.to(self.device), None if lengths is None else lengths.to(self.device)
-            )
-        logits = (output.step_logits, output.clip_logits)
-        step, clip = (probabilities(part.float(), self.multi_label).cpu() for part in logits)
-        return Probabilities(output.embeddings.float().cpu(), step, clip)
-
     def _tag_windows(
         self, held: Sequence[FloatArray], blocks: Iterator[FloatArray]
     ) -> tuple[FloatArray, int]:
-        """Tag a long recording window by window; give its probabilities and its samples."""
+        """Tag a long recording window by window; return its probabilities and number of samples."""
         windows = plan_windows(self.steps, WINDOW)
 
         def model(batch: FloatArray) -> FloatArray:
@@ -423,11 +316,12 @@ class PretrainedTagger(Pretrained):
         return highest if self.multi_label else total / count, stream.samples
 
     def _tags(self, values: FloatArray, samples: int) -> Tags:
-        """Say what the probabilities of all the model's classes mean for the chosen ones."""
+        """Return the tags of the chosen classes, from the probabilities of all."""
         highest = values.max()
         values = values if self._chosen is None else values[self._chosen]
         least = self.thresholds if self.multi_label else np.full(len(values), highest)
         order = np.argsort(-values, kind="stable")
-        said = [self.labels[place] for place in order if values[place] >= least[place]]
-        said = said if self.multi_label else said[:1]
-        return Tags(list(self.labels), values.astype(np.float64), said, samples / self.sample_rate)
+        predicted = [self.labels[place] for place in order if values[place] >= least[place]]
+        predicted = predicted if self.multi_label else predicted[:1]
+        duration = samples / self.sample_rate
+        return Tags(list(self.labels), values.astype(np.float64), predicted, duration)

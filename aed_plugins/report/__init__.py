@@ -1,4 +1,4 @@
-"""A page that plays a recording beside its detected events, and a picture of the same."""
+"""A page that plays a recording along with its detected events, and a picture of the same."""
 
 import lazy_loader
 

@@ -16,7 +16,7 @@ from aed_plugins.models import LogMel
 from aed_plugins.report.overview import Overview
 from aed_plugins.report.recording import RecordingReport
 
-LANES = 12  # of a model with more classes: those that are heard longest
+LANES = 12  # of a model with more classes: those that are present longest
 FEWEST = 3  # lanes, filled up with the most probable classes
 N_MELS = 96
 WINDOW, HOP = 0.025, 0.01  # seconds
@@ -77,16 +77,16 @@ def build_report(
     *,
     every_class: bool = False,
 ) -> RecordingReport:
-    """Hear a recording once, and gather what a page shows of it.
+    """Read a recording once, and gather what a page shows of it.
 
     Parameters
     ----------
     tagger : PretrainedTagger
-        The model. If it has more than twelve classes, those that are heard longest are shown.
+        The model. If it has more than twelve classes, those that are present longest are shown.
     path : Path
         The recording.
     settings : TimelineSettings
-        How its time line is made.
+        How its timeline is made.
     name : str, optional
         What to call it; by default the file's name.
     every_class : bool
@@ -134,16 +134,16 @@ def build_report(
 def _lanes(
     labels: Sequence[str], ranks: Sequence[float], levels: npt.NDArray[np.uint8], most: int = LANES
 ) -> list[int]:
-    """Choose the classes to show: all, or those that are heard longest, then most probable."""
+    """Choose the classes to show: all, or those that are present longest, then most probable."""
     order = sorted(range(len(labels)), key=lambda place: (ranks[place], -int(levels[place].max())))
     if len(labels) <= most:
         return order
-    heard = sum(rank < 0 for rank in ranks)
-    return order[: min(most, max(FEWEST, heard))]
+    present = sum(rank < 0 for rank in ranks)
+    return order[: min(most, max(FEWEST, present))]
 
 
 def describe_settings(settings: TimelineSettings) -> dict[str, str]:
-    """Say in words how a time line was made.
+    """Describe in words how a timeline was made.
 
     Parameters
     ----------
@@ -153,11 +153,11 @@ def describe_settings(settings: TimelineSettings) -> dict[str, str]:
     Examples
     --------
     >>> describe_settings(TimelineSettings(2.0, 0.5))
-    {'Windows': '2 s every 0.5 s, each judged', 'Threshold': '0.5'}
+    {'Windows': '2 s every 0.5 s, each classified', 'Threshold': '0.5'}
     """
     hop = settings.window_length if settings.hop_length is None else settings.hop_length
-    judged = "each judged" if settings.resolution == "window" else "the encoder's steps judged"
-    words = {"Windows": f"{settings.window_length:g} s every {hop:g} s, {judged}"}
+    of = "each" if settings.resolution == "window" else "the encoder's steps"
+    words = {"Windows": f"{settings.window_length:g} s every {hop:g} s, {of} classified"}
     how = settings.post_processing
     for title, value, unit in (
         ("Threshold", how.onset, ""),

@@ -1,4 +1,4 @@
-// Small pieces: elements, times in words, the data of the page.
+// Small helpers: elements, times in words, the data of the page.
 
 /** Make an element; strings become text, so that no name or label is ever read as HTML. */
 function element(tag, properties = {}, ...children) {
@@ -77,8 +77,8 @@ function data(id) {
 
 const about = data("about");
 
-/** The classes that give an element its label's colour, and stripes where colours come again. */
+/** The classes that give an element its label's color, and stripes where colors repeat. */
 function hue(label) {
-  const colours = about.colours.light.length;
-  return `hue hue-${label % colours}${label < colours ? "" : " striped"}`;
+  const colors = about.colors.light.length;
+  return `hue hue-${label % colors}${label < colors ? "" : " striped"}`;
 }

@@ -152,7 +152,7 @@ const KEYS = {
   "?": showHelp,
 };
 
-/** Keys that mean something else outside the time line, such as scrolling the page. */
+/** Keys that mean something else outside the timeline, such as scrolling the page. */
 const TIMELINE_KEYS = {
   ArrowUp: (card) => card.timeline.step(-1),
   ArrowDown: (card) => card.timeline.step(1),
@@ -179,13 +179,13 @@ document.addEventListener("keyup", (event) => {
   if (event.key === " " && event.target.closest(".event, .play")) event.preventDefault();
 });
 
-function colourSheet() {
-  const rules = (colours, when) =>
-    colours.map((colour, place) => `${when}.hue-${place}{--hue:${colour}}`).join("");
+function colorSheet() {
+  const rules = (colors, when) =>
+    colors.map((color, place) => `${when}.hue-${place}{--hue:${color}}`).join("");
   const sheet = new CSSStyleSheet();
-  const dark = rules(about.colours.dark, "");
+  const dark = rules(about.colors.dark, "");
   sheet.replaceSync(
-    `${rules(about.colours.light, "")}@media screen and (prefers-color-scheme:dark){${dark}}`,
+    `${rules(about.colors.light, "")}@media screen and (prefers-color-scheme:dark){${dark}}`,
   );
   document.adoptedStyleSheets = [sheet];
 }
@@ -197,7 +197,7 @@ function settings() {
   }
 }
 
-colourSheet();
+colorSheet();
 settings();
 const recordings = [];
 for (let number = 0, found = data("recording-0"); found !== null; found = data(`recording-${number}`)) {

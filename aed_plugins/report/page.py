@@ -1,4 +1,4 @@
-"""One HTML file that shows recordings and what was heard in them, and needs nothing else."""
+"""One HTML file that shows recordings and the events detected in them, and needs nothing else."""
 
 import base64
 import io
@@ -50,7 +50,7 @@ def write_page(
     title : str
         What stands at its top.
     model : str
-        What heard the events.
+        What detected the events.
     settings : mapping of str to str
         What else a reader should know, such as the hop; shown in its order.
     audio : str
@@ -95,7 +95,7 @@ def write_page(
         "level": CONFIDENCE_LEVEL,
         "settings": list(settings.items()),
         "labels": labels,
-        "colours": {"light": LIGHT_COLORS, "dark": DARK_COLORS},
+        "colors": {"light": LIGHT_COLORS, "dark": DARK_COLORS},
     }
     before, after = _frame(title)
     with atomic_write(path) as temporary, temporary.open("wb") as stream:

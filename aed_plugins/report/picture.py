@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # Inches: the width of two columns of a journal, and the heights of the parts.
 WIDTH = 7.2
 SPECTROGRAM, LANE, SPACE = 1.0, 0.32, 0.75
-LABELS, FIGURES = 1.35, 0.98  # what is kept free on the left and on the right
+LABELS, NUMBERS = 1.35, 0.98  # what is kept free on the left and on the right
 DOTS_PER_INCH = 200
 MOST_INCHES = 300.0  # matplotlib draws at most 65,536 dots
 SMALL, USUAL = 7, 8  # points
@@ -72,7 +72,7 @@ def write_picture(path: str | Path, recordings: Sequence[RecordingReport]) -> No
         )
     figure = Figure(figsize=(WIDTH, height))
     FigureCanvasAgg(figure)
-    colours = {
+    colors = {
         label: LIGHT_COLORS[number % len(LIGHT_COLORS)]
         for number, label in enumerate(all_labels(recordings))
     }
@@ -84,20 +84,20 @@ def write_picture(path: str | Path, recordings: Sequence[RecordingReport]) -> No
             width_ratios=[4.2, 1],
             height_ratios=[SPECTROGRAM] + [LANE] * len(recording.labels),
             left=LABELS / WIDTH,
-            right=1 - FIGURES / WIDTH,
+            right=1 - NUMBERS / WIDTH,
             top=(top - 0.3) / height,
             bottom=(top - 0.3 - own) / height,
             hspace=0,
             wspace=0.04,
         )
-        _draw_recording(figure, grid, recording, colours)
+        _draw_recording(figure, grid, recording, colors)
         top -= own + SPACE
     with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=DOTS_PER_INCH, format="png")
 
 
 def _draw_recording(
-    figure: Any, grid: Any, recording: RecordingReport, colours: dict[str, str]
+    figure: Any, grid: Any, recording: RecordingReport, colors: dict[str, str]
 ) -> None:
     wave = figure.add_subplot(grid[0, 0])
     _draw_spectrogram(wave, recording)
@@ -110,13 +110,13 @@ def _draw_recording(
     lowest = wave
     for row, label in enumerate(recording.labels):
         lowest = figure.add_subplot(grid[row + 1, 0], sharex=wave)
-        _draw_lane(lowest, recording, row, colours[label])
+        _draw_lane(lowest, recording, row, colors[label])
         bars = figure.add_subplot(grid[row + 1, 1])
         bars.set(xlim=(0, max(longest, 1e-9) * 1.02), ylim=(-1, 1), xticks=[], yticks=[])
         bars.spines[["top", "right", "bottom"]].set_visible(False)
         bars.spines["left"].set(color="0.5", linewidth=0.6)
         if label in entries:
-            _draw_duration(bars, entries[label], colours[label])
+            _draw_duration(bars, entries[label], colors[label])
     lowest.tick_params(axis="x", bottom=True, labelbottom=True, labelsize=SMALL)
     lowest.set_xlabel("time in " + _set_time_axis(lowest, recording.duration), fontsize=USUAL)
 
@@ -144,22 +144,22 @@ def _draw_spectrogram(axes: "Axes", recording: RecordingReport) -> None:
     axes.set_title(title, fontsize=USUAL + 1, loc="left", parse_math=False)
 
 
-def _draw_lane(axes: "Axes", recording: RecordingReport, row: int, colour: str) -> None:
+def _draw_lane(axes: "Axes", recording: RecordingReport, row: int, color: str) -> None:
     label = recording.labels[row]
     curve = recording.curves[row] / 255
     if len(curve):
         middles = (np.arange(len(curve)) + 0.5) * recording.column_length
         times = np.concatenate([[0], middles, [len(curve) * recording.column_length]])
         levels = np.concatenate([curve[:1], curve, curve[-1:]])
-        axes.fill_between(times, levels, color=colour, alpha=0.2, linewidth=0)
-        axes.plot(times, levels, color=colour, linewidth=0.7)
+        axes.fill_between(times, levels, color=color, alpha=0.2, linewidth=0)
+        axes.plot(times, levels, color=color, linewidth=0.7)
     if label in recording.thresholds:
         level = recording.thresholds[label]
         axes.axhline(level, color="0.45", linewidth=0.5, dashes=(4, 3))
     own = [event for event in recording.events if event.label == label]
     least = recording.duration / 1500  # a dot of the picture, so that no event vanishes
     spans = [(event.onset, max(event.duration, least)) for event in own]
-    axes.broken_barh(spans, (-0.24, 0.16), facecolors=colour, linewidth=0)
+    axes.broken_barh(spans, (-0.24, 0.16), facecolors=color, linewidth=0)
     axes.set(ylim=(-0.3, 1.1), yticks=[])
     axes.tick_params(bottom=False, labelbottom=False)
     axes.spines[["top", "right"]].set_visible(False)
@@ -177,8 +177,8 @@ def _draw_lane(axes: "Axes", recording: RecordingReport, row: int, colour: str) 
     _fit_label(axes, LABELS - 0.12)
 
 
-def _draw_duration(axes: "Axes", entry: LabelDuration, colour: str) -> None:
-    axes.barh(0, entry.seconds, height=0.9, color=colour)
+def _draw_duration(axes: "Axes", entry: LabelDuration, color: str) -> None:
+    axes.barh(0, entry.seconds, height=0.9, color=color)
     if entry.seconds_interval is not None:
         low, high = entry.seconds_interval
         error = [[max(entry.seconds - low, 0)], [max(high - entry.seconds, 0)]]

@@ -22,7 +22,7 @@ class Player {
     }
   }
 
-  /** Turn base64 into a file that the browser can seek in; piece by piece, it may be long. */
+  /** Turn base64 into a file that the browser can seek in; part by part, for it may be long. */
   unpack(id) {
     const holder = document.getElementById(id);
     const text = holder.textContent;

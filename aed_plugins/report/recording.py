@@ -11,7 +11,7 @@ import numpy.typing as npt
 from aed_plugins.core import Event
 from aed_plugins.metrics import LabelDuration
 
-# Seven colours that stay apart for people who see two of the three primaries (Machado 2009; the
+# Seven colors that stay apart for people who see two of the three primaries (Machado 2009; the
 # nearest two are 16 CIELAB units apart), each with a contrast of 3 and more to the ground: white,
 # and the dark page's #171b21. The eighth class and later ones repeat them with stripes.
 LIGHT_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#332288", "#6B1A0E", "#3F4A54")
@@ -37,7 +37,7 @@ class RecordingReport:
     column_length : float
         Seconds per column.
     events : list of Event
-        What was heard; each label has a lane.
+        The detected events; each label has a lane.
     spectrogram : ndarray
         `(mel, column)`, uint8, low frequencies first; 0 is quiet and 255 loud.
     spectrogram_column_length : float
@@ -47,9 +47,9 @@ class RecordingReport:
     durations : list of LabelDuration
         In the order to show; each label has a lane.
     thresholds : dict of str to float
-        The probability from which a class counts as heard, by label. A lane may have none.
+        The probability from which a class counts as present, by label. A lane may have none.
     hidden : int
-        How many classes are heard that have no lane.
+        How many detected classes have no lane.
 
     Raises
     ------
@@ -58,7 +58,7 @@ class RecordingReport:
 
     Examples
     --------
-    >>> heard = LabelDuration("dog", 1.0, 0.5, 1, (0.4, 1.6), (0.2, 0.8), (0.5, 2.0))
+    >>> entry = LabelDuration("dog", 1.0, 0.5, 1, (0.4, 1.6), (0.2, 0.8), (0.5, 2.0))
     >>> report = RecordingReport(
     ...     name="garden",
     ...     path=Path("garden.wav"),
@@ -70,7 +70,7 @@ class RecordingReport:
     ...     spectrogram=np.zeros((64, 200), np.uint8),
     ...     spectrogram_column_length=0.01,
     ...     mel_frequencies=[(0, 60.0), (63, 7800.0)],
-    ...     durations=[heard],
+    ...     durations=[entry],
     ...     thresholds={"dog": 0.5},
     ... )
     >>> report.labels
@@ -115,7 +115,7 @@ class RecordingReport:
 
 
 def all_labels(recordings: Sequence[RecordingReport]) -> list[str]:
-    """Give the labels of all recordings as they first come; a class's place is its colour.
+    """Give the labels of all recordings as they first come; a class's place is its color.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 const FIRST_ROWS = 200;
 
-/** One bar per class: how long it is heard; a click shows that class alone. */
+/** One bar per class: how long it is present; a click shows that class alone. */
 function durationBars(recording, choose) {
   const ends = recording.durations.map(([, seconds, , , interval]) => Math.max(seconds, interval?.[1] ?? 0));
   const longest = Math.max(...ends, 1e-9);
@@ -25,17 +25,17 @@ function durationBars(recording, choose) {
       element("span", { class: "name-text" }, ...breakable(name)),
     );
     button.addEventListener("click", () => choose(label));
-    const figures = element(
+    const numbers = element(
       "span",
-      { class: "figures" },
+      { class: "numbers" },
       element("b", {}, spell(seconds)),
       element("span", {}, percent(fraction)),
       element("span", {}, counted(events, "event")),
       range,
     );
-    return { label, button, row: element("li", { class: hue(label) }, button, field, figures) };
+    return { label, button, row: element("li", { class: hue(label) }, button, field, numbers) };
   });
-  const root = element("section", { class: "durations" }, element("h3", {}, "How long each is heard"));
+  const root = element("section", { class: "durations" }, element("h3", {}, "Duration of each class"));
   root.append(element("ul", {}, ...rows.map(({ row }) => row)));
   if (recording.durations.some(([, , , , interval]) => interval !== null)) {
     root.append(
@@ -84,8 +84,8 @@ class EventTable {
   }
 
   buildChips() {
-    const heard = new Set(this.recording.events.map(([label]) => label));
-    const labels = [undefined, ...this.recording.labels.filter((label) => heard.has(label))];
+    const present = new Set(this.recording.events.map(([label]) => label));
+    const labels = [undefined, ...this.recording.labels.filter((label) => present.has(label))];
     this.chosen = labels.map((label) => {
       const dot = label === undefined ? null : element("span", { class: "dot" });
       const text = label === undefined ? "All" : about.labels[label];
@@ -169,8 +169,8 @@ function comparison(recordings) {
       if (!own.has(label)) return element("td", { class: "nothing" }, "–");
       const [, seconds, fraction, events] = own.get(label);
       const bar = element("span", { class: "bar", style: { width: `${100 * Math.min(fraction, 1)}%` } });
-      const figures = element("small", {}, `${percent(fraction)}, ${counted(events, "event")}`);
-      return element("td", {}, spell(seconds), figures, element("span", { class: "bar-field" }, bar));
+      const numbers = element("small", {}, `${percent(fraction)}, ${counted(events, "event")}`);
+      return element("td", {}, spell(seconds), numbers, element("span", { class: "bar-field" }, bar));
     });
     const name = element("th", { scope: "row" }, element("span", { class: "dot" }), about.labels[label]);
     return element("tr", { class: hue(label) }, name, ...cells);

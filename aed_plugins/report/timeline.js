@@ -118,12 +118,12 @@ class Timeline {
   eventButton([label, onset, offset, score], number) {
     const name = about.labels[label];
     const certain = score === null ? "" : `, score ${score.toFixed(2)}`;
-    const said = `${name} from ${onset.toFixed(1)} to ${offset.toFixed(1)} s${certain}`;
+    const description = `${name} from ${onset.toFixed(1)} to ${offset.toFixed(1)} s${certain}`;
     const button = element("button", {
       type: "button",
       class: "event",
-      "aria-label": said,
-      title: said,
+      "aria-label": description,
+      title: description,
       tabindex: -1,
       style: { left: this.percentage(onset), width: this.percentage(offset - onset) },
     });
@@ -208,7 +208,7 @@ class Timeline {
     return Math.max(pixels / Math.max(this.scroller.clientWidth, 1), 1);
   }
 
-  /** Stretch the time axis and keep a moment where it is: the cursor, if it is in view. */
+  /** Stretch the time axis and keep a point in time where it is: the cursor, if it is in view. */
   setZoom(zoom, anchor) {
     const { clientWidth, scrollLeft } = this.scroller;
     const at = (seconds) => (seconds / this.recording.duration) * this.width - scrollLeft;

@@ -113,7 +113,7 @@ def test_a_file_s_probabilities_are_those_of_the_tagger(tmp_path, multi_label):
     assert tags.duration == 2.5
     assert [label for label, _ in tags.top(2)] == [LABELS[n] for n in expected.topk(2).indices]
     if not multi_label:
-        assert tags.said == [LABELS[int(expected.argmax())]]
+        assert tags.predicted == [LABELS[int(expected.argmax())]]
 
 
 def test_a_padded_batch_gives_what_each_clip_gives_alone():
@@ -125,20 +125,20 @@ def test_a_padded_batch_gives_what_each_clip_gives_alone():
     torch.testing.assert_close(both[1:], tagger(waveform[1:, :12000]))
 
 
-def test_thresholds_decide_what_is_said_of_several_labels(tmp_path):
+def test_thresholds_decide_what_is_predicted_of_several_labels(tmp_path):
     path = write(tmp_path / "a.wav", noise(1, 16000), 16000)
     values = make().tag_file(path).probabilities
-    for said, factor in ((LABELS, 0.999), ([], 1.001)):
+    for expected, factor in ((LABELS, 0.999), ([], 1.001)):
         thresholds = Thresholds(LABELS)
         thresholds.values = values * factor
-        assert sorted(make(thresholds=thresholds).tag_file(path).said) == said
+        assert sorted(make(thresholds=thresholds).tag_file(path).predicted) == expected
 
 
 @pytest.mark.parametrize(
     ("rate", "channels", "seconds"),
     [(16000, 2, 1.0), (8000, 1, 0.05), (44100, 2, 0.3), (96000, 1, 1.0), (11025, 5, 2.0)],
 )
-def test_any_rate_and_channels_and_a_twentieth_of_a_second_are_heard(
+def test_any_rate_and_channels_and_a_twentieth_of_a_second_are_tagged(
     tagger, tmp_path, rate, channels, seconds
 ):
     path = write(tmp_path / "a.wav", noise(seconds, rate, channels=channels), rate)
@@ -196,7 +196,7 @@ def test_another_batch_size_gives_the_same_times(tagger, recording):
     assert [event.score for event in one] == pytest.approx([e.score for e in many], abs=1e-5)
 
 
-def test_an_event_is_told_before_the_recording_ends():
+def test_an_event_is_given_before_the_recording_ends():
     tagger = make()
     seconds = np.split(noise(8, 16000), 8)
     values = tagger.tag_batch(torch.from_numpy(np.stack(seconds)))[:, 0]
@@ -268,13 +268,13 @@ def test_chosen_classes_keep_their_probabilities_and_thresholds(recording):
     assert some.timeline_file(recording).events == expected
 
 
-def test_one_label_of_those_left_out_is_not_said(recording):
+def test_one_label_of_those_left_out_is_not_predicted(recording):
     tagger = make(multi_label=False)
-    (said,) = tagger.tag_file(recording).said
+    (predicted,) = tagger.tag_file(recording).predicted
     for label in LABELS:
         some = make(multi_label=False)
         some.choose([label])
-        assert some.tag_file(recording).said == ([said] if label == said else [])
+        assert some.tag_file(recording).predicted == ([predicted] if label == predicted else [])
 
 
 @pytest.mark.parametrize(
@@ -324,14 +324,14 @@ def test_a_stream_refuses_what_are_no_samples():
         stream.push(np.zeros(16000))
 
 
-def test_resampling_in_pieces_is_that_of_the_whole():
+def test_resampling_in_parts_is_that_of_the_whole():
     expected = soxr.resample(WAVEFORM.mean(axis=1), 22050, 16000, "HQ")
-    heard = []
+    resampled = []
     tagger = make()
     stream = tagger.stream(sample_rate=22050)
-    stream._frames.push = lambda mono: (heard.append(mono), np.empty((0, 3)))[1]
+    stream._frames.push = lambda mono: (resampled.append(mono), np.empty((0, 3)))[1]
     stream._frames.samples = len(expected)
     stream._frames.finish = lambda: np.empty((0, 3))
     events_of(stream, np.array_split(WAVEFORM, 37))
     # A sample between two levels may be rounded to either.
-    np.testing.assert_allclose(np.concatenate(heard), quantize(expected), atol=1.1 / 32768)
+    np.testing.assert_allclose(np.concatenate(resampled), quantize(expected), atol=1.1 / 32768)

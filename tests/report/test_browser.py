@@ -110,9 +110,9 @@ def test_cursor_follows_the_sound_until_it_is_paused(opened):
     # The sound is paused at once; the cursor hears of it a moment later.
     shown = "new DOMMatrix(document.querySelector('.cursor').style.transform).e"
     width = "document.querySelector('.track').clientWidth"
-    heard = f"document.querySelector('audio').currentTime - {DELAY}"
-    page.until(f"Math.abs(6 * {shown} / {width} - ({heard})) < 0.01")
-    assert page.position == pytest.approx(page.run(f"return {heard}"), abs=0.051)
+    played = f"document.querySelector('audio').currentTime - {DELAY}"
+    page.until(f"Math.abs(6 * {shown} / {width} - ({played})) < 0.01")
+    assert page.position == pytest.approx(page.run(f"return {played}"), abs=0.051)
 
 
 def test_click_on_an_event_plays_it_and_no_more(opened):

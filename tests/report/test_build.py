@@ -1,4 +1,4 @@
-"""What a page shows is what the model heard."""
+"""What a page shows is what the model detected."""
 
 import numpy as np
 import pytest
@@ -78,7 +78,7 @@ def test_a_tone_lies_at_its_mark_on_the_frequency_axis():
         assert abs(int(picture[:, 40].argmax()) - row) <= 1
 
 
-def test_of_many_classes_those_that_are_heard_longest_have_a_lane():
+def test_of_many_classes_those_that_are_present_longest_have_a_lane():
     labels = [f"class {number}" for number in range(40)]
     levels = np.zeros((40, 5), np.uint8)
     levels[7], levels[9] = 100, 90
@@ -89,10 +89,10 @@ def test_of_many_classes_those_that_are_heard_longest_have_a_lane():
     assert len(_lanes(labels[:12], ranks[:12], levels[:12])) == 12
 
 
-def test_settings_are_told_in_words():
+def test_settings_are_described_in_words():
     how = PostProcessing({"dog": 0.2, "siren": 0.4}, 0.1, 0.5, {"dog": 1.0}, 0.0)
     assert describe_settings(TimelineSettings(10.0, 5.0, "step", post_processing=how)) == {
-        "Windows": "10 s every 5 s, the encoder's steps judged",
+        "Windows": "10 s every 5 s, the encoder's steps classified",
         "Threshold": "for each class its own",
         "Offset threshold": "0.1",
         "Shortest event": "0.5 s",

@@ -31,8 +31,8 @@ from aed_plugins.report.recording import (
 RATE = 16_000
 
 
-def heard(label, seconds=1.0, fraction=0.25, events=1, interval=(0.5, 1.5)):
-    """Say how long a class is heard."""
+def duration_of(label, seconds=1.0, fraction=0.25, events=1, interval=(0.5, 1.5)):
+    """Return the duration of a class."""
     return LabelDuration(label, seconds, fraction, events, interval, None, None)
 
 
@@ -51,7 +51,7 @@ def report(path, duration=4.0, labels=("dog", "rain"), **changed):
         spectrogram=np.arange(16 * 50, dtype=np.uint8).reshape(16, 50),
         spectrogram_column_length=duration / 50,
         mel_frequencies=[(0, 60.0), (15, 7800.0)],
-        durations=[heard(labels[0], fraction=1 / duration)],
+        durations=[duration_of(labels[0], fraction=1 / duration)],
         thresholds=dict.fromkeys(labels, 0.5),
     )
     return dataclasses.replace(given, **changed)
@@ -61,9 +61,9 @@ def report(path, duration=4.0, labels=("dog", "rain"), **changed):
 def recording(tmp_path):
     """A recording of 4 s that hums at 440 Hz from 1 to 2 s."""
     seconds = np.arange(4 * RATE) / RATE
-    heard = (seconds >= 1) & (seconds < 2)
+    sounding = (seconds >= 1) & (seconds < 2)
     path = tmp_path / "hum.wav"
-    soundfile.write(path, 0.5 * heard * np.sin(2 * np.pi * 440 * seconds), RATE)
+    soundfile.write(path, 0.5 * sounding * np.sin(2 * np.pi * 440 * seconds), RATE)
     return path
 
 
@@ -172,7 +172,7 @@ def test_overview_refuses_levels_upside_down():
         ({"curves": np.zeros((2, 40))}, "curves to be uint8 with 2 axes, got float64"),
         ({"curves": np.zeros((3, 40), np.uint8)}, "curve for each of 2 labels, got 3"),
         ({"events": [Event("cat", 0, 1)]}, "got 'cat'"),
-        ({"durations": [heard("cow")]}, "got 'cow'"),
+        ({"durations": [duration_of("cow")]}, "got 'cow'"),
         ({"thresholds": {"pig": 0.5}}, "got 'pig'"),
         ({"labels": ["dog", "dog"]}, "every label once"),
     ],
@@ -182,7 +182,7 @@ def test_parts_that_do_not_fit_together_are_refused(wrong, message):
         report(Path("a.wav"), **wrong)
 
 
-def test_a_class_keeps_its_colour_in_every_recording():
+def test_a_class_keeps_its_color_in_every_recording():
     first = report(Path("a.wav"), labels=("dog", "rain"))
     second = report(Path("b.wav"), labels=("cat", "dog"))
     assert all_labels([first, second]) == ["dog", "rain", "cat"]
@@ -202,16 +202,16 @@ def test_lengths_of_time_never_show_60(seconds, words):
     assert format_duration(seconds) == words
 
 
-def luminance(colour):
-    levels = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)]) / 255
+def luminance(color):
+    levels = np.array([int(color[place : place + 2], 16) for place in (1, 3, 5)]) / 255
     linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
     return linear @ [0.2126, 0.7152, 0.0722]
 
 
-@pytest.mark.parametrize(("colours", "ground"), [(LIGHT_COLORS, 1.0), (DARK_COLORS, 0.0107)])
-def test_every_colour_stands_out_from_its_ground(colours, ground):
-    for colour in colours:
-        low, high = sorted((luminance(colour), ground))
+@pytest.mark.parametrize(("colors", "ground"), [(LIGHT_COLORS, 1.0), (DARK_COLORS, 0.0107)])
+def test_every_color_stands_out_from_its_ground(colors, ground):
+    for color in colors:
+        low, high = sorted((luminance(color), ground))
         assert (high + 0.05) / (low + 0.05) >= 3
 
 
@@ -348,7 +348,8 @@ def test_texts_of_a_picture_do_not_overlap(tmp_path, monkeypatch):
     monkeypatch.setattr("pathlib.Path.replace", lambda *_: None)
     labels = ("Male speech, man speaking", "Incidental music of the opening", "$x$ " * 20)
     entries = [
-        heard(label, seconds=4000.0, events=1234, interval=(3000.0, 4100.0)) for label in labels
+        duration_of(label, seconds=4000.0, events=1234, interval=(3000.0, 4100.0))
+        for label in labels
     ]
     own = report(Path("a.wav"), duration=9000.0, labels=labels, durations=entries)
     write_picture(tmp_path / "a.png", [own, report(Path("b.wav"))])
