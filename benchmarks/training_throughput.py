@@ -28,7 +28,7 @@ from torch import nn
 from aed_plugins.data import Source, fold_dataset, pack_clips
 from aed_plugins.experiments import parse_experiment
 from aed_plugins.models import AudioTagger
-from aed_plugins.training import SingleLabel, TaggingBrain
+from aed_plugins.training import SingleLabel, TaggingBrain, fit_normalization
 
 SECONDS = 4.0
 LABELS = [str(number) for number in range(10)]
@@ -58,7 +58,7 @@ def noise_manifest(folder: Path, clips: int, sample_rate: int) -> dict[str, dict
 def bare_epoch(
     tagger: AudioTagger, log_mel: torch.Tensor, targets: torch.Tensor, batch_size: int
 ) -> Callable[[], None]:
-    """Give a function that trains front-end, encoder and head for one epoch on features."""
+    """Return a function that trains front-end, encoder and head for one epoch on features."""
     components = copy.deepcopy(nn.ModuleList([tagger.front_end, tagger.encoder, tagger.head]))
     optimizer = torch.optim.AdamW(components.parameters(), lr=1e-3)
 
@@ -75,7 +75,7 @@ def bare_epoch(
 
 
 def measure(folder: Path, clips: int, epochs: int) -> tuple[list[float], list[float]]:
-    """Give the seconds of each epoch of the recipe and of the bare loop."""
+    """Measure the seconds of each epoch of the recipe and of the bare loop."""
     task = SingleLabel(LABELS)
     handed_in = {"dataset": "noise", "labels": LABELS, "multi_label": False}
     handed_in["output_folder"] = str(folder / "run")
@@ -91,7 +91,7 @@ def measure(folder: Path, clips: int, epochs: int) -> tuple[list[float], list[fl
     )
     manifest = noise_manifest(folder, clips, hparams["sample_rate"])
     dataset = fold_dataset(manifest, task.target, [1])
-    brain.fit_normalization(dataset, **hparams["loader"])
+    fit_normalization(brain.tagger, dataset, progress=False, **hparams["loader"])
     waveforms = torch.stack([item["waveform"] for item in dataset])
     targets = torch.tensor([item["target"] for item in dataset])
     with torch.no_grad():

@@ -43,6 +43,7 @@ from aed_plugins.training import (
     Teacher,
     cache_embeddings,
     embedding_dataset,
+    fit_normalization,
     make_brain,
     make_task,
     number_of_processes,
@@ -245,7 +246,14 @@ class CrossValidation:
             self.initial_model.load(brain.tagger, plan, dataset, self.task.labels)
         else:
             train_set = self._train_set(plan, brain.hparams.seed, loader)
-            brain.fit_normalization(train_set, **loader)
+            run_on_main(
+                fit_normalization,
+                brain.tagger,
+                train_set,
+                brain.device,
+                progress=not brain.noprogressbar,
+                **loader,
+            )
         clips = self._clips(brain, loader)
         if not test_only:
             streamed = self.shards is not None
@@ -316,9 +324,9 @@ class CrossValidation:
             brain = make_brain(
                 hparams,
                 self.experiment.run_options,
-                streamed=self.shards is not None,
+                from_shards=self.shards is not None,
                 pretrained=tree["encoder"].get("pretrained") is not None,
-                started=self.initial_model is not None,
+                from_initial_model=self.initial_model is not None,
             )
             np.random.SeedSequence(hparams["seed"])
             DataLoader(self._train_set(plan, hparams["seed"], loader), **loader)

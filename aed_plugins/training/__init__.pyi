@@ -17,7 +17,6 @@ from .balancing import (
     balanced_sampler as balanced_sampler,
     count_labels as count_labels,
     list_labels as list_labels,
-    passes_per_epoch as passes_per_epoch,
 )
 from .brain import TaggingBrain as TaggingBrain
 from .brain_factory import make_brain as make_brain
@@ -36,8 +35,10 @@ from .embedding_cache import (
     cache_embeddings as cache_embeddings,
     embedding_dataset as embedding_dataset,
 )
+from .epochs import passes_per_epoch as passes_per_epoch
+from .feature_normalization import fit_normalization as fit_normalization
 from .fine_tuning import FineTuning as FineTuning
-from .frozen_brain import FrozenEncoderBrain as FrozenEncoderBrain
+from .frozen_encoder_brain import FrozenEncoderBrain as FrozenEncoderBrain
 from .history import (
     History as History,
     TensorboardEpochs as TensorboardEpochs,

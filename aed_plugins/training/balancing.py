@@ -1,4 +1,4 @@
-"""Rare classes: how often their clips are drawn, how much they count.
+"""Balance of rare and frequent classes: weighted sampling of clips, weights of classes.
 
 Source: Kong et al., "PANNs: Large-Scale Pretrained Audio Neural Networks for Audio Pattern
 Recognition" (TASLP 2020), balanced sampling; here each clip is drawn with a weight, as in Gong et
@@ -20,7 +20,7 @@ BALANCES = ("none", "class_weights", "sampling")
 
 
 def list_labels(dataset: DynamicItemDataset) -> list[list[str]]:
-    """List the labels of each clip.
+    """Return the labels of each clip.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def list_labels(dataset: DynamicItemDataset) -> list[list[str]]:
 
 
 def count_labels(dataset: DynamicItemDataset | StreamedClips, task: Task) -> tuple[FloatArray, int]:
-    """Give how many clips have each label `(class,)`, and how many clips there are.
+    """Count the clips of each label, `(class,)`, and all clips.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def count_labels(dataset: DynamicItemDataset | StreamedClips, task: Task) -> tup
 
 
 def clip_weights(labels: Sequence[Collection[str]]) -> FloatArray:
-    """Weigh each clip by the sum over its labels of 1 / (clips that have the label).
+    """Compute each clip's weight: the sum over its labels of 1 / (clips that have the label).
 
     Clips without any label count together as much as one class.
 
@@ -72,53 +72,23 @@ def clip_weights(labels: Sequence[Collection[str]]) -> FloatArray:
 def balanced_sampler(
     labels: Sequence[Collection[str]], seed: int, clips: int
 ) -> ReproducibleWeightedRandomSampler:
-    """Draw clips with replacement, by `clip_weights`.
+    """Return a sampler that draws clips with replacement, by `clip_weights`.
 
     Parameters
     ----------
     labels : sequence of collection of str
         The labels of each clip.
     seed : int
-        With the epoch it decides what is drawn.
+        Of the draws, together with the epoch.
     clips : int
-        How many are drawn in an epoch.
+        How many to draw in an epoch.
     """
     weights = clip_weights(labels)
     return ReproducibleWeightedRandomSampler(weights, clips, replacement=True, seed=seed)
 
 
-def passes_per_epoch(clips: int, epoch_clips: int) -> int:
-    """Tell how many times an epoch goes through a dataset: once at least.
-
-    Parameters
-    ----------
-    clips : int
-        How many the dataset has.
-    epoch_clips : int
-        About how many a smaller dataset's epoch is to have.
-
-    Examples
-    --------
-    >>> [clips * passes_per_epoch(clips, 1500) for clips in (48, 700, 1100, 5000)]
-    [1488, 1400, 1100, 5000]
-    """
-    return max(1, round(epoch_clips / max(1, clips)))
-
-
-def check_epoch_clips(epoch_clips: int) -> None:
-    """Refuse what is not a number of clips.
-
-    Raises
-    ------
-    ValueError
-        If it is not a whole number, 0 or more.
-    """
-    if not isinstance(epoch_clips, int) or isinstance(epoch_clips, bool) or epoch_clips < 0:
-        raise ValueError(f"epoch_clips must be a whole number, 0 or more, got {epoch_clips!r}")
-
-
 def check_balance(balance: str) -> None:
-    """Refuse an unknown way of balancing.
+    """Check that a way of balancing is known.
 
     Raises
     ------

@@ -8,65 +8,54 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.distributed
 from speechbrain import Brain, Stage
 from speechbrain.dataio.batch import PaddedBatch
 from speechbrain.utils.checkpoints import Checkpoint
-from speechbrain.utils.distributed import ddp_all_reduce, is_distributed_initialized
+from speechbrain.utils.distributed import is_distributed_initialized
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import ConcatDataset, DataLoader, Dataset, DistributedSampler
-from tqdm import tqdm
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from aed_plugins.core import InputError
 from aed_plugins.data import StreamedClips, collate
 from aed_plugins.metrics import Predictions, concatenate_predictions
-from aed_plugins.models import AudioTagger, FeatureNormalization, TaggerOutput
+from aed_plugins.models import AudioTagger, TaggerOutput
 from aed_plugins.training.augmentation.augmentation import Augmentation
-from aed_plugins.training.balancing import (
-    balanced_sampler,
-    count_labels,
-    list_labels,
-    passes_per_epoch,
+from aed_plugins.training.balancing import count_labels
+from aed_plugins.training.checkpoints import ends_an_epoch, has_validation
+from aed_plugins.training.distributed import (
+    broadcast_buffers,
+    gather,
+    mean_over_processes,
+    number_of_processes,
+    process_rank,
 )
-from aed_plugins.training.distributed import number_of_processes, run_on_main
 from aed_plugins.training.ema import EMA
+from aed_plugins.training.epochs import arrange_epoch
 from aed_plugins.training.history import History
 from aed_plugins.training.tasks.task import Task
 
 logger = logging.getLogger(__name__)
-DIVERGED = "the training diverged (a lower --lr may mend it)"
-
-
-def _has_validation(checkpoint: Checkpoint) -> bool:
-    return "valid_loss" in checkpoint.meta
-
-
-def _ends_an_epoch(checkpoint: Checkpoint) -> bool:
-    return "epoch" in checkpoint.meta
-
-
-def _rank() -> int:
-    return torch.distributed.get_rank() if is_distributed_initialized() else 0
+DIVERGED = "the training diverged (a lower --lr may help)"
 
 
 class TaggingBrain(Brain):
-    """Trains and evaluates a tagger.
+    """Train and evaluate a tagger.
 
-    Of the hparams it uses `seed`, `tagger`, `task` (a `Task`), `balance` (see `balance.py`),
+    Of the hparams it uses `seed`, `tagger`, `task` (a `Task`), `balance` (one of `BALANCES`),
     `fine_tuning`, `epoch_counter`, `lr_scheduler` (called with the optimizer and `total_steps`,
-    stepped with it), `train_loggers` and, where they are there, `augmentation` (an `Augmentation`),
-    `ema` (a `EMA`) and `epoch_clips` (see `passes_per_epoch`; clips from shards
-    are gone through once). `modules` holds what is trained: `{"tagger": tagger}`.
+    stepped with it), `train_loggers` and, if they are there, `augmentation` (an `Augmentation`),
+    `ema` (an `EMA`) and `epoch_clips` (see `passes_per_epoch`; clips from shards are gone through
+    once). `modules` holds what is trained: `{"tagger": tagger}`.
 
-    A batch has `id`, `waveform` (padded) and `target` (the task's). Random numbers are drawn anew
-    from the seed, the epoch and the step, so that a run which was interrupted goes on exactly as it
-    would have; on a GPU, as exactly as its sums in no fixed order allow.
+    A batch has `id`, `waveform` (padded) and `target` (the task's). The random number generators
+    are seeded at each step from the seed, the epoch and the step, so that an interrupted run goes
+    on exactly as it would have; on a GPU, as exactly as its sums in no fixed order allow.
 
     Attributes
     ----------
     history : History
-        Figures of the finished epochs.
+        Metrics of the finished epochs.
     predictions : Predictions
         Those of the last evaluation, of all processes, on every process.
     evaluated_epoch : int
@@ -84,18 +73,18 @@ class TaggingBrain(Brain):
         self.augmentation: Augmentation | None = getattr(self.hparams, "augmentation", None)
         self.ema: EMA | None = getattr(self.hparams, "ema", None)
         self.history = History()
-        for name, kept in {"history": self.history, **self.task.recoverables()}.items():
-            self.checkpointer.add_recoverable(name, kept)
-        self._parts: list[Predictions] = []
+        for name, state in {"history": self.history, **self.task.recoverables()}.items():
+            self.checkpointer.add_recoverable(name, state)
+        self._batch_predictions: list[Predictions] = []
         self._class_weights: Tensor | None = None
         self._validates = False
-        self._streamed: StreamedClips | None = None
+        self._shard_clips: StreamedClips | None = None
         self._steps_per_epoch = 0
         self._stepped = False
         self._epoch_started = 0.0
 
-    def best_first(self, checkpoint: Checkpoint) -> tuple[float, float, float]:
-        """Rank checkpoints by the task's figure, then by validation loss, then earlier epoch."""
+    def rank_checkpoint(self, checkpoint: Checkpoint) -> tuple[float, float, float]:
+        """Rank checkpoints by the task's metric, then by validation loss, then earlier epoch."""
         meta = checkpoint.meta
         return (meta[f"valid_{self.task.selection_metric}"], -meta["valid_loss"], -meta["epoch"])
 
@@ -115,51 +104,15 @@ class TaggingBrain(Brain):
         return tagger(waveform, lengths, change)
 
     def compute_objectives(self, output: TaggerOutput, batch: PaddedBatch, stage: Stage) -> Tensor:
-        """Give the loss; in evaluation, keep the predictions."""
+        """Compute the loss; in evaluation, store the predictions."""
         logits = output.clip_logits.float()
         targets = batch.target.to(self.device)
         if stage == Stage.TRAIN:
             return self.task.loss(logits, targets, self._class_weights)
         probabilities = self.task.probabilities(logits.cpu().double()).numpy()
-        self._parts.append(Predictions(list(batch.id), batch.target.numpy(), probabilities))
+        predictions = Predictions(list(batch.id), batch.target.numpy(), probabilities)
+        self._batch_predictions.append(predictions)
         return self.task.loss(logits, targets, None)
-
-    def fit_normalization(self, train_set: Dataset, **loader_kwargs: Any) -> None:
-        """Set the tagger's feature statistics, if it has any, from the training set.
-
-        Parameters
-        ----------
-        train_set : Dataset
-            The training clips.
-        **loader_kwargs
-            For the `DataLoader`.
-        """
-        if isinstance(self.tagger.normalization, FeatureNormalization):
-            # The wrapper for several processes will hand the main process's statistics out.
-            run_on_main(
-                self._fit_normalization, self.tagger.normalization, train_set, loader_kwargs
-            )
-
-    def _fit_normalization(
-        self,
-        normalization: FeatureNormalization,
-        train_set: Dataset,
-        loader_kwargs: dict[str, Any],
-    ) -> None:
-        loader = DataLoader(train_set, collate_fn=collate, **loader_kwargs)
-        bar = tqdm(loader, "feature statistics", disable=self.noprogressbar, dynamic_ncols=True)
-        features = self.tagger.features
-
-        def log_mels() -> Any:
-            for batch in bar:
-                waveform, lengths = batch.to(self.device).waveform
-                yield (
-                    features(waveform, lengths),
-                    self.tagger.frame_lengths(lengths, waveform.shape[1]),
-                )
-
-        with torch.no_grad():
-            normalization.fit(log_mels())
 
     def make_dataloader(
         self,
@@ -168,7 +121,7 @@ class TaggingBrain(Brain):
         ckpt_prefix: str | None = "dataloader-",
         **loader_kwargs: Any,
     ) -> DataLoader:
-        """Make a loader; several processes share an evaluation set out, each clip once."""
+        """Make a loader; of an evaluation set each process gets a part, each clip once."""
         if stage != Stage.TRAIN and self.distributed_launch:
             loader_kwargs["sampler"] = range(self.rank, len(dataset), number_of_processes())  # type: ignore[arg-type]
         loader_kwargs["collate_fn"] = collate
@@ -183,23 +136,22 @@ class TaggingBrain(Brain):
         train_loader_kwargs: dict[str, Any] | None = None,
         valid_loader_kwargs: dict[str, Any] | None = None,
     ) -> None:
-        """Train on a dataset as `Brain.fit` does; the schedule is told the number of steps."""
+        """Train on a dataset as `Brain.fit` does; count the steps for the schedule."""
         train_loader_kwargs = dict(train_loader_kwargs or {})
-        times = passes_per_epoch(len(train_set), getattr(self.hparams, "epoch_clips", 0))
         if self.hparams.balance == "class_weights":
             weights = self.task.class_weights(*count_labels(train_set, self.task))
             self._class_weights = weights.to(self.device)
-        if self.hparams.balance == "sampling":
-            del train_loader_kwargs["shuffle"]
-            clips = times * len(train_set)
-            sampler = balanced_sampler(list_labels(train_set), self.hparams.seed, clips)
-            # SpeechBrain tells the epoch to samplers of its own alone.
+        epoch_clips = getattr(self.hparams, "epoch_clips", 0)
+        train_set, sampler = arrange_epoch(
+            train_set, self.hparams.balance, epoch_clips, self.hparams.seed
+        )
+        if sampler is not None:
+            # SpeechBrain passes the epoch to samplers of its own only.
             self.train_sampler = train_loader_kwargs["sampler"] = sampler
-        elif isinstance(train_set, StreamedClips):
-            train_loader_kwargs.pop("shuffle", None)  # it draws an order of its own
-            train_set = self._streamed = train_set.part(_rank(), number_of_processes())
-        elif times > 1:
-            train_set = ConcatDataset([train_set] * times)
+        if isinstance(train_set, StreamedClips):
+            self._shard_clips = train_set
+        if sampler is not None or self._shard_clips is not None:
+            train_loader_kwargs.pop("shuffle", None)  # they have an order of their own
         loader = self.make_dataloader(train_set, Stage.TRAIN, **train_loader_kwargs)
         if isinstance(self.train_sampler, DistributedSampler):
             self.train_sampler.seed = self.hparams.seed
@@ -220,7 +172,7 @@ class TaggingBrain(Brain):
 
     def init_optimizers(self) -> None:
         """Make the optimizer and the schedule of its learning rate."""
-        self.optimizer = self.hparams.fine_tuning.optimizer(
+        self.optimizer = self.hparams.fine_tuning.make_optimizer(
             self.opt_class, self.tagger, decay_vectors=not self.remove_vector_weight_decay
         )
         self.optimizers_dict = {"opt_class": self.optimizer}
@@ -235,7 +187,7 @@ class TaggingBrain(Brain):
     def _wrap_distributed(self) -> None:
         """Wrap as SpeechBrain does, but on CPUs without SyncBatchNorm, which needs GPUs.
 
-        Called again when other parameters are trained: the wrapper asks what is when it is made.
+        Call it again when other parameters are trained: the wrapper looks only when it is made.
         """
         for name, module in self.modules.items():
             if isinstance(module, DistributedDataParallel):
@@ -248,12 +200,12 @@ class TaggingBrain(Brain):
 
     def fit_batch(self, batch: PaddedBatch) -> Tensor:
         """Train on one batch, with random numbers of its own."""
-        place = [self.hparams.seed, self.hparams.epoch_counter.current, self.step]
-        seed = int(np.random.SeedSequence([*place, _rank()]).generate_state(1)[0])
+        entropy = [self.hparams.seed, self.hparams.epoch_counter.current, self.step, process_rank()]
+        seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002  SpeechBrain's augmentation draws from it
         torch.manual_seed(seed)
-        self.hparams.fine_tuning.hold(self.tagger)
+        self.hparams.fine_tuning.keep_frozen_in_eval(self.tagger)
         return super().fit_batch(batch)
 
     def optimizers_step(self) -> None:
@@ -290,55 +242,45 @@ class TaggingBrain(Brain):
     def on_fit_batch_end(
         self, batch: PaddedBatch, outputs: TaggerOutput, loss: Tensor, should_step: bool
     ) -> None:
-        """Move learning rate and averaged weights on with every step of the optimizer."""
+        """Update learning rate and moving average after every step of the optimizer."""
         if should_step and self._stepped:
             self.lr_scheduler.step()
             if self.ema is not None:
                 self.ema.step()
 
     def on_stage_start(self, stage: Stage, epoch: int | None = None) -> None:
-        """Start the clock of an epoch, forget the predictions of the last evaluation."""
-        self._parts = []
+        """Start the clock of an epoch; drop the predictions of the last evaluation."""
+        self._batch_predictions = []
         if stage == Stage.TRAIN:
             if self.ema is not None:
                 self.ema.restore()
             self._epoch_started = time.monotonic()
-            if self._streamed is not None:
-                self._streamed.start_at(epoch or 1, self.step)
+            if self._shard_clips is not None:
+                self._shard_clips.start_at(epoch or 1, self.step)
             changed = self.hparams.fine_tuning.unfreeze(self.tagger, epoch or 1)
             if changed and is_distributed_initialized():
                 self._wrap_distributed()
-        elif is_distributed_initialized():
+        else:
             # After its last step each process has batch norm statistics of its own.
-            for buffer in self.tagger.buffers():
-                torch.distributed.broadcast(buffer, src=0)
+            broadcast_buffers(self.tagger)
 
     def on_stage_end(self, stage: Stage, stage_loss: float, epoch: int | None = None) -> None:
-        """Gather what the processes predicted; end the epoch after its last stage."""
+        """Gather the predictions of the processes; end the epoch after its last stage."""
         if stage == Stage.TRAIN:
-            loss = torch.tensor(float(stage_loss), device=self.device)
-            total = ddp_all_reduce(loss, torch.distributed.ReduceOp.SUM)
-            self._train_loss = float(total) / number_of_processes()
+            self._train_loss = mean_over_processes(float(stage_loss), self.device)
             if self.ema is not None:
                 self.ema.apply()
             if not self._validates:
                 self._end_epoch(epoch, {})
             return
-        self.predictions = self._gathered()
+        self.predictions = concatenate_predictions(gather(self._batch_predictions))
         if not np.isfinite(self.predictions.probabilities).all():
-            raise InputError(f"{DIVERGED}: what it predicts is not finite")
+            raise InputError(f"{DIVERGED}: its predictions are not finite")
         if stage == Stage.VALID:
             self._end_epoch(epoch, self.task.validate(self.predictions))
 
-    def _gathered(self) -> Predictions:
-        parts = [self._parts]
-        if is_distributed_initialized():
-            parts = [[] for _ in range(number_of_processes())]
-            torch.distributed.all_gather_object(parts, self._parts)
-        return concatenate_predictions(part for process in parts for part in process)
-
     def learning_rate(self) -> float:
-        """Give that of the first group of parameters, the head's."""
+        """Return that of the first group of parameters, the head's."""
         return float(self.optimizer.param_groups[0]["lr"])
 
     def _end_epoch(self, epoch: int | None, valid: dict[str, float]) -> None:
@@ -356,9 +298,9 @@ class TaggingBrain(Brain):
         self.history.rows.append(row)
         self.checkpointer.save_and_keep_only(
             meta=row,
-            importance_keys=[self.best_first] if valid else [],
+            importance_keys=[self.rank_checkpoint] if valid else [],
             keep_recent=True,
-            ckpt_predicate=_has_validation if valid else None,
+            ckpt_predicate=has_validation if valid else None,
             verbosity=logging.DEBUG,
         )
         logger.info(self._line(row))
@@ -377,17 +319,17 @@ class TaggingBrain(Brain):
         return text
 
     def trained_epochs(self) -> int:
-        """Tell how many epochs the last checkpoint has seen to their end."""
-        last = self.checkpointer.find_checkpoint(ckpt_predicate=_ends_an_epoch)
+        """Return how many epochs were finished before the last checkpoint."""
+        last = self.checkpointer.find_checkpoint(ckpt_predicate=ends_an_epoch)
         return 0 if last is None else int(last.meta["epoch"])
 
     def on_evaluate_start(self, max_key: str | None = None, min_key: str | None = None) -> None:
         """Load the best checkpoint by validation; without validation, the last."""
-        last = self.checkpointer.find_checkpoint(ckpt_predicate=_ends_an_epoch)
+        last = self.checkpointer.find_checkpoint(ckpt_predicate=ends_an_epoch)
         best = self.checkpointer.find_checkpoint(
-            importance_key=self.best_first, ckpt_predicate=_has_validation
+            importance_key=self.rank_checkpoint, ckpt_predicate=has_validation
         )
         tested = best or last
         self.checkpointer.load_checkpoint(tested)
-        self.history.load(last.paramfiles["history"])  # the tested one knows but its own past
+        self.history.load(last.paramfiles["history"])  # the tested one ends at its own epoch
         self.evaluated_epoch = int(tested.meta["epoch"])

@@ -1,4 +1,4 @@
-"""Which brain trains what a hyperparameter file describes; a mistake in it is named here."""
+"""The brain that trains what a hyperparameter file describes; mistakes in the file are named."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,10 +7,11 @@ import torch
 from speechbrain.utils.run_opts import RunOptions
 
 from aed_plugins.models import AudioTagger, FittedHead, check_tagger
-from aed_plugins.training.balancing import check_balance, check_epoch_clips
+from aed_plugins.training.balancing import check_balance
 from aed_plugins.training.brain import TaggingBrain
-from aed_plugins.training.fitted_head import FittedHeadBrain
-from aed_plugins.training.frozen_brain import FrozenEncoderBrain
+from aed_plugins.training.epochs import check_epoch_clips
+from aed_plugins.training.fitted_head_brain import FittedHeadBrain
+from aed_plugins.training.frozen_encoder_brain import FrozenEncoderBrain
 from aed_plugins.training.tasks.multi_label import MultiLabel
 
 
@@ -18,11 +19,11 @@ def make_brain(
     hparams: Mapping[str, Any],
     run_options: RunOptions,
     *,
-    streamed: bool,
+    from_shards: bool,
     pretrained: bool,
-    started: bool,
+    from_initial_model: bool,
 ) -> TaggingBrain:
-    """Make the brain that fits an encoder that is trained, one that is frozen, or a fitted head.
+    """Return the brain for an encoder that is trained, one that is frozen, or a fitted head.
 
     Parameters
     ----------
@@ -30,11 +31,11 @@ def make_brain(
         What the file describes, built, and `task`.
     run_options : RunOptions
         SpeechBrain's own.
-    streamed : bool
+    from_shards : bool
         Whether the training clips are streamed from shards.
     pretrained : bool
         Whether the file names weights of the encoder.
-    started : bool
+    from_initial_model : bool
         Whether the training starts from the weights of another one.
 
     Raises
@@ -48,21 +49,21 @@ def make_brain(
     check_balance(hparams["balance"])
     check_epoch_clips(hparams.get("epoch_clips", 0))
     check_tagger(tagger, hparams["sample_rate"])
-    _check_certain(hparams)
+    _check_smoothing(hparams)
     fitted = isinstance(tagger.head, FittedHead)
     if fitted and epochs != 1:
         raise ValueError(f"a head that is fitted at once takes one epoch, got {epochs}")
-    if fitted and started and not any(True for _ in tagger.parameters()):
+    if fitted and from_initial_model and not any(True for _ in tagger.parameters()):
         raise ValueError(
             "nothing here can start from another model: the head is fitted at once, and the encoder"
             " has no weights: leave out --initial_model"
         )
-    frozen = fitted or hparams["fine_tuning"].for_good(epochs)
-    if streamed:
-        _check_streamed(hparams["balance"], frozen)
-    if frozen and not started:
+    frozen = fitted or hparams["fine_tuning"].freezes_throughout(epochs)
+    if from_shards:
+        _check_shards(hparams["balance"], frozen)
+    if frozen and not from_initial_model:
         _check_not_random(tagger, pretrained)
-    if not fitted:  # it is made only later, when a mistake in it could no longer be named
+    if not fitted:  # they are made later, when a mistake in them could no longer be named
         optimizer = hparams["opt_class"]([torch.nn.Parameter(torch.zeros(1))])
         hparams["lr_scheduler"](optimizer, total_steps=1)
     kind = FittedHeadBrain if fitted else FrozenEncoderBrain if frozen else TaggingBrain
@@ -88,7 +89,7 @@ def _check_not_random(tagger: AudioTagger, pretrained: bool) -> None:
         )
 
 
-def _check_certain(hparams: Mapping[str, Any]) -> None:
+def _check_smoothing(hparams: Mapping[str, Any]) -> None:
     augmentation = hparams.get("augmentation")
     smoothing = 0.0 if augmentation is None else augmentation.label_smoothing
     several = isinstance(hparams["task"], MultiLabel)
@@ -99,7 +100,7 @@ def _check_certain(hparams: Mapping[str, Any]) -> None:
         )
 
 
-def _check_streamed(balance: str, frozen: bool) -> None:
+def _check_shards(balance: str, frozen: bool) -> None:
     if balance == "sampling":
         raise ValueError(
             "balance=sampling draws clips one by one, but shards are read in their order: give"
@@ -107,6 +108,6 @@ def _check_streamed(balance: str, frozen: bool) -> None:
         )
     if frozen:
         raise ValueError(
-            "an encoder frozen for good trains on embeddings that were kept, not on shards: give"
-            " fewer --frozen_epochs, or leave out --webdataset"
+            "with an encoder that stays frozen the head is trained on cached embeddings, not on"
+            " shards: give fewer --frozen_epochs, or leave out --webdataset"
         )

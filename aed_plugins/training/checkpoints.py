@@ -1,4 +1,4 @@
-"""Checkpoints that survive being interrupted at any moment."""
+"""Checkpoints that survive an interruption at any time, and the choice among them."""
 
 import logging
 import re
@@ -15,6 +15,16 @@ from aed_plugins.training.distributed import run_on_main
 
 logger = logging.getLogger(__name__)
 TORCH_WRITES = re.compile("PytorchStreamWriter|inline_container|iostream")
+
+
+def ends_an_epoch(checkpoint: Checkpoint) -> bool:
+    """Return whether a checkpoint was saved at the end of an epoch."""
+    return "epoch" in checkpoint.meta
+
+
+def has_validation(checkpoint: Checkpoint) -> bool:
+    """Return whether a checkpoint was validated."""
+    return "valid_loss" in checkpoint.meta
 
 
 class AtomicCheckpointer(Checkpointer):
@@ -39,7 +49,7 @@ class AtomicCheckpointer(Checkpointer):
         Parameters
         ----------
         meta : mapping, optional
-            Figures to choose a checkpoint by: plain floats and strings, as they are read with a
+            Metrics to choose a checkpoint by: plain floats and strings, as they are read with a
             safe YAML loader.
         end_of_epoch : bool
             Whether the epoch is over.

@@ -1,4 +1,4 @@
-"""Transfer learning: which components are trained in which epoch, and how fast.
+"""Transfer learning: which stages are trained in which epoch, and at which learning rate.
 
 The source for unfreezing from the last stage to the first: Howard and Ruder, "Universal Language
 Model Fine-tuning for Text Classification" (ACL 2018), gradual unfreezing and discriminative
@@ -16,14 +16,14 @@ from aed_plugins.models import AudioTagger
 
 
 class FineTuning:
-    """Freezes the encoder (and what is before it), for good or for a while.
+    """Freeze the encoder (and what is before it), for the whole training or for some epochs.
 
     A frozen stage gets no gradient, and its batch norm and dropout work as in inference.
 
     Parameters
     ----------
     frozen_epochs : int
-        Epochs in which the head alone is trained; as many as there are, or more, freeze for good.
+        Epochs in which the head alone is trained; as many as there are, or more, freeze throughout.
     epochs_per_stage : int
         After that, epochs between the unfreezing of one of the encoder's stages and of the one
         before it, from the last to the first; 0 unfreezes all at once. The front-end counts as the
@@ -33,7 +33,7 @@ class FineTuning:
     stages : int, optional
         How many of the last stages are ever unfrozen; by default all.
     stage_lr_decay : float
-        Learning rate of a stage as a share of that of the stage after it; the last one has
+        Learning rate of a stage as a fraction of that of the stage after it; the last one has
         `encoder_lr`.
     frozen_statistics : bool
         Whether batch norm before the head keeps its means and variances even where its stage is
@@ -80,12 +80,12 @@ class FineTuning:
         self.stage_lr_decay = stage_lr_decay
         self.frozen_statistics = frozen_statistics
 
-    def for_good(self, epochs: int) -> bool:
-        """Tell whether the encoder stays frozen in a training of so many epochs."""
+    def freezes_throughout(self, epochs: int) -> bool:
+        """Return whether the encoder stays frozen in a training of so many epochs."""
         return self.frozen_epochs >= epochs or self.stages == 0
 
     def unfrozen_stages(self, epoch: int, stages: int) -> int:
-        """Tell how many of the last stages are trained in an epoch (counted from 1)."""
+        """Return how many of the last stages are trained in an epoch (counted from 1)."""
         if self.stages is not None:
             stages = min(stages, self.stages)
         if epoch <= self.frozen_epochs:
@@ -95,7 +95,7 @@ class FineTuning:
         return min(stages, 1 + (epoch - self.frozen_epochs - 1) // self.epochs_per_stage)
 
     def unfreeze(self, tagger: AudioTagger, epoch: int) -> bool:
-        """Choose what is trained in an epoch.
+        """Freeze and unfreeze stages for an epoch.
 
         Parameters
         ----------
@@ -118,8 +118,8 @@ class FineTuning:
                 parameter.requires_grad = number >= frozen
         return changed
 
-    def hold(self, tagger: AudioTagger) -> None:
-        """Keep what is frozen in evaluation mode, which `tagger.train()` has ended."""
+    def keep_frozen_in_eval(self, tagger: AudioTagger) -> None:
+        """Set what is frozen to evaluation mode, which `tagger.train()` has ended."""
         for stage in _stages(tagger):
             if not any(parameter.requires_grad for parameter in stage.parameters()):
                 stage.eval()
@@ -128,7 +128,7 @@ class FineTuning:
                     if isinstance(module, _BatchNorm):
                         module.eval()
 
-    def optimizer(
+    def make_optimizer(
         self,
         opt_class: Callable[[Iterable[dict[str, Any]]], Optimizer],
         tagger: AudioTagger,
@@ -164,6 +164,6 @@ def _vectors_apart(group: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _stages(tagger: AudioTagger) -> list[nn.Module]:
-    """List the parts before the head that have parameters, from the input to the output."""
+    """Return the components before the head that have parameters, from input to output."""
     front_end = [tagger.front_end] if list(tagger.front_end.parameters()) else []
     return [*front_end, *tagger.encoder.stages()]

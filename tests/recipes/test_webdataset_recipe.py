@@ -8,7 +8,7 @@ from recipe_program import ROOT
 from started import Program, run_python
 
 from aed_plugins.data import build_audioset_demonstration
-from aed_plugins.training import brain_factory as brain_choice
+from aed_plugins.training import brain_factory
 
 pytest.importorskip("webdataset")
 
@@ -105,4 +105,4 @@ def test_what_shards_cannot_do_is_refused_in_one_line(folder):
     assert "give --balance=class_weights, or leave out --webdataset" in error
     assert "Traceback" not in refused.stderr
     with pytest.raises(ValueError, match="give fewer --frozen_epochs"):
-        brain_choice._check_streamed("none", frozen=True)
+        brain_factory._check_streamed("none", frozen=True)

@@ -60,10 +60,10 @@ def test_it_tells_when_what_is_trained_changes(tagger):
 
 def test_a_frozen_stage_keeps_its_weights_and_batch_norm_statistics(tagger):
     fine_tuning = FineTuning(frozen_epochs=1)
-    optimizer = fine_tuning.optimizer(lambda groups: torch.optim.AdamW(groups, lr=0.1), tagger)
+    optimizer = fine_tuning.make_optimizer(lambda groups: torch.optim.AdamW(groups, lr=0.1), tagger)
     fine_tuning.unfreeze(tagger, 1)
     tagger.train()
-    fine_tuning.hold(tagger)
+    fine_tuning.keep_frozen_in_eval(tagger)
     before = {name: value.clone() for name, value in tagger.state_dict().items()}
     tagger(torch.randn(2, 16000)).clip_logits.square().sum().backward()
     optimizer.step()
@@ -71,7 +71,7 @@ def test_a_frozen_stage_keeps_its_weights_and_batch_norm_statistics(tagger):
     assert changed == {name for name in before if name.startswith("head.")}
     fine_tuning.unfreeze(tagger, 2)
     tagger.train()
-    fine_tuning.hold(tagger)
+    fine_tuning.keep_frozen_in_eval(tagger)
     optimizer.zero_grad()
     tagger(torch.randn(2, 16000)).clip_logits.square().sum().backward()
     optimizer.step()
@@ -82,7 +82,7 @@ def test_a_frozen_stage_keeps_its_weights_and_batch_norm_statistics(tagger):
 
 def test_the_encoder_has_learning_rates_of_its_own(tagger):
     def rates(fine_tuning):
-        optimizer = fine_tuning.optimizer(lambda g: torch.optim.AdamW(g, lr=0.1), tagger)
+        optimizer = fine_tuning.make_optimizer(lambda g: torch.optim.AdamW(g, lr=0.1), tagger)
         return {p: group["lr"] for group in optimizer.param_groups for p in group["params"]}
 
     head, encoder = list(tagger.head.parameters()), tagger.encoder
@@ -117,7 +117,7 @@ def test_batch_norm_can_keep_its_statistics_where_weights_are_trained(tagger):
         fine_tuning = FineTuning(frozen_statistics=frozen_statistics)
         fine_tuning.unfreeze(tagger, 1)
         tagger.train()
-        fine_tuning.hold(tagger)
+        fine_tuning.keep_frozen_in_eval(tagger)
         tagger(torch.randn(2, 16000)).clip_logits.sum().backward()
         after = {n: b for n, b in tagger.named_buffers() if "running" in n}
         same = [after[name].equal(value) for name, value in before.items()]
@@ -126,7 +126,7 @@ def test_batch_norm_can_keep_its_statistics_where_weights_are_trained(tagger):
 
 
 def test_biases_can_be_kept_from_decaying(tagger):
-    optimizer = FineTuning().optimizer(torch.optim.AdamW, tagger, decay_vectors=False)
+    optimizer = FineTuning().make_optimizer(torch.optim.AdamW, tagger, decay_vectors=False)
     for group in optimizer.param_groups:
         assert len({parameter.ndim > 1 for parameter in group["params"]}) == 1
         assert (group["weight_decay"] == 0) == (group["params"][0].ndim <= 1)
@@ -134,10 +134,10 @@ def test_biases_can_be_kept_from_decaying(tagger):
     assert trained == len(list(tagger.parameters()))
 
 
-def test_an_encoder_without_a_stage_to_unfreeze_is_frozen_for_good():
-    assert FineTuning(stages=0).for_good(epochs=99)
-    assert FineTuning(frozen_epochs=5).for_good(epochs=5)
-    assert not FineTuning(frozen_epochs=4).for_good(epochs=5)
+def test_an_encoder_without_a_stage_to_unfreeze_is_frozen_throughout():
+    assert FineTuning(stages=0).freezes_throughout(epochs=99)
+    assert FineTuning(frozen_epochs=5).freezes_throughout(epochs=5)
+    assert not FineTuning(frozen_epochs=4).freezes_throughout(epochs=5)
 
 
 def brain_of(tagger, folder, **options):

@@ -20,9 +20,9 @@ from aed_plugins.training import (
     FineTuning,
     SingleLabel,
     embedding_dataset,
-    fitted_head,
+    fitted_head_brain,
 )
-from aed_plugins.training.fitted_head import FittedHeadBrain
+from aed_plugins.training.fitted_head_brain import FittedHeadBrain
 
 SMALL = ("--encoder={}", "--head={trees: 20}", "--number_of_epochs=1")
 
@@ -248,7 +248,7 @@ def test_a_head_is_fitted_to_the_steps_of_each_clip_with_the_clip_s_weight(balan
 
 def test_a_fitted_head_takes_one_process(tmp_path, monkeypatch):
     brain, clips = recording("none", tmp_path)
-    monkeypatch.setattr(fitted_head, "number_of_processes", lambda: 2)
+    monkeypatch.setattr(fitted_head_brain, "number_of_processes", lambda: 2)
     with pytest.raises(InputError, match="fitted at once takes one process: leave out torchrun"):
         brain.fit(brain.hparams.epoch_counter, clips)
 

@@ -8,9 +8,9 @@ from aed_plugins.training.brain import TaggingBrain
 
 
 class FrozenEncoderBrain(TaggingBrain):
-    """Trains a head on embeddings that were kept: `modules` is `{"head": tagger.head}`.
+    """Train a head on cached embeddings: `modules` is `{"head": tagger.head}`.
 
-    A batch has `embeddings` (padded) in place of `waveform`. Of an `Augmentation` only the label
+    A batch has `embeddings` (padded) instead of `waveform`. Of an `Augmentation` only the label
     smoothing is applied: the embeddings are those of the clips as they are.
     """
 

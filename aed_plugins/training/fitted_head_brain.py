@@ -1,4 +1,4 @@
-"""Heads that are fitted at once in place of being trained step by step."""
+"""Fitting of a head, such as a random forest, to all cached embeddings at once."""
 
 import itertools
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ from aed_plugins.core import FloatArray, InputError
 from aed_plugins.models import FittedHead, absolute_lengths
 from aed_plugins.training.balancing import clip_weights, list_labels
 from aed_plugins.training.distributed import number_of_processes, run_on_main
-from aed_plugins.training.frozen_brain import FrozenEncoderBrain
+from aed_plugins.training.frozen_encoder_brain import FrozenEncoderBrain
 
 
 class FittedHeadBrain(FrozenEncoderBrain):
-    """Fits a `FittedHead` to all kept embeddings; that is its only epoch.
+    """Fit a `FittedHead` to all cached embeddings; that is its only epoch.
 
-    A clip counts as much as another, however many steps it has. If `balance` is not none, it counts
-    as `clip_weights` says.
+    All clips have the same weight, however many steps they have. If `balance` is not none, they
+    have those of `clip_weights`.
     """
 
     def fit(
@@ -34,8 +34,8 @@ class FittedHeadBrain(FrozenEncoderBrain):
         train_loader_kwargs: dict[str, Any] | None = None,
         valid_loader_kwargs: dict[str, Any] | None = None,
     ) -> None:
-        """Fit on a dataset, then validate; what is finished is not done again."""
-        run_on_main(_check_alone)
+        """Fit on a dataset, then validate; a finished epoch is not repeated."""
+        run_on_main(_check_single_process)
         self._validates = valid_set is not None
         for epoch in epoch_counter:
             self.on_stage_start(Stage.TRAIN, epoch)
@@ -47,15 +47,15 @@ class FittedHeadBrain(FrozenEncoderBrain):
                 self._fit_valid(loader, epoch, enable=shown)
 
     def print_trainable_parameters(self) -> None:
-        """Say nothing, where SpeechBrain warns that there are none."""
+        """Print nothing: SpeechBrain would warn that there are none."""
 
     def learning_rate(self) -> float:
-        """Give 0: nothing is learnt in steps."""
+        """Return 0: there are no steps."""
         return 0.0
 
     @torch.no_grad()
     def _fit_head(self, train_set: DynamicItemDataset, loader_kwargs: dict[str, Any]) -> float:
-        """Fit the head and give its loss on the same clips."""
+        """Fit the head and return its loss on the same clips."""
         self.modules.eval()
         loader = self.make_dataloader(train_set, Stage.VALID, ckpt_prefix=None, **loader_kwargs)
         weights: FloatArray = np.ones(len(train_set))
@@ -70,13 +70,13 @@ class FittedHeadBrain(FrozenEncoderBrain):
                 steps.append(clip[:count].numpy())
                 counts.append(count)
             targets.append(self.task.soft_targets(batch.target).numpy())
-        shares = weights[: len(counts)] / counts
+        step_weights = weights[: len(counts)] / counts
         head = self.tagger.head
         assert isinstance(head, FittedHead)
         head.fit(
             np.concatenate(steps),
             np.concatenate(targets).repeat(counts, axis=0),
-            weights=shares.repeat(counts),
+            weights=step_weights.repeat(counts),
             seed=self.hparams.seed,
         )
         loss = 0.0
@@ -89,6 +89,6 @@ class FittedHeadBrain(FrozenEncoderBrain):
         return itertools.islice(loader, self.debug_batches if self.debug else None)
 
 
-def _check_alone() -> None:
+def _check_single_process() -> None:
     if number_of_processes() > 1:
         raise InputError("a head that is fitted at once takes one process: leave out torchrun")
