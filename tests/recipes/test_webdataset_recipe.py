@@ -105,4 +105,4 @@ def test_what_shards_cannot_do_is_refused_in_one_line(folder):
     assert "give --balance=class_weights, or leave out --webdataset" in error
     assert "Traceback" not in refused.stderr
     with pytest.raises(ValueError, match="give fewer --frozen_epochs"):
-        brain_factory._check_streamed("none", frozen=True)
+        brain_factory._check_shards("none", frozen=True)
