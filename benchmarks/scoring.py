@@ -1,12 +1,12 @@
-"""Time of scoring with this library's alignment and with sclite, in one run.
+"""Measure the time of scoring with our own alignment and with sclite, in one run.
 
     python benchmarks/scoring.py [--segments 1155] [--words 24] [--turns 5]
 
 As many segments as TED-LIUM's test set has, in 11 talks, of words from a vocabulary of 2,000; 15 %
-of them are recognised wrongly: 9 % as another word, 3 % not at all, 3 % with a word too many. Both
+of them are recognized wrongly: 9 % as another word, 3 % not at all, 3 % with a word too many. Both
 ways do all of the work, from segments and words in memory to the score, sclite's files included,
 and take turns. Prints the median seconds of each, how many times as long sclite takes, and whether
-the words are aligned alike. sclite is left out where it is not installed.
+the words are aligned equally. sclite is left out where it is not installed.
 """
 
 import argparse
@@ -23,14 +23,14 @@ from asr.formats.ctm import CtmWord
 from asr.formats.stm import StmSegment
 from asr.scoring.sclite import find_sclite
 from asr.scoring.score import Score
-from asr.scoring.wer import Engine, score
+from asr.scoring.wer import Engine, score_words
 
 TALKS = 11
 SECONDS = 8.0  # of a segment
 
 
-def recognised(words: tuple[str, ...], vocabulary: list[str], draw: random.Random) -> Iterator[str]:
-    """Recognise 15 % of the words wrongly."""
+def recognize(words: tuple[str, ...], vocabulary: list[str], draw: random.Random) -> Iterator[str]:
+    """Recognize 15 % of the words wrongly."""
     for word in words:
         kind = draw.random()
         if kind < 0.03:
@@ -40,19 +40,20 @@ def recognised(words: tuple[str, ...], vocabulary: list[str], draw: random.Rando
             yield draw.choice(vocabulary)
 
 
-def material(segments: int, length: int) -> tuple[list[StmSegment], list[CtmWord]]:
-    """Make references and what was recognised of them."""
+def make_material(segments: int, length: int) -> tuple[list[StmSegment], list[CtmWord]]:
+    """Make references and recognized words."""
     draw = random.Random(0)
     vocabulary = [f"word{number}" for number in range(2000)]
     references, hypotheses = [], []
     for number in range(segments):
         talk, onset = f"talk{number % TALKS}", number // TALKS * (SECONDS + 1)
-        said = tuple(draw.choices(vocabulary, k=length))
-        references.append(StmSegment(talk, "A", talk, onset, onset + SECONDS, "", said))
-        heard = list(recognised(said, vocabulary, draw))
-        step = SECONDS / (len(heard) + 1)
+        reference = tuple(draw.choices(vocabulary, k=length))
+        references.append(StmSegment(talk, "A", talk, onset, onset + SECONDS, "", reference))
+        recognized = list(recognize(reference, vocabulary, draw))
+        step = SECONDS / (len(recognized) + 1)
         hypotheses += [
-            CtmWord(talk, "A", onset + step * place, step, word) for place, word in enumerate(heard)
+            CtmWord(talk, "A", onset + step * place, step, word)
+            for place, word in enumerate(recognized)
         ]
     return references, hypotheses
 
@@ -64,23 +65,23 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=24, help="of a segment")
     parser.add_argument("--turns", type=int, default=5, help="of each way")
     arguments = parser.parse_args()
-    references, hypotheses = material(arguments.segments, arguments.words)
+    references, hypotheses = make_material(arguments.segments, arguments.words)
     engines: list[Engine] = ["own", "sclite"] if find_sclite() else ["own"]
     times: dict[str, list[float]] = {engine: [] for engine in engines}
     found: dict[str, Score] = {}
     for engine in engines * arguments.turns:
         started = time.perf_counter()
-        found[engine] = score(references, hypotheses, engine)
+        found[engine] = score_words(references, hypotheses, engine)
         times[engine].append(time.perf_counter() - started)
-    medians = {engine: statistics.median(of) for engine, of in times.items()}
+    medians = {engine: statistics.median(seconds) for engine, seconds in times.items()}
     print(
         f"{arguments.segments} segments of {arguments.words} words, "
         f"WER {100 * found['own'].total.wer:.1f} %: own {medians['own']:.3f} s"
     )
     if "sclite" in found:
-        alike = found["own"].segments == found["sclite"].segments
+        equal = found["own"].segments == found["sclite"].segments
         ratio = medians["sclite"] / medians["own"]
-        print(f"sclite {medians['sclite']:.3f} s, ratio: {ratio:.1f}, aligned alike: {alike}")
+        print(f"sclite {medians['sclite']:.3f} s, ratio: {ratio:.1f}, aligned equally: {equal}")
 
 
 if __name__ == "__main__":

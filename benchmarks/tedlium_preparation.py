@@ -1,10 +1,10 @@
-"""Time and memory that the preparation of a corpus of TED-LIUM's size takes.
+"""Measure time and memory of the preparation of a corpus of TED-LIUM's size.
 
     python benchmarks/tedlium_preparation.py [--talks 1495] [--hours 207]
 
 Talks are simulated: transcripts of random words in utterances of 24 words, and SPHERE files whose
-samples are holes, which take no room on disk. Then in one process, as the recipe does: all
-transcripts and headers are read, checked and normalised, a fifth of the speech is chosen, and a
+samples are holes, which take no space on disk. Then in one process, as the recipe does: all
+transcripts and headers are read, checked and normalized, a fifth of the speech is chosen, and a
 Kaldi data folder is written and read back. Prints the seconds of each and the peak memory of the
 process. Bounds: 60 s and 500 MB. What follows is outside the bounds, since a release may bring a
 language model: the lexicon (of 150,000 words) is read and a model estimated from all text.
@@ -22,8 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "recipes/tedlium"))
 
-from tedlium_language import training_set  # noqa: E402
-from tedlium_prepare import choose_share, read_corpus  # noqa: E402
+from tedlium_language import make_training_set  # noqa: E402
+from tedlium_prepare import read_corpus, select_fraction  # noqa: E402
 
 from asr.formats.kaldi_data import write_data_folder  # noqa: E402
 from asr.formats.kaldi_data_reader import read_data_folder  # noqa: E402
@@ -44,13 +44,13 @@ def simulate(folder: Path, talks: int, hours: float) -> None:
     """Write a corpus in the layout of release 2; one talk in a hundred is in dev and in test."""
     rng = random.Random(0)
     words = [f"word{number}" for number in range(LEXICON)]
-    # The more usual words are said much more often.
+    # Frequent words are much more frequent, as in real text.
     weights = [1 / (number + 10) for number in range(LEXICON)]
     lines = (f"{word}  {' '.join(rng.choices(PHONES, k=6))}\n" for word in words)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "TEDLIUM.152k.dic").write_text("".join(lines), encoding="utf-8")
     count = round(hours * 3600 / talks / UTTERANCE)
-    said = rng.choices(words, weights, k=1_000_000)
+    spoken = rng.choices(words, weights, k=1_000_000)
     for number in range(talks):
         part = {0: "dev", 1: "test"}.get(number % 100, "train")
         for kind in ("sph", "stm"):
@@ -58,8 +58,8 @@ def simulate(folder: Path, talks: int, hours: float) -> None:
         name = f"Speaker{number:04d}_2014"
         stm = []
         for place in range(count):
-            onset, start = place * UTTERANCE, rng.randrange(len(said) - WORDS)
-            text = " ".join(said[start : start + WORDS])
+            onset, start = place * UTTERANCE, rng.randrange(len(spoken) - WORDS)
+            text = " ".join(spoken[start : start + WORDS])
             stm.append(f"{name} 1 {name} {onset:.2f} {onset + 7.5:.2f} <o,f0,male> {text}\n")
         (folder / part / f"stm/{name}.stm").write_text("".join(stm), encoding="utf-8")
         samples = round((count * UTTERANCE + 1) * SAMPLE_RATE)
@@ -80,25 +80,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
         simulate(folder / "release", options.talks, options.hours)
         started = time.perf_counter()
 
-        def lap(what: str) -> None:
+        def print_lap(step: str) -> None:
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            print(f"{what}: after {time.perf_counter() - started:.1f} s, peak {peak:.0f} MB")
+            print(f"{step}: after {time.perf_counter() - started:.1f} s, peak {peak:.0f} MB")
 
         corpus = read_corpus(folder / "release")
         segments = sum(len(talks.stm) for talks in corpus.talks.values())
-        lap(f"read {segments} segments of {options.talks} talks")
+        print_lap(f"read {segments} segments of {options.talks} talks")
         train = corpus.talks["train"]
-        chosen = choose_share(train.utterances, 0.2, seed=0)
-        lap(f"{len(chosen)} utterances chosen")
+        chosen = select_fraction(train.utterances, 0.2, seed=0)
+        print_lap(f"{len(chosen)} utterances chosen")
         # As where there is sph2pipe: the holes are not decoded.
         write_data_folder(
             folder / "data", train.recordings, train.utterances, train.stm, "sph2pipe"
         )
-        lap("Kaldi data folder written")
+        print_lap("Kaldi data folder written")
         read_data_folder(folder / "data")
-        lap("and read back")
-        training_set(corpus, True, 0.2, 0, folder / "work")
-        lap("lexicon, language model")
+        print_lap("and read back")
+        make_training_set(corpus, True, 0.2, 0, folder / "work")
+        print_lap("lexicon, language model")
         print(f"imports alone: {before:.0f} MB")
 
 

@@ -1,12 +1,12 @@
-"""Measure what annotations and automatic segmentation do to word error rates on TED-LIUM.
+"""Measure the effect of non-speech tags and of segmentation on word error rates of TED-LIUM.
 
     python recipes/tedlium/run.py hparams/tedlium.yaml [--option=value ...]
 
-README.md beside this file lists the options, the files that a run leaves and our figures.
+README.md in this folder lists the options, the files that a run writes and our results.
 """
 
-if __name__ == "__main__":  # the processes that decode import this file, and nothing of it
-    from tedlium_run import main
+if __name__ == "__main__":  # the processes that decode import this file
+    from tedlium_recipe import main
 
     from aed_plugins.experiments import run_program
 

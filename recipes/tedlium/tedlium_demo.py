@@ -1,7 +1,7 @@
-"""A small corpus of synthesized talks in the layout of TED-LIUM release 2, to try the recipe on.
+"""Build a small corpus of synthesized talks in the layout of TED-LIUM release 2, for trials.
 
-A talk is a voice of the synthesizer espeak-ng that reads strings of digits. The talks have what
-makes TED-LIUM's transcripts hard to use: annotations in two spellings, marks of silence and of
+In a talk a voice of the synthesizer espeak-ng reads strings of digits. The talks have what makes
+TED-LIUM's transcripts hard to use: non-speech tags in two spellings, marks of silence and of
 variant pronunciations, names of utterances, two spellings of conditions, stretches that scoring
 leaves out; and in long pauses applause, laughter and music.
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from tedlium_demo_sounds import Voice, check_synthesizer
-from tedlium_demo_talk import PHONES, SAMPLE_RATE, Segment, Talk
+from tedlium_demo_talk import PHONES, SAMPLE_RATE, SyntheticTalk, TranscriptLine
 from tqdm import tqdm
 
 from aed_plugins.audio import to_int16
@@ -26,10 +26,10 @@ from asr.formats.sphere import write_sphere
 SEED = 2_014
 NOTE = (
     "These are synthesized talks for a demonstration: a speech synthesizer reads digits. They are\n"
-    "not TED-LIUM, and no figure measured on them says anything about real speech.\n"
+    "not TED-LIUM, and no score measured on them applies to real speech.\n"
 )
 DICTIONARY = "TEDLIUM.152k.dic"
-TRUTH = "metadata/truth.tsv"
+GROUND_TRUTH = "metadata/ground_truth.tsv"
 LONG_PAUSE = 2.0  # seconds from which scoring leaves a pause out
 VOICES = (
     Voice("train", "m1", 150, 40),
@@ -64,7 +64,7 @@ def build_demonstration(folder: str | Path, *, utterances: int = 16) -> Path:
     -------
     Path
         The folder, with `train`, `dev` and `test`, in each `sph/<talk>.sph` (16 kHz, 16-bit mono)
-        and `stm/<talk>.stm`; `DICTIONARY`; `TRUTH`; and `DEMONSTRATION_MARK`.
+        and `stm/<talk>.stm`; `DICTIONARY`; `GROUND_TRUTH`; and `DEMONSTRATION_MARK`.
 
     Raises
     ------
@@ -83,29 +83,29 @@ def build_demonstration(folder: str | Path, *, utterances: int = 16) -> Path:
 
 
 def is_demonstration(folder: Path) -> bool:
-    """Tell whether a folder holds the demonstration corpus."""
+    """Check whether a folder holds the demonstration corpus."""
     return (folder / DEMONSTRATION_MARK).is_file()
 
 
 def _write_corpus(folder: Path, utterances: int) -> None:
-    """Write talks, dictionary and truth, and the mark last."""
-    (folder / TRUTH).parent.mkdir(parents=True)
+    """Write talks, dictionary and ground truth, and the mark last."""
+    (folder / GROUND_TRUTH).parent.mkdir(parents=True)
     rows = ["set\ttalk\tonset\toffset\tkind\tlabel\n"]
     for number, voice in enumerate(tqdm(VOICES, "demonstration corpus")):
-        talk = Talk(voice, np.random.default_rng([SEED, number, 1]))
+        talk = SyntheticTalk(voice, np.random.default_rng([SEED, number, 1]))
         talk.speak(utterances)
         for kind in ("sph", "stm"):
             (folder / voice.part / kind).mkdir(parents=True, exist_ok=True)
         place = folder / voice.part
         samples = to_int16(talk.waveform())
         write_sphere(place / f"sph/{voice.talk}.sph", samples, SAMPLE_RATE)
-        lines = _stm_lines(voice, talk.segments, len(samples) / SAMPLE_RATE)
+        lines = _format_stm_lines(voice, talk.lines, len(samples) / SAMPLE_RATE)
         (place / f"stm/{voice.talk}.stm").write_text("".join(lines), encoding="utf-8")
         rows += [
             f"{voice.part}\t{voice.talk}\t{onset:.3f}\t{offset:.3f}\t{kind}\t{label}\n"
-            for onset, offset, kind, label in talk.truth
+            for onset, offset, kind, label in talk.ground_truth
         ]
-    (folder / TRUTH).write_text("".join(rows), encoding="utf-8")
+    (folder / GROUND_TRUTH).write_text("".join(rows), encoding="utf-8")
     entries = [
         f"{word}{f'({number})' if number > 1 else ''} {phones}\n"
         for word in sorted(PHONES)
@@ -115,8 +115,10 @@ def _write_corpus(folder: Path, utterances: int) -> None:
     (folder / DEMONSTRATION_MARK).write_text(NOTE, encoding="utf-8")
 
 
-def _stm_lines(voice: Voice, segments: Sequence[Segment], duration: float) -> list[str]:
-    """Write a talk's transcript; segments reach into short pauses, long ones are not scored."""
+def _format_stm_lines(
+    voice: Voice, segments: Sequence[TranscriptLine], duration: float
+) -> list[str]:
+    """Format a talk's transcript; segments reach into short pauses, long ones are not scored."""
     gender = "F" if voice.variant.startswith("f") else "M"
     plain = f"<o,f0,{'female' if gender == 'F' else 'male'}>"
     condition = f"<F0_{gender}>" if voice.part == "dev" else plain
@@ -126,17 +128,17 @@ def _stm_lines(voice: Voice, segments: Sequence[Segment], duration: float) -> li
     for number, (onset, offset, tokens) in enumerate(segments):
         start = max(round(onset - min(gaps[number] / 2, 0.15), 2), last)
         end = round(offset + min(gaps[number + 1] / 2, 0.15), 2)
-        lines += _not_scored(voice, last, start)
+        lines += _format_unscored(voice, last, start)
         text = " ".join(tokens)
         if voice.variant in {"m1", "f1"}:
             text += f" ({voice.talk}-{start:.2f}-{end:.2f}-F0_{gender}-S{number})"
         lines.append(f"{voice.talk} 1 {voice.talk} {start:.2f} {end:.2f} {condition} {text}\n")
         last = end
-    return lines + _not_scored(voice, last, duration)
+    return lines + _format_unscored(voice, last, duration)
 
 
-def _not_scored(voice: Voice, onset: float, offset: float) -> list[str]:
-    """Give the line that leaves a long pause out of scoring."""
+def _format_unscored(voice: Voice, onset: float, offset: float) -> list[str]:
+    """Return the line that excludes a long pause from scoring."""
     if offset - onset < LONG_PAUSE:
         return []
     times = f"{onset:.2f} {offset:.2f} <o,,unknown>"

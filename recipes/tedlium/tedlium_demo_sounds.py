@@ -1,4 +1,4 @@
-"""What the demonstration's talks are made of: voices, and the small sounds between the words.
+"""Synthesize the parts of the demonstration's talks: voices, and non-speech sounds.
 
 The voices are those of the speech synthesizer espeak-ng, the sounds rough models.
 """
@@ -20,14 +20,14 @@ SILENT = 0.003  # of the largest amplitude
 
 
 class Voice(NamedTuple):
-    """Who speaks: a variant of espeak-ng's American English.
+    """A voice: a variant of espeak-ng's American English.
 
     Attributes
     ----------
     part : {"train", "dev", "test"}
-        Where its talk is.
+        The set of its talk.
     variant : str
-        Such as `m3`; its first letter tells men from women.
+        Such as `m3`; the first letter is `m` for men and `f` for women.
     speed : int
         Words a minute.
     pitch : int
@@ -51,7 +51,7 @@ def check_synthesizer() -> None:
     Raises
     ------
     InputError
-        If not; the message says how to get it.
+        If not; the message names the command to install it.
     """
     if shutil.which("espeak-ng") is None:
         raise InputError(
@@ -60,13 +60,13 @@ def check_synthesizer() -> None:
         )
 
 
-def spoken(voice: Voice, text: str, sample_rate: int) -> FloatArray:
-    """Have a text spoken.
+def synthesize_speech(voice: Voice, text: str, sample_rate: int) -> FloatArray:
+    """Synthesize a text.
 
     Parameters
     ----------
     voice : Voice
-        Who speaks.
+        The voice.
     text : str
         English, or phones in espeak-ng's own spelling, in double square brackets.
     sample_rate : int
@@ -82,25 +82,25 @@ def spoken(voice: Voice, text: str, sample_rate: int) -> FloatArray:
     InputError
         If espeak-ng fails.
     """
-    with tempfile.TemporaryDirectory() as kept:
-        path = Path(kept) / "spoken.wav"
-        manner = ["-v", f"en-us+{voice.variant}", "-s", str(voice.speed), "-p", str(voice.pitch)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "speech.wav"
+        options = ["-v", f"en-us+{voice.variant}", "-s", str(voice.speed), "-p", str(voice.pitch)]
         done = subprocess.run(
-            ["espeak-ng", *manner, "-w", str(path), text],
+            ["espeak-ng", *options, "-w", str(path), text],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode or not path.is_file():
-            said = " ".join(done.stderr.split()) or f"it ended with status {done.returncode}"
+            message = " ".join(done.stderr.split()) or f"it ended with status {done.returncode}"
             raise InputError(
-                f"espeak-ng: expected it to speak as en-us+{voice.variant}, but: {said}; "
-                "install it anew: apt install espeak-ng"
+                f"espeak-ng: expected it to speak as en-us+{voice.variant}, but: {message}; "
+                "install it again: apt install espeak-ng"
             )
         waveform = read_waveform(path, sample_rate).astype(float)
-    heard = np.flatnonzero(np.abs(waveform) > SILENT * np.abs(waveform).max())
-    waveform = waveform[heard[0] : heard[-1] + 1]
+    audible = np.flatnonzero(np.abs(waveform) > SILENT * np.abs(waveform).max())
+    waveform = waveform[audible[0] : audible[-1] + 1]
     return waveform / waveform.std()
 
 
@@ -134,8 +134,8 @@ def _smack(take: SoundVariant) -> FloatArray:
     return take.resonated(click, (1800, 500), (3600, 900))
 
 
-# By annotation: its model, and the shortest and longest seconds of it.
-ANNOTATION_SOUNDS: dict[str, tuple[Callable[[SoundVariant], FloatArray], float, float]] = {
+# By non-speech tag: its model, and its shortest and longest duration in seconds.
+NONSPEECH_SOUNDS: dict[str, tuple[Callable[[SoundVariant], FloatArray], float, float]] = {
     "BREATH": (_breath, 0.3, 0.5),
     "COUGH": (_cough, 0.4, 0.6),
     "NOISE": (_knock, 0.4, 0.8),
@@ -143,15 +143,15 @@ ANNOTATION_SOUNDS: dict[str, tuple[Callable[[SoundVariant], FloatArray], float, 
 }
 
 
-def annotation_sound(annotation: str, rng: np.random.Generator, sample_rate: int) -> FloatArray:
-    """Synthesize a sound that a transcript names.
+def synthesize_nonspeech_sound(tag: str, rng: np.random.Generator, sample_rate: int) -> FloatArray:
+    """Synthesize the sound of a non-speech tag.
 
     Parameters
     ----------
-    annotation : str
-        A key of `ANNOTATION_SOUNDS`.
+    tag : str
+        A key of `NONSPEECH_SOUNDS`.
     rng : numpy.random.Generator
-        Where its chances come from.
+        The source of its random variation.
     sample_rate : int
         Hertz.
 
@@ -162,10 +162,10 @@ def annotation_sound(annotation: str, rng: np.random.Generator, sample_rate: int
 
     Examples
     --------
-    >>> annotation_sound("SMACK", np.random.default_rng(1), 16000).std().round(6)
+    >>> synthesize_nonspeech_sound("SMACK", np.random.default_rng(1), 16000).std().round(6)
     1.0
     """
-    model, shortest, longest = ANNOTATION_SOUNDS[annotation]
+    model, shortest, longest = NONSPEECH_SOUNDS[tag]
     time = np.arange(round(rng.uniform(shortest, longest) * sample_rate)) / sample_rate
     waveform = model(SoundVariant(rng, rng, time, sample_rate))
     waveform *= np.clip(np.minimum(time, time[-1] - time) / 0.01, 0, 1)

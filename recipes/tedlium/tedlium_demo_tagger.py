@@ -1,8 +1,8 @@
-"""The demonstration's own tagger of speech, so that it needs no download.
+"""Train the demonstration's own tagger of speech, so that it needs no download.
 
 It is the control of the classification recipes, a narrow one, trained for a minute on windows of
-the demonstration's training talks: what their transcripts say is spoken is `Speech`, the rest is
-`Other sounds`. Real talks are segmented by a tagger that never heard them.
+the demonstration's training talks: transcribed stretches are `Speech`, the rest is
+`Other sounds`. Real talks are segmented by a tagger that was not trained on them.
 """
 
 from dataclasses import replace
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from speechbrain.utils.run_opts import RunOptions
-from tedlium_prepare import Talks
+from tedlium_prepare import TalkSet
 
 from aed_plugins.data import FoldPlan, Manifest, Source, pack_clips
 from aed_plugins.experiments import CrossValidation, Experiment
@@ -18,20 +18,20 @@ from aed_plugins.experiments import CrossValidation, Experiment
 HPARAMS = Path(__file__).resolve().parents[2] / "hparams/resnet_plain.yaml"
 LABELS = ("Speech", "Other sounds")
 SAMPLE_RATE = 16000
-WINDOW = 1.0  # seconds, as a time line's
+WINDOW = 1.0  # seconds, as a timeline's
 EPOCHS = 4
 WIDTH = 0.25
 
 
-def train_demo_tagger(train: Talks, dev: Talks, folder: Path, device: str) -> Path:
-    """Train the tagger, or take the one that was trained before.
+def train_demo_tagger(train: TalkSet, dev: TalkSet, folder: Path, device: str) -> Path:
+    """Train the tagger, or return the one that was trained before.
 
     Parameters
     ----------
-    train, dev : Talks
-        Of the demonstration corpus: what to learn from and what to judge on.
+    train, dev : TalkSet
+        Training and evaluation data of the demonstration corpus.
     folder : Path
-        Where the run is kept.
+        Where the run is written.
     device : str
         Such as `cpu`.
 
@@ -50,33 +50,33 @@ def train_demo_tagger(train: Talks, dev: Talks, folder: Path, device: str) -> Pa
     experiment = Experiment[Any](HPARAMS, None, overrides, options)
     handed_in = {"dataset": "tedlium_demonstration", "labels": list(LABELS), "multi_label": False}
     manifest = {
-        **_windows(train, "train", folder / "packed"),
-        **_windows(dev, "dev", folder / "packed"),
+        **_cut_windows(train, "train", folder / "packed"),
+        **_cut_windows(dev, "dev", folder / "packed"),
     }
     data = {"state": "demonstration", "clips": len(manifest), "bad_clips": 0}
     CrossValidation(experiment, manifest, handed_in, data).run([FoldPlan("dev", [], ["train"])])
     return folder / "run/dev"
 
 
-def _windows(talks: Talks, fold: str, folder: Path) -> Manifest:
+def _cut_windows(talks: TalkSet, fold: str, folder: Path) -> Manifest:
     """Cut talks into windows; one that is half speech or more is `Speech`."""
     sources = {talk: Source(path, fold) for talk, path in talks.recordings.items()}
     packed = pack_clips(sources, folder, SAMPLE_RATE)
     length = round(WINDOW * SAMPLE_RATE)
     windows: Manifest = {}
     for talk, clip in packed.clips.items():
-        said = [segment for segment in talks.utterances if segment.talk == talk]
+        utterances = [segment for segment in talks.utterances if segment.talk == talk]
         for number in range(clip.samples // length):
             start = number * WINDOW
-            heard = sum(
+            seconds = sum(
                 max(0.0, min(segment.offset, start + WINDOW) - max(segment.onset, start))
-                for segment in said
+                for segment in utterances
             )
             windows[f"{talk}-{number:04d}"] = {
                 "file": clip.file,
                 "start": clip.start + number * length,
                 "samples": length,
-                "labels": [LABELS[0] if heard >= WINDOW / 2 else LABELS[1]],
+                "labels": [LABELS[0] if seconds >= WINDOW / 2 else LABELS[1]],
                 "fold": fold,
             }
     return windows

@@ -1,44 +1,44 @@
-"""Who finds speech in talks: a tagger, or a detector of energy."""
+"""Detect speech in talks, with a tagger or by energy."""
 
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tedlium_prepare import Talks
+from tedlium_prepare import TalkSet
 from tqdm import tqdm
 
 from aed_plugins.annotations import read_timeline, write_timeline
 from aed_plugins.core import Event, InputError
 from aed_plugins.inference import PretrainedTagger
 from aed_plugins.labels import select_classes
-from asr.execution.stages import fingerprint, run_stage
+from asr.execution.stages import fingerprint_inputs, run_stage
 from asr.formats.segments import SpeechSegment
 from asr.segmentation.energy_detector import EnergyDetector
-from asr.segmentation.segmenters import speech_from_events
+from asr.segmentation.segmenters import segment_by_events
 
-SHOWN = 0.5  # from which probability on another event is shown on a page
+SHOWN = 0.5  # the least probability of another event that is shown on a page
 
-# Gives the speech of a set's talks, not yet shaped, at a threshold.
-Detector = Callable[[Talks, float], list[SpeechSegment]]
+# Returns the speech of a set's talks at a threshold, before shaping.
+Detector = Callable[[TalkSet, float], list[SpeechSegment]]
 
 
 class TaggerDetector:
-    """Speech as a tagger's time line has it.
+    """Detects speech, and other events, with a tagger.
 
     Parameters
     ----------
     tagger : PretrainedTagger
         The model; its outputs are narrowed to the two lists of classes.
     source : str
-        Where it came from; a time line that another source made is not used again.
+        Where it came from; a timeline of another source is not used again.
     speech_classes, event_classes : sequence of str
-        Which classes count as speech, and which else time lines have, where the tagger knows them:
+        Which classes count as speech, and which else timelines have, where the tagger has them:
         names or branches of AudioSet's ontology.
     hop_length : float
         Seconds from one window to the next.
     folder : Path
-        Where the time lines are kept, one a talk.
+        Where the timelines are cached, one per talk.
     """
 
     def __init__(
@@ -52,21 +52,23 @@ class TaggerDetector:
     ) -> None:
         labels = tagger.labels
         self.speech_labels = [labels[place] for place in select_classes(labels, speech_classes)]
-        tagger.choose(list(dict.fromkeys([*self.speech_labels, *_known(labels, event_classes)])))
+        tagger.choose(
+            list(dict.fromkeys([*self.speech_labels, *_find_known_classes(labels, event_classes)]))
+        )
         self.tagger = tagger
         self.settings = replace(tagger.timeline_settings, hop_length=hop_length)
-        self.settings.windows(tagger.steps)  # a hop that does not fit is told at once
+        self.settings.windows(tagger.steps)  # refuses a hop that does not fit
         self.source = source
-        self.origin = [source, *_files_of(Path(source))]
+        self.origin = [source, *_list_files(Path(source))]
         self.folder = folder
 
-    def speech(self, talks: Talks, threshold: float) -> list[SpeechSegment]:
-        """Give the speech of a set's talks."""
+    def speech(self, talks: TalkSet, threshold: float) -> list[SpeechSegment]:
+        """Return the speech of a set's talks."""
         bar = tqdm(talks.recordings.items(), desc=f"tagger, threshold {threshold}", unit="talk")
         return [
             segment
             for talk, recording in bar
-            for segment in speech_from_events(
+            for segment in segment_by_events(
                 talk,
                 self._events(talk, recording, threshold),
                 self.speech_labels,
@@ -75,12 +77,12 @@ class TaggerDetector:
         ]
 
     def other_events(self, talk: str, recording: Path) -> list[Event]:
-        """Give what else is heard in a talk."""
+        """Return the other events of a talk."""
         found = self._events(talk, recording, SHOWN)
         return [event for event in found if event.label not in self.speech_labels]
 
     def _events(self, talk: str, recording: Path, threshold: float) -> Sequence[Event]:
-        """Give the time line of a talk, kept from an earlier run where there is one."""
+        """Compute the timeline of a talk, or read that of an earlier run."""
         post_processing = replace(self.settings.post_processing, onset=threshold, offset=threshold)
         settings = replace(self.settings, post_processing=post_processing)
         path = self.folder / f"{threshold:g}" / f"{talk}.json"
@@ -88,13 +90,15 @@ class TaggerDetector:
         def work() -> None:
             write_timeline(path, self.tagger.timeline_file(recording, settings))
 
-        depends_on = fingerprint(*self.origin, self.tagger.labels, settings.to_dict(), recording)
+        depends_on = fingerprint_inputs(
+            *self.origin, self.tagger.labels, settings.to_dict(), recording
+        )
         run_stage(talk, path.parent, depends_on, [path], work)
         return read_timeline(path).events
 
 
-def _known(labels: Sequence[str], classes: Sequence[str]) -> list[str]:
-    """Give those of the classes that a tagger knows."""
+def _find_known_classes(labels: Sequence[str], classes: Sequence[str]) -> list[str]:
+    """Return those of the classes that a tagger has."""
     known: list[str] = []
     for wanted in classes:
         with contextlib.suppress(InputError):
@@ -102,24 +106,24 @@ def _known(labels: Sequence[str], classes: Sequence[str]) -> list[str]:
     return known
 
 
-def _files_of(source: Path) -> list[Path]:
-    """Give the files of a model that is not a name alone: another training changes them."""
+def _list_files(source: Path) -> list[Path]:
+    """List the files of a model that is not only a name: another training changes them."""
     if source.is_file():
         return [source]
     return sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else []
 
 
-def energy_speech(talks: Talks, threshold: float) -> list[SpeechSegment]:
-    """Give the speech of a set's talks as an energy detector hears it.
+def detect_speech_by_energy(talks: TalkSet, threshold: float) -> list[SpeechSegment]:
+    """Return the speech of a set's talks that an energy detector finds.
 
     Parameters
     ----------
-    talks : Talks
+    talks : TalkSet
         The set.
     threshold : float
-        The detector's `share`.
+        The detector's threshold.
     """
-    detector = EnergyDetector(share=threshold)
+    detector = EnergyDetector(threshold)
     return [
         segment
         for talk, recording in tqdm(talks.recordings.items(), desc="energy", unit="talk")

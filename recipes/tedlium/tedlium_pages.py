@@ -1,9 +1,9 @@
-"""The alignment pages of a run: a page for each talk, and one that lists them."""
+"""Write the alignment pages of a run: a page for each talk, and one that lists them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tedlium_prepare import Corpus
+from tedlium_prepare import TedliumCorpus
 from tqdm import tqdm
 
 from aed_plugins.core import Event
@@ -11,12 +11,12 @@ from asr.pages.index import IndexEntry, write_index
 from asr.pages.talk import write_alignment_page
 from asr.scoring.score import Score
 
-TITLE = "TED-LIUM: what was said against what was recognised"
+TITLE = "TED-LIUM: reference and recognized words"
 
 
 def write_pages(
     folder: Path,
-    corpus: Corpus,
+    corpus: TedliumCorpus,
     scores: Mapping[str, Mapping[str, Score]],
     events: Callable[[str, Path], Sequence[Event]],
     demonstration: bool,
@@ -27,12 +27,12 @@ def write_pages(
     ----------
     folder : Path
         Where they are written, by experiment and set.
-    corpus : Corpus
+    corpus : TedliumCorpus
         The talks.
     scores : mapping
-        By title, such as `tri, without annotations`, and by set: what was recognised.
+        The scores by title, such as `tri, without tags`, and by set.
     events : callable
-        Gives what else is heard in a talk, of its name and its recording.
+        Returns the other events of a talk, from its name and recording.
     demonstration : bool
         Whether the talks are synthesized.
 
@@ -55,11 +55,11 @@ def write_pages(
         write_alignment_page(
             page,
             talk,
-            score.of_talk(talk),
+            score.select_talk(talk),
             reference=[segment for segment in talks.stm if segment.talk == talk],
             audio=talks.recordings[talk],
             events=events(talk, talks.recordings[talk]),
-            notes={"Recognised": group, "Aligned by": score.engine},
+            notes={"Recognized": group, "Aligned by": score.engine},
             demonstration=demonstration,
         )
         entries.append(IndexEntry(group, talk, page, score.per_talk[talk]))

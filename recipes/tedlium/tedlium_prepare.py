@@ -1,4 +1,4 @@
-"""Preparation of TED-LIUM: talks, transcripts, lexicon and language model, as a release has them.
+"""Read TED-LIUM: talks, transcripts, lexicon and language model of a release.
 
 Sources: Rousseau, Deléglise, Estève, "TED-LIUM: an automatic speech recognition dedicated corpus"
 (LREC 2012), its second release (LREC 2014), and Hernandez et al., "TED-LIUM 3" (SPECOM 2018);
@@ -16,9 +16,9 @@ from pathlib import Path
 from tedlium_demo import build_demonstration
 
 from aed_plugins.core import InputError
-from asr.formats.sphere import talk_duration
+from asr.formats.sphere import read_duration
 from asr.formats.stm import StmSegment, read_stm
-from asr.formats.transcript import normalize, without_nonspeech_tags
+from asr.formats.transcript import normalize_segment, remove_nonspeech_tags
 
 SETS = ("train", "dev", "test")
 DEFAULT_FOLDERS = tuple(
@@ -26,13 +26,13 @@ DEFAULT_FOLDERS = tuple(
 )
 DEMONSTRATION_FOLDER = Path("data/TEDLIUM_demonstration")
 
-# Seconds by which a transcript may go on after its recording: Kaldi's programs cut as much.
+# Seconds by which a transcript may exceed its recording: Kaldi's programs cut as much.
 OVERSHOOT = 0.5
-SHORTEST = 0.01  # seconds that are left of an utterance
+SHORTEST = 0.01  # seconds of an utterance after the cut
 
 
 @dataclass(frozen=True)
-class Talks:
+class TalkSet:
     """A set of the corpus: train, dev or test.
 
     Attributes
@@ -42,7 +42,7 @@ class Talks:
     durations : dict of str to float
         Seconds of each talk.
     stm : list of StmSegment
-        All that is said, normalised, by talk and onset; ignored stretches are among it.
+        All segments, normalized, by talk and onset; ignored stretches are included.
     """
 
     recordings: dict[str, Path]
@@ -51,17 +51,17 @@ class Talks:
 
     @property
     def utterances(self) -> list[StmSegment]:
-        """What is said and scored: all of `stm` but the ignored stretches."""
+        """The scored segments: all of `stm` but the ignored stretches."""
         return [segment for segment in self.stm if not segment.is_ignored]
 
 
 @dataclass(frozen=True)
-class Corpus:
-    """What a folder holds.
+class TedliumCorpus:
+    """A release of TED-LIUM.
 
     Attributes
     ----------
-    talks : dict of str to Talks
+    talks : dict of str to TalkSet
         The sets train, dev and test.
     lexicon : Path
         The release's pronunciations.
@@ -69,7 +69,7 @@ class Corpus:
         The release's ARPA file, where there is one.
     """
 
-    talks: dict[str, Talks]
+    talks: dict[str, TalkSet]
     lexicon: Path
     language_model: Path | None
 
@@ -109,15 +109,15 @@ def find_data(folder: str | None) -> Path:
     )
 
 
-def read_corpus(folder: Path, language_model: str | None = None) -> Corpus:
+def read_corpus(folder: Path, language_model: str | None = None) -> TedliumCorpus:
     """Read all transcripts and the headers of all recordings.
 
     Parameters
     ----------
     folder : Path
-        What `find_data` gave.
+        What `find_data` returned.
     language_model : str, optional
-        An ARPA file to use in place of the release's.
+        An ARPA file to use instead of the release's.
 
     Raises
     ------
@@ -136,10 +136,10 @@ def read_corpus(folder: Path, language_model: str | None = None) -> Corpus:
         model = Path(language_model)
         if not model.is_file():
             raise InputError(f"{model}: expected a language model (ARPA), but there is none")
-    return Corpus(talks, lexicons[0], model)
+    return TedliumCorpus(talks, lexicons[0], model)
 
 
-def read_talks(folder: Path) -> Talks:
+def read_talks(folder: Path) -> TalkSet:
     """Read a set.
 
     Parameters
@@ -157,21 +157,21 @@ def read_talks(folder: Path) -> Talks:
         raise InputError(f"{folder / 'stm'}: expected STM files, one a talk, found none")
     recordings, stm = {}, []
     for file in files:
-        segments = [normalize(segment) for segment in read_stm(file)]
+        segments = [normalize_segment(segment) for segment in read_stm(file)]
         if not any(not segment.is_ignored for segment in segments):
-            raise InputError(f"{file}: expected a transcript, found nothing that is said")
+            raise InputError(f"{file}: expected a transcript, found none")
         for talk in sorted({segment.talk for segment in segments}):
             if talk in recordings:
-                raise InputError(f"{file}: talk {talk} is also in another STM file; leave one out")
-            recordings[talk] = _recording(folder / "sph", talk, file)
+                raise InputError(f"{file}: talk {talk} is also in another STM file; remove one")
+            recordings[talk] = _find_recording(folder / "sph", talk, file)
         stm += segments
     with ThreadPoolExecutor() as pool:
-        durations = dict(zip(recordings, pool.map(talk_duration, recordings.values()), strict=True))
+        durations = dict(zip(recordings, pool.map(read_duration, recordings.values()), strict=True))
     stm.sort(key=lambda segment: (segment.talk, segment.onset))
-    return Talks(recordings, durations, list(_within(stm, recordings, durations)))
+    return TalkSet(recordings, durations, list(_cut_to_recordings(stm, recordings, durations)))
 
 
-def _recording(folder: Path, talk: str, stm: Path) -> Path:
+def _find_recording(folder: Path, talk: str, stm: Path) -> Path:
     for suffix in (".sph", ".wav", ".flac"):
         path = folder / f"{talk}{suffix}"
         if path.is_file():
@@ -182,14 +182,14 @@ def _recording(folder: Path, talk: str, stm: Path) -> Path:
     )
 
 
-def _within(
+def _cut_to_recordings(
     stm: Sequence[StmSegment], recordings: dict[str, Path], durations: dict[str, float]
 ) -> Iterator[StmSegment]:
-    """Cut what goes on for a moment after the recording; refuse what goes on for longer."""
+    """Cut what continues shortly after the recording; refuse what continues for longer."""
     for segment in stm:
         duration = durations[segment.talk]
-        kept = segment._replace(offset=min(segment.offset, duration))
-        is_long_enough = kept.offset - kept.onset >= SHORTEST
+        cut = segment._replace(offset=min(segment.offset, duration))
+        is_long_enough = cut.offset - cut.onset >= SHORTEST
         if segment.is_ignored and not is_long_enough:
             continue
         too_far = segment.offset > duration + OVERSHOOT and not segment.is_ignored
@@ -198,45 +198,47 @@ def _within(
                 f"{recordings[segment.talk]}: expected {segment.offset:.2f} s of sound, as far as "
                 f"the transcript goes, got {duration:.2f} s; copy the recording again"
             )
-        yield kept
+        yield cut
 
 
-def choose_share(utterances: Sequence[StmSegment], share: float, seed: int) -> list[StmSegment]:
-    """Choose a share of what each speaker says.
+def select_fraction(
+    utterances: Sequence[StmSegment], fraction: float, seed: int
+) -> list[StmSegment]:
+    """Select a fraction of the speech of each speaker.
 
     Parameters
     ----------
     utterances : sequence of StmSegment
         Of all speakers.
-    share : float
+    fraction : float
         Of the seconds of speech, in (0, 1].
     seed : int
-        The same seed chooses the same utterances.
+        The same seed selects the same utterances.
 
     Returns
     -------
     list of StmSegment
-        In the order of `utterances`. Over all speakers the share is met to within an utterance.
+        In the order of `utterances`. Over all speakers the fraction is met to within an utterance.
 
     Raises
     ------
     InputError
-        If the share is not in (0, 1].
+        If the fraction is not in (0, 1].
 
     Examples
     --------
-    >>> said = [StmSegment("talk", "A", "talk", t, t + 1.0, "", ("yes",)) for t in range(10)]
-    >>> len(choose_share(said, 0.2, seed=1))
+    >>> utterances = [StmSegment("talk", "A", "talk", t, t + 1.0, "", ("yes",)) for t in range(10)]
+    >>> len(select_fraction(utterances, 0.2, seed=1))
     2
     """
-    if not 0 < share <= 1:
-        raise InputError(f"expected a training_share above 0 and up to 1, got {share}")
+    if not 0 < fraction <= 1:
+        raise InputError(f"expected a training_fraction above 0 and up to 1, got {fraction}")
     by_talk = defaultdict(list)
     for number, utterance in enumerate(utterances):
         by_talk[utterance.talk].append((number, utterance.offset - utterance.onset))
     chosen, wanted, taken = [], 0.0, 0.0
     for talk, numbered in by_talk.items():
-        wanted += share * sum(seconds for _, seconds in numbered)
+        wanted += fraction * sum(seconds for _, seconds in numbered)
         random.Random(f"{seed} {talk}").shuffle(numbered)
         for number, seconds in numbered:
             if taken + seconds / 2 > wanted:
@@ -246,20 +248,20 @@ def choose_share(utterances: Sequence[StmSegment], share: float, seed: int) -> l
     return [utterances[number] for number in sorted(chosen)]
 
 
-def spoken(utterances: Sequence[StmSegment], annotations: bool) -> list[StmSegment]:
-    """Give utterances with or without annotations; those that have no word left are left out.
+def filter_utterances(utterances: Sequence[StmSegment], keep_tags: bool) -> list[StmSegment]:
+    """Return utterances with or without non-speech tags; those without a word are left out.
 
     Parameters
     ----------
     utterances : sequence of StmSegment
-        Normalised.
-    annotations : bool
-        Whether `[NOISE]` and the like stay among the words.
+        Normalized.
+    keep_tags : bool
+        Whether `[NOISE]` and other non-speech tags stay among the words.
     """
-    kept = [
+    filtered = [
         utterance
-        if annotations
-        else utterance._replace(words=tuple(without_nonspeech_tags(utterance.words)))
+        if keep_tags
+        else utterance._replace(words=tuple(remove_nonspeech_tags(utterance.words)))
         for utterance in utterances
     ]
-    return [utterance for utterance in kept if utterance.words]
+    return [utterance for utterance in filtered if utterance.words]

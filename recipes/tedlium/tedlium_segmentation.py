@@ -1,10 +1,10 @@
-"""Experiment 2: who decides which stretches of a talk are recognised, and what that costs.
+"""Experiment 2: the effect of the segmentation on word error rates.
 
-Five segmentations of the same talks: a person's, those of a tagger and of an energy detector,
-equal chunks, and none. The words recognised in each are scored against the human transcript:
+Five segmentations of the same talks: the transcript's, those of a tagger and of an energy detector,
+equal chunks, and none. The words recognized in each are scored against the human transcript:
 missed speech becomes deletions, a false alarm insertions. Threshold, padding and merging are
-chosen by the words on dev. The detection error cannot serve for that: stretches that scoring
-ignores are not judged, and where a corpus ignores all its pauses, to keep everything looks best.
+chosen by the word errors on dev. Detection errors are no criterion: stretches that scoring ignores
+are not evaluated, so in a corpus that ignores all its pauses one segment per talk looks best.
 """
 
 import itertools
@@ -13,39 +13,39 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tedlium_annotations import Trained
 from tedlium_detectors import Detector
-from tedlium_prepare import Corpus, Talks
-from tedlium_results import wer_entry
+from tedlium_nonspeech_tags import TrainedRecognizer
+from tedlium_prepare import TalkSet, TedliumCorpus
+from tedlium_results import summarize_wer
 
 from aed_plugins.core import InputError, atomic_write
 from asr.formats.ctm import CtmWord, write_ctm
-from asr.formats.segments import SpeechSegment, segments_rttm
-from asr.scoring.detection_error import detection_error, segmentation_summary, uem_of
+from asr.formats.segments import SpeechSegment, format_rttm
 from asr.scoring.score import Score
-from asr.scoring.wer import score
+from asr.scoring.speech_detection import compute_detection_errors, make_uem, summarize_segmentation
+from asr.scoring.wer import score_words
 from asr.segmentation.energy_detector import EnergyDetector
 from asr.segmentation.segmenters import (
-    fixed_chunks,
-    human_segments,
-    whole_talks,
+    segment_by_transcript,
+    segment_into_chunks,
+    segment_whole_talks,
 )
-from asr.segmentation.shaping import Shaping
+from asr.segmentation.shaping import SegmentShaping
 
 METHODS = ("human", "tagger", "energy", "chunks", "whole_talks")
-DETECTORS = ("tagger", "energy")  # whose threshold and shape are chosen
-COLLARS = (0.0, 0.25)  # seconds on each side of a boundary that are not judged
+DETECTORS = ("tagger", "energy")  # methods whose threshold and shaping are chosen
+COLLARS = (0.0, 0.25)  # seconds on each side of a boundary that are not evaluated
 
 
 @dataclass(frozen=True)
-class Tuning:
-    """What is tried on the development set; what makes the fewest word errors is taken.
+class SegmentationTuning:
+    """What is tried on the development set; the fewest word errors decide.
 
     Attributes
     ----------
     thresholds : mapping of str to sequence of float
-        Of `tagger`, from which probability on there is speech, and of `energy`, the share of the
-        way from the quiet to the loud. They are tried with the first padding and gap.
+        Of `tagger`, the least probability of speech, and of `energy`, `EnergyDetector.threshold`.
+        They are tried with the first padding and gap.
     paddings, merge_gaps : sequence of float
         Seconds: all pairs are tried with the best threshold.
     shortest, longest : float
@@ -56,7 +56,7 @@ class Tuning:
     Raises
     ------
     InputError
-        If a list is missing or empty, or a figure cannot be.
+        If a list is missing or empty, or a value is out of its range.
     """
 
     thresholds: Mapping[str, Sequence[float]]
@@ -75,31 +75,31 @@ class Tuning:
         if not all(0 < threshold <= 1 for threshold in self.thresholds["tagger"]):
             raise InputError("tuning: expected thresholds of tagger above 0 and up to 1")
         for threshold in self.thresholds["energy"]:
-            EnergyDetector(share=threshold)
-        fixed_chunks({}, self.chunk_length)
+            EnergyDetector(threshold)
+        segment_into_chunks({}, self.chunk_length)
         self.shapings  # noqa: B018  each checks itself
 
     @property
-    def shapings(self) -> list[Shaping]:
+    def shapings(self) -> list[SegmentShaping]:
         """All pairs of padding and merging."""
         return [
-            Shaping(padding, gap, self.shortest, self.longest)
+            SegmentShaping(padding, gap, self.shortest, self.longest)
             for padding, gap in itertools.product(self.paddings, self.merge_gaps)
         ]
 
 
 @dataclass(frozen=True)
-class Segmentation:
-    """What a method made of the development and test sets.
+class SegmentationResult:
+    """A method's segments of the development and test sets, and the words in them.
 
     Attributes
     ----------
     segments : dict of str to list of SpeechSegment
         For `dev` and `test`.
     words : dict of str to list of CtmWord
-        What was recognised in them.
+        The words recognized in them.
     settings : dict
-        What was chosen on dev; empty where nothing is chosen.
+        What was chosen on dev; empty where there is no choice.
     """
 
     segments: dict[str, list[SpeechSegment]]
@@ -108,27 +108,27 @@ class Segmentation:
 
 
 class SegmentationExperiment:
-    """Segments, recognises and scores, each method in a folder of its own.
+    """Segments, recognizes and scores, each method in a folder of its own.
 
     Parameters
     ----------
-    corpus : Corpus
+    corpus : TedliumCorpus
         All talks.
-    trained : Trained
-        Who recognises.
-    tuning : Tuning
+    trained : TrainedRecognizer
+        What recognizes the words.
+    tuning : SegmentationTuning
         What is tried on dev.
     detectors : mapping of str to callable
-        For each of `DETECTORS`: who finds speech at a threshold.
+        For each of `DETECTORS` what finds speech at a threshold.
     folder : Path
-        Where everything is kept.
+        Where everything is written.
     """
 
     def __init__(
         self,
-        corpus: Corpus,
-        trained: Trained,
-        tuning: Tuning,
+        corpus: TedliumCorpus,
+        trained: TrainedRecognizer,
+        tuning: SegmentationTuning,
         detectors: Mapping[str, Detector],
         folder: Path,
     ) -> None:
@@ -139,17 +139,17 @@ class SegmentationExperiment:
         self.folder = folder
         self.weights, _, self.tried = trained.choose_weights(self.sets["dev"])
 
-    def about(self) -> dict[str, Any]:
-        """Say what is the same for all methods."""
+    def describe(self) -> dict[str, Any]:
+        """Return what is the same for all methods."""
         return {
-            "recogniser": f"{type(self.trained.recogniser).__name__}, {self.trained.system}",
+            "recognizer": f"{type(self.trained.recognizer).__name__}, {self.trained.system}",
             "weights": self.weights._asdict(),
             "weights_tried_on_dev": self.tried,
-            "judged": {part: _judged(talks) for part, talks in self.sets.items()},
+            "evaluated": {part: _measure_evaluated(talks) for part, talks in self.sets.items()},
         }
 
     def run(self, method: str, seed: int) -> tuple[dict[str, Any], dict[str, Score]]:
-        """Try a method.
+        """Run a method on dev and test.
 
         Parameters
         ----------
@@ -161,52 +161,54 @@ class SegmentationExperiment:
         Returns
         -------
         tuple
-            What `results.json` says of it, and for each set its score.
+            The entry of `results.json`, and the score of each set.
         """
         if method in self.detectors:
-            found = self._tuned(method, self.detectors[method])
+            result = self._run_tuned(method, self.detectors[method])
         else:
-            found = self._fixed(method)
-        scores = {part: score(talks.stm, found.words[part]) for part, talks in self.sets.items()}
+            result = self._run_fixed(method)
+        scores = {
+            part: score_words(talks.stm, result.words[part]) for part, talks in self.sets.items()
+        }
         for part in self.sets:
-            write_ctm(self.folder / f"{method}/{part}.ctm", found.words[part])
+            write_ctm(self.folder / f"{method}/{part}.ctm", result.words[part])
             with atomic_write(self.folder / f"{method}/{part}.rttm") as temporary:
-                temporary.write_text(segments_rttm(found.segments[part]), encoding="utf-8")
-        entry = {"settings": found.settings} | {
-            part: self._entry(found.segments[part], talks, scores[part], seed)
+                temporary.write_text(format_rttm(result.segments[part]), encoding="utf-8")
+        entry = {"settings": result.settings} | {
+            part: self._summarize(result.segments[part], talks, scores[part], seed)
             for part, talks in self.sets.items()
         }
         return entry, scores
 
-    def _fixed(self, method: str) -> Segmentation:
-        """Use segments that nothing is to be chosen for."""
+    def _run_fixed(self, method: str) -> SegmentationResult:
+        """Recognize segments of a method without settings."""
         segments, words = {}, {}
         for part, talks in self.sets.items():
             folder = self.folder / method / part
             if method == "human":
-                segments[part] = human_segments(talks.stm)
+                segments[part] = segment_by_transcript(talks.stm)
                 folder = self.trained.decodings / part
             elif method == "chunks":
-                segments[part] = fixed_chunks(talks.durations, self.tuning.chunk_length)
+                segments[part] = segment_into_chunks(talks.durations, self.tuning.chunk_length)
             else:
-                segments[part] = whole_talks(talks.durations)
-            words[part] = self._recognise(part, segments[part], folder)
-        return Segmentation(segments, words, {})
+                segments[part] = segment_whole_talks(talks.durations)
+            words[part] = self._recognize(part, segments[part], folder)
+        return SegmentationResult(segments, words, {})
 
-    def _tuned(self, method: str, detector: Detector) -> Segmentation:
+    def _run_tuned(self, method: str, detector: Detector) -> SegmentationResult:
         """Choose the threshold, then the shape, by the word errors on dev."""
         dev, test = self.sets["dev"], self.sets["test"]
         thresholds, shapings = self.tuning.thresholds[method], self.tuning.shapings
         detected = {threshold: detector(dev, threshold) for threshold in thresholds}
-        tried: dict[tuple[float, Shaping], tuple[list[SpeechSegment], list[CtmWord]]] = {}
-        errors: dict[tuple[float, Shaping], int] = {}
+        tried: dict[tuple[float, SegmentShaping], tuple[list[SpeechSegment], list[CtmWord]]] = {}
+        errors: dict[tuple[float, SegmentShaping], int] = {}
 
-        def attempt(threshold: float, shaping: Shaping) -> None:
-            segments = _shaped(detected[threshold], shaping, dev)
+        def attempt(threshold: float, shaping: SegmentShaping) -> None:
+            segments = _shape_segments(detected[threshold], shaping, dev)
             name = f"dev_{threshold:g}_{shaping.padding:g}_{shaping.merge_gap:g}"
-            words = self._recognise("dev", segments, self.folder / method / name)
+            words = self._recognize("dev", segments, self.folder / method / name)
             tried[threshold, shaping] = segments, words
-            errors[threshold, shaping] = score(dev.stm, words).total.errors
+            errors[threshold, shaping] = score_words(dev.stm, words).total.errors
 
         for threshold in thresholds:
             attempt(threshold, shapings[0])
@@ -214,45 +216,47 @@ class SegmentationExperiment:
         for shaping in shapings[1:]:
             attempt(best_threshold, shaping)
         threshold, shaping = min(errors, key=errors.__getitem__)
-        in_test = _shaped(detector(test, threshold), shaping, test)
-        words_in_test = self._recognise("test", in_test, self.folder / method / "test")
+        in_test = _shape_segments(detector(test, threshold), shaping, test)
+        words_in_test = self._recognize("test", in_test, self.folder / method / "test")
         segments, words = tried[threshold, shaping]
         settings = {"threshold": threshold, **asdict(shaping)}
         settings["tried_on_dev"] = [
             {"threshold": tried_threshold, **asdict(tried_shaping), "errors": count}
             for (tried_threshold, tried_shaping), count in errors.items()
         ]
-        return Segmentation(
+        return SegmentationResult(
             {"dev": segments, "test": in_test}, {"dev": words, "test": words_in_test}, settings
         )
 
-    def _recognise(
+    def _recognize(
         self, part: str, segments: Sequence[SpeechSegment], folder: Path
     ) -> list[CtmWord]:
         talks = self.sets[part]
-        return self.trained.recognise(talks, segments, [self.weights], folder)[self.weights]
+        return self.trained.recognize(talks, segments, [self.weights], folder)[self.weights]
 
-    def _entry(
-        self, segments: Sequence[SpeechSegment], talks: Talks, scored: Score, seed: int
+    def _summarize(
+        self, segments: Sequence[SpeechSegment], talks: TalkSet, scored: Score, seed: int
     ) -> dict[str, Any]:
-        summary = segmentation_summary(segments, talks.durations)
+        summary = summarize_segmentation(segments, talks.durations)
         return {
             **summary._asdict(),
-            "detection": {f"{collar:g}": _error(segments, talks, collar) for collar in COLLARS},
-            "wer": wer_entry(scored, seed),
+            "detection": {
+                f"{collar:g}": _compute_errors(segments, talks, collar) for collar in COLLARS
+            },
+            "wer": summarize_wer(scored, seed),
         }
 
 
-def _judged(talks: Talks) -> dict[str, float]:
-    """Say how many seconds of speech and of anything else the detection is judged on."""
-    regions = uem_of(talks.stm, talks.durations)
-    speech = sum(segment.duration for segment in human_segments(talks.stm))
-    judged = sum(region.offset - region.onset for region in regions)
-    return {"speech": round(speech, 2), "other": round(max(0.0, judged - speech), 2)}
+def _measure_evaluated(talks: TalkSet) -> dict[str, float]:
+    """Sum the evaluated seconds of speech and of anything else."""
+    regions = make_uem(talks.stm, talks.durations)
+    speech = sum(segment.duration for segment in segment_by_transcript(talks.stm))
+    evaluated = sum(region.offset - region.onset for region in regions)
+    return {"speech": round(speech, 2), "other": round(max(0.0, evaluated - speech), 2)}
 
 
-def _shaped(
-    segments: Sequence[SpeechSegment], shaping: Shaping, talks: Talks
+def _shape_segments(
+    segments: Sequence[SpeechSegment], shaping: SegmentShaping, talks: TalkSet
 ) -> list[SpeechSegment]:
     by_talk: dict[str, list[SpeechSegment]] = {talk: [] for talk in talks.recordings}
     for segment in segments:
@@ -260,10 +264,14 @@ def _shaped(
     return [
         part
         for talk, found in by_talk.items()
-        for part in shaping.shaped(found, talks.durations[talk])
+        for part in shaping.apply(found, talks.durations[talk])
     ]
 
 
-def _error(segments: Sequence[SpeechSegment], talks: Talks, collar: float) -> dict[str, float]:
-    uem = uem_of(talks.stm, talks.durations)
-    return detection_error(human_segments(talks.stm), segments, uem, collar)._asdict()
+def _compute_errors(
+    segments: Sequence[SpeechSegment], talks: TalkSet, collar: float
+) -> dict[str, float]:
+    uem = make_uem(talks.stm, talks.durations)
+    return compute_detection_errors(
+        segment_by_transcript(talks.stm), segments, uem, collar
+    )._asdict()

@@ -4,18 +4,19 @@ import csv
 import os
 import re
 import shutil
-import sys
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "recipes/tedlium"))
 import tedlium_demo
-from tedlium_demo import DICTIONARY, TRUTH, VOICES, build_demonstration, is_demonstration
-from tedlium_demo_sounds import ANNOTATION_SOUNDS, Voice, annotation_sound, spoken
+from tedlium_demo import DICTIONARY, GROUND_TRUTH, VOICES, build_demonstration, is_demonstration
+from tedlium_demo_sounds import (
+    NONSPEECH_SOUNDS,
+    Voice,
+    synthesize_nonspeech_sound,
+    synthesize_speech,
+)
 from tedlium_demo_talk import PHONES
 
 from aed_plugins.core import InputError
@@ -48,8 +49,8 @@ def lines(corpus):
 
 
 @pytest.fixture(scope="module")
-def truth(corpus):
-    with (corpus / TRUTH).open(newline="", encoding="utf-8") as stream:
+def ground_truth(corpus):
+    with (corpus / GROUND_TRUTH).open(newline="", encoding="utf-8") as stream:
         return list(csv.DictReader(stream, delimiter="\t"))
 
 
@@ -106,23 +107,23 @@ def test_segments_are_in_order_within_the_audio_and_do_not_overlap(corpus, lines
         assert sum(fields[6] != IGNORED for fields in rows) == UTTERANCES
 
 
-def test_transcripts_say_what_the_truth_says(lines, truth):
-    """Words and annotations of a segment are those that are heard within it, in that order."""
+def test_transcripts_agree_with_the_ground_truth(lines, ground_truth):
+    """Words and tags of a segment are those of the ground truth within it, in that order."""
     for (_, talk), fields in spoken_lines(lines):
         onset, offset = float(fields[3]) - 0.006, float(fields[4]) + 0.006
-        heard = [
+        labels = [
             row["label"]
-            for row in truth
+            for row in ground_truth
             if row["talk"] == talk
             and onset <= float(row["onset"])
             and float(row["offset"]) <= offset
         ]
         text = re.sub(r"\(.*?\)|<sil>", "", fields[6]).translate(str.maketrans("{}", "[]"))
-        assert " ".join(heard).split() == text.split()
+        assert " ".join(labels).split() == text.split()
 
 
-def test_sounds_that_no_transcript_names_lie_where_scoring_leaves_them_out(lines, truth):
-    sounds = [row for row in truth if row["kind"] == "sound"]
+def test_sounds_that_no_transcript_names_lie_where_scoring_leaves_them_out(lines, ground_truth):
+    sounds = [row for row in ground_truth if row["kind"] == "sound"]
     assert {row["label"] for row in sounds} == {"Applause", "Laughter", "Music"}
     for row in sounds:
         rows = next(found for (_, talk), found in lines.items() if talk == row["talk"])
@@ -163,31 +164,33 @@ def test_every_digit_is_said_about_as_often_as_the_others(lines):
     assert max(counts.values()) < 1.5 * min(counts.values())
 
 
-def test_speech_is_where_the_truth_says(corpus, truth):
+def test_speech_is_where_the_ground_truth_has_it(corpus, ground_truth):
     """Loud where words are, quiet where nothing is."""
     talk = "EspeakM7_2014"
     waveform, rate = soundfile.read(corpus / f"test/sph/{talk}.sph")
-    heard = np.zeros(len(waveform), bool)
-    for row in truth:
+    active = np.zeros(len(waveform), bool)
+    for row in ground_truth:
         if row["talk"] == talk:
             start, end = (round(float(row[edge]) * rate) for edge in ("onset", "offset"))
-            heard[start:end] = True
+            active[start:end] = True
             if row["kind"] == "words":
                 assert 20 * np.log10(waveform[start:end].std()) == pytest.approx(-24.5, abs=2)
-    assert 20 * np.log10(waveform[~heard].std()) < -55
+    assert 20 * np.log10(waveform[~active].std()) < -55
 
 
-@pytest.mark.parametrize("annotation", ANNOTATION_SOUNDS)
-def test_annotated_sounds_are_finite_of_deviation_one_and_fade_at_both_ends(annotation):
+@pytest.mark.parametrize("tag", NONSPEECH_SOUNDS)
+def test_nonspeech_sounds_are_finite_of_deviation_one_and_fade_at_both_ends(tag):
     for seed in range(3):
-        waveform = annotation_sound(annotation, np.random.default_rng(seed), 16_000)
+        waveform = synthesize_nonspeech_sound(tag, np.random.default_rng(seed), 16_000)
         assert np.isfinite(waveform).all()
         assert waveform.std() == pytest.approx(1)
         assert np.abs(waveform[[0, -1]]).max() < 1e-6
 
 
 def test_a_quicker_voice_is_shorter():
-    slow, quick = (spoken(Voice("dev", "m1", speed, 40), "nine", 8000) for speed in (100, 250))
+    slow, quick = (
+        synthesize_speech(Voice("dev", "m1", speed, 40), "nine", 8000) for speed in (100, 250)
+    )
     assert len(quick) < 0.8 * len(slow)
 
 
@@ -231,6 +234,6 @@ def test_a_synthesizer_that_fails_is_quoted_and_leaves_nothing(tmp_path, monkeyp
     program.write_text("#!/bin/sh\necho voice not found >&2\nexit 1\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:/bin:/usr/bin")
-    with pytest.raises(InputError, match=r"en-us\+m1, but: voice not found; install it anew"):
+    with pytest.raises(InputError, match=r"en-us\+m1, but: voice not found; install it again"):
         build_demonstration(tmp_path / "talks")
     assert [path.name for path in tmp_path.iterdir()] == ["bin"]

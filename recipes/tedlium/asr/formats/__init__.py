@@ -1,1 +1,1 @@
-"""Files of speech recognition: transcripts, times, lexicons, language models, Kaldi folders."""
+"""File formats of speech recognition: transcripts, times, lexicons, models, Kaldi folders."""

@@ -1,4 +1,4 @@
-r"""Back-off language models in ARPA form: reading, adding annotations, unpacking.
+r"""Back-off language models in ARPA form: read them, and add non-speech tags to them.
 
 Source: SRILM's manual page ngram-format(5): `\data\` with the count of each order, then for each
 order its lines of log10 probability, words and log10 back-off weight.
@@ -17,14 +17,14 @@ from typing import NamedTuple
 
 from aed_plugins.core import InputError, atomic_write
 
-START, END = "<s>", "</s>"
-NEVER = -99.0  # log10, by convention: what cannot be said, such as the sentence's start
+SENTENCE_START, SENTENCE_END = "<s>", "</s>"
+LOG_ZERO = -99.0  # log10, by convention: the probability of what cannot occur, such as `<s>`
 
 _COUNT = re.compile(r"ngram\s+([0-9]+)\s*=\s*([0-9]+)")
 
 
 class ArpaSummary(NamedTuple):
-    """What a language model knows.
+    """Counts and words of a language model.
 
     Attributes
     ----------
@@ -62,45 +62,45 @@ def read_arpa(path: str | Path) -> ArpaSummary:
     >>> summary.counts, sorted(summary.words)
     ((3,), ['</s>', '<s>', 'one'])
     """
-    with _opened(path) as stream:
-        lines = _numbered(path, stream)
+    with _open_text(path) as stream:
+        lines = _number_lines(path, stream)
         counts = _read_counts(path, lines)
         words: set[str] = set()
         number = 0
         for number, line in lines:
             if not line or line.startswith("\\"):
                 break
-            words.add(_unigram(line, f"{path} line {number}")[1])
+            words.add(_parse_unigram(line, f"{path} line {number}")[1])
     if len(words) != counts[0]:
         raise InputError(
             f"{path} line {number}: expected {counts[0]} different words before the section's end, "
             f"got {len(words)}; the file is cut short or damaged: copy it again"
         )
-    for word in (START, END):
+    for word in (SENTENCE_START, SENTENCE_END):
         if word not in words:
-            raise InputError(f"{path}: expected {word} among the words; estimate the model anew")
+            raise InputError(f"{path}: expected {word} among the words; estimate the model again")
     return ArpaSummary(counts, frozenset(words))
 
 
-def with_nonspeech_words(
+def add_nonspeech_words(
     arpa: str | Path, counts: Mapping[str, int], total: int, path: str | Path
 ) -> None:
-    r"""Let a language model know annotations that it has never seen.
+    r"""Add non-speech tags to a language model that has none of them.
 
-    Each becomes a single word with its share of the training text; the other single words have the
-    rest. Pairs and more are kept as they are, so that the probabilities after a history that is
-    followed by them add up to a little more than 1: an approximation. After an annotation, words
-    are as likely as by themselves.
+    Each becomes a single word with its fraction of the training text; the other single words have
+    the rest. Pairs and more are kept as they are, so that the probabilities after a history that is
+    followed by them add up to a little more than 1: an approximation. After a tag, words are as
+    likely as by themselves.
 
     Parameters
     ----------
     arpa : str or Path
         The model, plain or packed with gzip.
     counts : mapping of str to int
-        How often each annotation is in the training text. Those that the model knows already, and
-        those that are never there, are left as they are.
+        How often each tag is in the training text. Those that the model has already, and those
+        that do not occur, are left as they are.
     total : int
-        How many words and annotations the training text has.
+        How many words and tags the training text has.
     path : str or Path
         Where the new model is written, as plain text; not `arpa` itself.
 
@@ -113,16 +113,16 @@ def with_nonspeech_words(
     new = {name: count for name, count in sorted(counts.items()) if count and name not in known}
     if sum(new.values()) >= total:
         raise InputError(
-            f"expected fewer annotations than the {total} words and annotations of the text, "
+            f"expected fewer non-speech tags than the {total} words and tags of the text, "
             f"got {sum(new.values())}"
         )
     rest = math.log10(1 - sum(new.values()) / total)
     with (
-        _opened(arpa) as stream,
+        _open_text(arpa) as stream,
         atomic_write(path) as temporary,
         temporary.open("w", encoding="utf-8", newline="\n") as out,
     ):
-        lines = _numbered(arpa, stream)
+        lines = _number_lines(arpa, stream)
         sizes = _read_counts(arpa, lines)
         out.write("\\data\\\n" + f"ngram 1={sizes[0] + len(new)}\n")
         out.writelines(f"ngram {order}={size}\n" for order, size in enumerate(sizes[1:], start=2))
@@ -132,14 +132,14 @@ def with_nonspeech_words(
             if not line or line.startswith("\\"):
                 out.write(f"\n{line}\n" if line else "\n")
                 break
-            log, word, weight = _unigram(line, f"{arpa} line {number}")
-            out.write(f"{log if log <= NEVER else log + rest:.6f}\t{word}{weight}\n")
+            log, word, weight = _parse_unigram(line, f"{arpa} line {number}")
+            out.write(f"{log if log <= LOG_ZERO else log + rest:.6f}\t{word}{weight}\n")
         out.writelines(f"{line}\n" for _, line in lines)
 
 
 @contextlib.contextmanager
-def _opened(path: str | Path) -> Iterator[io.BufferedIOBase]:
-    """Open a file for reading, unpacked, and say in one line what fails meanwhile."""
+def _open_text(path: str | Path) -> Iterator[io.BufferedIOBase]:
+    """Open a file for reading, unpacked; reading errors become an `InputError`."""
     try:
         with contextlib.ExitStack() as stack:
             stream = stack.enter_context(Path(path).open("rb"))
@@ -154,8 +154,8 @@ def _opened(path: str | Path) -> Iterator[io.BufferedIOBase]:
         ) from error
 
 
-def _numbered(path: str | Path, stream: io.BufferedIOBase) -> Iterator[tuple[int, str]]:
-    """Give lines without white space around them, and their numbers."""
+def _number_lines(path: str | Path, stream: io.BufferedIOBase) -> Iterator[tuple[int, str]]:
+    """Yield lines with their numbers, without white space around them."""
     for number, content in enumerate(stream, start=1):
         try:
             yield number, content.decode("utf-8").strip(" \t\r\n")
@@ -188,8 +188,8 @@ def _read_counts(path: str | Path, lines: Iterator[tuple[int, str]]) -> tuple[in
     raise InputError(f"{path}: expected a line \\1-grams: after \\data\\ and its counts")
 
 
-def _unigram(line: str, where: str) -> tuple[float, str, str]:
-    """Take a line of a single word apart: log10, word, and a tab and its weight or nothing."""
+def _parse_unigram(line: str, where: str) -> tuple[float, str, str]:
+    """Parse the line of a single word: log10, word, and a tab and its weight or nothing."""
     fields = line.split()
     try:
         log, weight = float(fields[0]), float(fields[2]) if len(fields) == 3 else 0.0

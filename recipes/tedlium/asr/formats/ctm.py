@@ -1,4 +1,4 @@
-"""CTM: recognised words with times (NIST's conversation time mark files).
+"""Read and write CTM: recognized words with times (NIST's conversation time mark files).
 
 Source: NIST's Scoring Toolkit, sclite's documentation of the CTM format. A line is `talk channel
 start duration word [confidence]`; comments begin with `;;`.
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from aed_plugins.annotations import read_number
 from aed_plugins.core import InputError, atomic_write
-from asr.formats.lines import line_of, number_text, read_fields
+from asr.formats.lines import format_number, join_fields, read_fields
 
 
 class CtmWord(NamedTuple):
@@ -23,7 +23,7 @@ class CtmWord(NamedTuple):
     onset, duration : float
         Seconds.
     word : str
-        What was recognised.
+        What was recognized.
     confidence : float or None
         In [0, 1].
     """
@@ -42,7 +42,7 @@ def read_ctm(path: str | Path) -> list[CtmWord]:
     Parameters
     ----------
     path : str or Path
-        In UTF-8. It may be empty: then nothing was recognised.
+        In UTF-8. It may be empty: then nothing was recognized.
 
     Returns
     -------
@@ -66,8 +66,8 @@ def read_ctm(path: str | Path) -> list[CtmWord]:
     return [_word(fields, place) for place, fields in read_fields(path)]
 
 
-def ctm_text(words: Iterable[CtmWord]) -> str:
-    r"""Give the content of a CTM file.
+def format_ctm(words: Iterable[CtmWord]) -> str:
+    r"""Return the content of a CTM file.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def ctm_text(words: Iterable[CtmWord]) -> str:
 
     Examples
     --------
-    >>> ctm_text([CtmWord("Gore", "A", 18.21, 0.5, "i"), CtmWord("Gore", "A", 17.9, 0.3, "and")])
+    >>> format_ctm([CtmWord("Gore", "A", 18.21, 0.5, "i"), CtmWord("Gore", "A", 17.9, 0.3, "and")])
     'Gore A 17.90 0.30 and\nGore A 18.21 0.50 i\n'
     """
     return "".join(map(_line, sorted(words, key=lambda word: word[:3])))
@@ -100,9 +100,9 @@ def write_ctm(path: str | Path, words: Iterable[CtmWord]) -> None:
     path : str or Path
         The file to write. Missing folders are made.
     words : iterable of CtmWord
-        As `ctm_text` takes them.
+        As `format_ctm` takes them.
     """
-    text = ctm_text(words)
+    text = format_ctm(words)
     with atomic_write(path) as temporary:
         temporary.write_bytes(text.encode("utf-8"))
 
@@ -129,6 +129,6 @@ def _word(fields: list[str], where: str) -> CtmWord:
 
 
 def _line(word: CtmWord) -> str:
-    times = number_text(word.onset), number_text(word.duration)
-    confidence = () if word.confidence is None else (number_text(word.confidence),)
-    return line_of((word.talk, word.channel, *times, word.word, *confidence))
+    times = format_number(word.onset), format_number(word.duration)
+    confidence = () if word.confidence is None else (format_number(word.confidence),)
+    return join_fields((word.talk, word.channel, *times, word.word, *confidence))

@@ -1,4 +1,4 @@
-"""Kaldi's data folders: which utterances there are, where their sound is, what is said in them.
+"""Write Kaldi's data folders: utterances with their audio, transcripts and speakers.
 
 Source: Kaldi, "Data preparation" (kaldi-asr.org/doc/data_prep.html) and utils/validate_data_dir.sh,
 whose checks are made here on writing and on reading. A talk is a recording and a speaker; all files
@@ -16,10 +16,10 @@ from urllib.parse import quote
 
 from aed_plugins.audio import read_info
 from aed_plugins.core import InputError, atomic_write
-from asr.formats.lines import line_of, number_text
+from asr.formats.lines import format_number, join_fields
 from asr.formats.segments import SpeechSegment
-from asr.formats.sphere import is_sphere, write_wav
-from asr.formats.stm import StmSegment, stm_text
+from asr.formats.sphere import convert_to_wav, is_sphere
+from asr.formats.stm import StmSegment, format_stm
 from asr.formats.transcript import CHANNEL
 
 # What the conditions in the STM mean: sclite's tables by label need it.
@@ -30,7 +30,7 @@ _LABELS = """\
 ;; LABEL "male" "Male" "Men"
 ;; LABEL "female" "Female" "Women"
 """
-# hubscr.pl wants a rule at least; this one never applies.
+# hubscr.pl needs at least one rule; this one never applies.
 _GLM = ";; no rules\n[FAKE] => %HESITATION / [ ] __ [ ]\n"
 
 _RESERVED = frozenset(("<s>", "</s>", "#0"))  # symbols of Kaldi's own
@@ -52,11 +52,11 @@ def write_data_folder(
         `reco2file_and_channel`, and a folder `wav` with the recordings that Kaldi cannot read as
         they are; other files there are left alone. Made if there is none.
     recordings : mapping of str to Path
-        Talks and their audio files; those without an utterance are left out, as Kaldi wants it.
+        Talks and their audio files; those without an utterance are left out, as Kaldi requires.
     utterances : iterable of StmSegment
         At least one, perhaps without words; ignored ones are left out.
     stm : iterable of StmSegment, optional
-        What scoring compares with, ignored stretches among it: for `stm`, and `glm` beside it.
+        What scoring compares with, ignored stretches included: for `stm` and `glm`.
     sph2pipe : str, optional
         The program that reads SPHERE for Kaldi. By default that of `find_sph2pipe`; if there is
         none, SPHERE files are decoded to `wav`, where they take as much space again.
@@ -72,34 +72,41 @@ def write_data_folder(
     --------
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
-    >>> said = StmSegment("AlGore", "A", "AlGore", 17.82, 28.81, "", ("thank", "you"))
-    >>> write_data_folder(folder, {"AlGore": Path("AlGore.sph")}, [said], sph2pipe="sph2pipe")
+    >>> utterance = StmSegment("AlGore", "A", "AlGore", 17.82, 28.81, "", ("thank", "you"))
+    >>> write_data_folder(folder, {"AlGore": Path("AlGore.sph")}, [utterance], sph2pipe="sph2pipe")
     >>> (folder / "text").read_text()
     'AlGore-0001782-0002881 thank you\n'
     """
-    named = _named(utterances)
-    talks = sorted({said.talk for said in named.values()})
+    named = _name_utterances(utterances)
+    talks = sorted({utterance.talk for utterance in named.values()})
     missing = [talk for talk in talks if talk not in recordings]
     if missing:
         raise InputError(f"expected a recording of each talk, got none of {missing[0]}; add it")
-    of_talk = defaultdict(list)
-    for name, said in named.items():
-        of_talk[said.talk].append(name)
+    by_talk = defaultdict(list)
+    for name, utterance in named.items():
+        by_talk[utterance.talk].append(name)
     files: dict[str, Iterable[str]] = {
         "segments": (
-            line_of((name, said.talk, number_text(said.onset), number_text(said.offset)))
-            for name, said in named.items()
+            join_fields(
+                (
+                    name,
+                    utterance.talk,
+                    format_number(utterance.onset),
+                    format_number(utterance.offset),
+                )
+            )
+            for name, utterance in named.items()
         ),
-        "text": (line_of((name, *said.words)) for name, said in named.items()),
-        "utt2spk": (line_of((name, said.talk)) for name, said in named.items()),
-        "spk2utt": (line_of((talk, *of_talk[talk])) for talk in talks),
-        "reco2file_and_channel": (line_of((talk, talk, CHANNEL)) for talk in talks),
+        "text": (join_fields((name, *utterance.words)) for name, utterance in named.items()),
+        "utt2spk": (join_fields((name, utterance.talk)) for name, utterance in named.items()),
+        "spk2utt": (join_fields((talk, *by_talk[talk])) for talk in talks),
+        "reco2file_and_channel": (join_fields((talk, talk, CHANNEL)) for talk in talks),
     }
     if stm is not None:
-        files |= {"stm": [_LABELS, stm_text(stm)], "glm": [_GLM]}
-    # The last, when all names are checked: recordings are decoded for it.
+        files |= {"stm": [_LABELS, format_stm(stm)], "glm": [_GLM]}
+    # Last, when all names are checked: this may decode recordings.
     used = {talk: recordings[talk] for talk in talks}
-    files["wav.scp"] = _audio_lines(used, Path(folder) / "wav", sph2pipe or find_sph2pipe())
+    files["wav.scp"] = _format_audio_lines(used, Path(folder) / "wav", sph2pipe or find_sph2pipe())
     contents = {name: "".join(lines) for name, lines in files.items()}
     for name, content in contents.items():
         with atomic_write(Path(folder) / name) as temporary:
@@ -107,7 +114,7 @@ def write_data_folder(
 
 
 def find_sph2pipe() -> str | None:
-    """Find the program that reads SPHERE for Kaldi: among its tools, or on the path."""
+    """Find the program that reads SPHERE for Kaldi: in its tools, or on the path."""
     if root := os.environ.get("KALDI_ROOT"):
         found = sorted(Path(root).glob("tools/sph2pipe*/sph2pipe"))
         if found:
@@ -115,7 +122,7 @@ def find_sph2pipe() -> str | None:
     return shutil.which("sph2pipe")
 
 
-def audio_entry(path: str | Path, sph2pipe: str | None, wav_path: str | Path) -> str:
+def make_audio_entry(path: str | Path, sph2pipe: str | None, wav_path: str | Path) -> str:
     """Return the file or command that gives Kaldi a recording's samples.
 
     Parameters
@@ -134,26 +141,26 @@ def audio_entry(path: str | Path, sph2pipe: str | None, wav_path: str | Path) ->
 
     Examples
     --------
-    >>> audio_entry("/talks/Al Gore.sph", "sph2pipe", "/data/wav/AlGore.wav")
+    >>> make_audio_entry("/talks/Al Gore.sph", "sph2pipe", "/data/wav/AlGore.wav")
     "sph2pipe -f wav -p '/talks/Al Gore.sph' |"
     """
     if sph2pipe is not None and is_sphere(path):
         return f"{shlex.quote(sph2pipe)} -f wav -p {_quoted(path)} |"
     if not _is_plain_wav(path):
-        write_wav(wav_path, path)
+        convert_to_wav(wav_path, path)
         path = wav_path
     quoted = _quoted(path)
     # Only a command's quotes are removed.
     return quoted if quoted == str(Path(path).absolute()) else f"cat {quoted} |"
 
 
-def _audio_lines(
+def _format_audio_lines(
     recordings: Mapping[str, Path], wav_folder: Path, sph2pipe: str | None
 ) -> Iterator[str]:
-    """Give the lines of wav.scp."""
+    """Yield the lines of wav.scp."""
     for talk, path in recordings.items():
         wav_path = wav_folder / f"{quote(talk, safe='')}.wav"
-        yield f"{talk} {audio_entry(path, sph2pipe, wav_path)}\n"
+        yield f"{talk} {make_audio_entry(path, sph2pipe, wav_path)}\n"
 
 
 def _quoted(path: str | Path) -> str:
@@ -165,7 +172,7 @@ def _quoted(path: str | Path) -> str:
 
 
 def _is_plain_wav(path: str | Path) -> bool:
-    """Tell whether a recording is a WAV file that Kaldi reads: 16 bits, one channel."""
+    """Check whether a recording is a WAV file that Kaldi reads: 16 bits, one channel."""
     if is_sphere(path) or Path(path).suffix.lower() != ".wav":
         return False
     info = read_info(path)
@@ -223,16 +230,18 @@ def check_order(names: Sequence[str], speakers: Sequence[str], where: str) -> No
             )
 
 
-def _named(utterances: Iterable[StmSegment]) -> dict[str, StmSegment]:
-    """Give utterances by their names, sorted by them."""
+def _name_utterances(utterances: Iterable[StmSegment]) -> dict[str, StmSegment]:
+    """Name utterances, and sort them by name."""
     pairs = sorted(
-        (SpeechSegment(said.talk, said.onset, said.offset).name, said)
-        for said in utterances
-        if not said.is_ignored
+        (SpeechSegment(utterance.talk, utterance.onset, utterance.offset).name, utterance)
+        for utterance in utterances
+        if not utterance.is_ignored
     )
     if not pairs:
         raise InputError("expected utterances for Kaldi, got none")
-    for name, said in pairs:
-        check_words(said.words, f"utterance {name}")
-    check_order([name for name, _ in pairs], [said.talk for _, said in pairs], "Kaldi's utt2spk")
+    for name, utterance in pairs:
+        check_words(utterance.words, f"utterance {name}")
+    check_order(
+        [name for name, _ in pairs], [utterance.talk for _, utterance in pairs], "Kaldi's utt2spk"
+    )
     return dict(pairs)

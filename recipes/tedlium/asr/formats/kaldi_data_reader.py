@@ -1,4 +1,4 @@
-"""Kaldi's data folders read back, as strictly as Kaldi's own utils/validate_data_dir.sh does."""
+"""Read Kaldi's data folders, as strictly as Kaldi's own utils/validate_data_dir.sh does."""
 
 import re
 from collections import defaultdict
@@ -17,14 +17,14 @@ _OTHER_SPACE = re.compile(r"[^\S \t]")
 
 @dataclass(frozen=True)
 class DataFolder:
-    """What a data folder says.
+    """The content of a Kaldi data folder.
 
     Attributes
     ----------
     audio : dict of str to str
         For each recording the file or command that gives its samples, as `wav.scp` has it.
     utterances : tuple of StmSegment
-        By name. Conditions are not kept there.
+        By name, without conditions.
     stm : tuple of StmSegment or None
         What scoring compares with, where there is such a file.
     """
@@ -60,7 +60,7 @@ class _Table:
             raise InputError(f"{path}: expected lines, but the file is empty")
 
     def place(self, key: str) -> str:
-        """Say where a key stands."""
+        """Return the file and line of a key."""
         return f"{self.path} line {self._numbers[key]}"
 
     def check_keys(self, expected: Iterable[str], source: str) -> None:
@@ -95,9 +95,9 @@ def read_data_folder(folder: str | Path) -> DataFolder:
     >>> import tempfile
     >>> from asr.formats.kaldi_data import write_data_folder
     >>> folder = Path(tempfile.mkdtemp())
-    >>> said = StmSegment("AlGore", "A", "AlGore", 17.82, 28.81, "", ("thank", "you"))
-    >>> write_data_folder(folder, {"AlGore": Path("AlGore.sph")}, [said], sph2pipe="sph2pipe")
-    >>> read_data_folder(folder).utterances == (said,)
+    >>> utterance = StmSegment("AlGore", "A", "AlGore", 17.82, 28.81, "", ("thank", "you"))
+    >>> write_data_folder(folder, {"AlGore": Path("AlGore.sph")}, [utterance], sph2pipe="sph2pipe")
+    >>> read_data_folder(folder).utterances == (utterance,)
     True
     """
     folder = Path(folder)
@@ -139,15 +139,15 @@ def _check_speakers(speakers: _Table, utterances: _Table) -> None:
     check_order(
         list(speakers.rows), [speaker for (speaker,) in speakers.rows.values()], str(speakers.path)
     )
-    of_speaker = defaultdict(list)
+    by_speaker = defaultdict(list)
     for name, (speaker,) in speakers.rows.items():
-        of_speaker[speaker].append(name)
-    utterances.check_keys(of_speaker, "utt2spk")
+        by_speaker[speaker].append(name)
+    utterances.check_keys(by_speaker, "utt2spk")
     for speaker, names in utterances.rows.items():
-        if names != of_speaker[speaker]:
+        if names != by_speaker[speaker]:
             raise InputError(
                 f"{utterances.place(speaker)}: expected the utterances of {speaker} in utt2spk,"
-                f" {' '.join(of_speaker[speaker])[:60]!r}, got {' '.join(names)[:60]!r}"
+                f" {' '.join(by_speaker[speaker])[:60]!r}, got {' '.join(names)[:60]!r}"
             )
 
 

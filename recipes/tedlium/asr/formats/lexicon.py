@@ -1,4 +1,4 @@
-"""Pronunciations.
+"""Read lexicons, select from them, and add phones for non-speech tags.
 
 Source: the form of CMUdict as TED-LIUM and Sphinx use it: a word and its phones in a line, a second
 pronunciation under the name `word(2)`.
@@ -15,8 +15,8 @@ from pathlib import Path
 
 from aed_plugins.core import InputError
 
-# The phones that Kaldi's recipe for TED-LIUM gives to annotations.
-ANNOTATION_PHONES = {
+# The phones of non-speech tags in Kaldi's recipe for TED-LIUM.
+NONSPEECH_PHONES = {
     "[BREATH]": "BRH",
     "[NOISE]": "NSN",
     "[COUGH]": "CGH",
@@ -28,29 +28,29 @@ SILENCE_PHONE = "SIL"
 
 _NOT_WORDS = frozenset(("<s>", "</s>", "<unk>", "<sil>", "!SIL"))
 _VARIANT = re.compile(r"(.+)\(([0-9]+)\)")
-_ANNOTATION = re.compile(r"\[([^\[\]\s]+)\]")
+_TAG = re.compile(r"\[([^\[\]\s]+)\]")
 
 
 @dataclass(frozen=True)
 class Lexicon:
-    """How words are pronounced, and which phones annotations have.
+    """Pronunciations of words, and phones of non-speech tags.
 
     Attributes
     ----------
     pronunciations : mapping of str to tuple of tuple of str
         For each word its pronunciations, most usual first; a pronunciation is a tuple of phones.
-        Annotations are not among them.
-    annotation_phones : mapping of str to str
-        For each annotation, such as `[BREATH]`, the phone of its own, such as `BRH`; empty where
-        annotations are left out.
+        Non-speech tags are not among them.
+    nonspeech_phones : mapping of str to str
+        For each non-speech tag, such as `[BREATH]`, its own phone, such as `BRH`; empty where
+        tags are left out.
     """
 
     pronunciations: Mapping[str, tuple[tuple[str, ...], ...]]
-    annotation_phones: Mapping[str, str]
+    nonspeech_phones: Mapping[str, str]
 
     @property
     def phones(self) -> tuple[str, ...]:
-        """The phones of words, sorted; those of annotations and of silence are not among them."""
+        """The phones of words, sorted; those of non-speech tags and of silence are not included."""
         ways = self.pronunciations.values()
         return tuple(sorted({phone for variants in ways for way in variants for phone in way}))
 
@@ -69,7 +69,7 @@ def read_lexicon(path: str | Path) -> Lexicon:
     Returns
     -------
     Lexicon
-        Without annotations, variants in the order of the file.
+        Without non-speech tags, variants in the order of the file.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def read_lexicon(path: str | Path) -> Lexicon:
         if len(fields) < 2:
             raise InputError(
                 f"{path} line {number}: expected a word and its phones, got {line[:60]!r}; "
-                "add the phones or take the line out"
+                "add the phones or remove the line"
             )
         _add(found, fields[0], tuple(fields[1:]))
     if not found:
@@ -132,15 +132,15 @@ def read_text(path: str | Path) -> str:
     return io.IncrementalNewlineDecoder(None, translate=True).decode(text, final=True)
 
 
-def missing_words(lexicon: Lexicon, words: Mapping[str, int]) -> Counter[str]:
-    """Say which words a lexicon does not have.
+def find_missing_words(lexicon: Lexicon, words: Mapping[str, int]) -> Counter[str]:
+    """Find the words that a lexicon does not have.
 
     Parameters
     ----------
     lexicon : Lexicon
-        Words and annotations.
+        Words and non-speech tags.
     words : mapping of str to int
-        Words and annotations, and how often each is said.
+        Words and non-speech tags with their counts.
 
     Returns
     -------
@@ -149,50 +149,53 @@ def missing_words(lexicon: Lexicon, words: Mapping[str, int]) -> Counter[str]:
 
     Examples
     --------
-    >>> missing_words(Lexicon({"one": (("W", "AH", "N"),)}, {}), Counter(["one", "won", "won"]))
+    >>> lexicon = Lexicon({"one": (("W", "AH", "N"),)}, {})
+    >>> find_missing_words(lexicon, Counter(["one", "won", "won"]))
     Counter({'won': 2})
     """
-    known = (lexicon.pronunciations, lexicon.annotation_phones)
+    known = (lexicon.pronunciations, lexicon.nonspeech_phones)
     return Counter(
         {word: count for word, count in words.items() if not any(word in some for some in known)}
     )
 
 
-def for_words(lexicon: Lexicon, words: Iterable[str]) -> Lexicon:
-    """Keep only some of the words; annotations are kept as they are.
+def select_words(lexicon: Lexicon, words: Iterable[str]) -> Lexicon:
+    """Select some of the words; all non-speech tags stay.
 
     Parameters
     ----------
     lexicon : Lexicon
         All words.
     words : iterable of str
-        Which to keep; those without a pronunciation are passed over (see `missing_words`).
+        Which to select; those without a pronunciation are ignored (see `find_missing_words`).
 
     Examples
     --------
     >>> both = Lexicon({"two": (("T", "UW"),), "too": (("T", "UW"),)}, {})
-    >>> for_words(both, ["two", "three"]).pronunciations
+    >>> select_words(both, ["two", "three"]).pronunciations
     {'two': (('T', 'UW'),)}
     """
-    kept = sorted(set(words) & lexicon.pronunciations.keys())
-    return replace(lexicon, pronunciations={word: lexicon.pronunciations[word] for word in kept})
+    selected = sorted(set(words) & lexicon.pronunciations.keys())
+    return replace(
+        lexicon, pronunciations={word: lexicon.pronunciations[word] for word in selected}
+    )
 
 
-def with_nonspeech_tags(lexicon: Lexicon, annotations: Iterable[str]) -> Lexicon:
-    """Give each annotation a phone of its own.
+def add_nonspeech_phones(lexicon: Lexicon, tags: Iterable[str]) -> Lexicon:
+    """Add a phone for each non-speech tag.
 
     Parameters
     ----------
     lexicon : Lexicon
-        Its words are kept; what annotations it had are not.
-    annotations : iterable of str
+        Its words stay; the non-speech tags that it had are replaced.
+    tags : iterable of str
         Upper case in square brackets, such as `[BREATH]`.
 
     Returns
     -------
     Lexicon
         `[BREATH]`, `[NOISE]`, `[COUGH]`, `[SMACK]`, `[UM]` and `[UH]` have the phones of Kaldi's
-        recipe for TED-LIUM; another's phone is named as its letters, or `ANN` where it has none.
+        recipe for TED-LIUM; another's phone is named by its letters, or `ANN` where it has none.
         Where a phone of words has the name already, `_` is added.
 
     Raises
@@ -203,29 +206,29 @@ def with_nonspeech_tags(lexicon: Lexicon, annotations: Iterable[str]) -> Lexicon
     Examples
     --------
     >>> lexicon = Lexicon({"um": (("UM",),)}, {})
-    >>> with_nonspeech_tags(lexicon, ["[UM]", "[LAUGH]", "[UH]"]).annotation_phones
+    >>> add_nonspeech_phones(lexicon, ["[UM]", "[LAUGH]", "[UH]"]).nonspeech_phones
     {'[LAUGH]': 'LAUGH', '[UH]': 'UHH', '[UM]': 'UM_'}
     """
     taken = {*lexicon.phones, SILENCE_PHONE}
     phones: dict[str, str] = {}
-    known_first = sorted(set(annotations), key=lambda name: (name not in ANNOTATION_PHONES, name))
-    for annotation in known_first:
-        match = _ANNOTATION.fullmatch(annotation)
+    known_first = sorted(set(tags), key=lambda name: (name not in NONSPEECH_PHONES, name))
+    for tag in known_first:
+        match = _TAG.fullmatch(tag)
         if match is None:
             raise InputError(
-                f"expected an annotation such as [NOISE], got {annotation!r}; "
+                f"expected a non-speech tag such as [NOISE], got {tag!r}; "
                 "write it in square brackets"
             )
-        phone = ANNOTATION_PHONES.get(annotation, re.sub("[^A-Z]", "", match[1].upper()) or "ANN")
+        phone = NONSPEECH_PHONES.get(tag, re.sub("[^A-Z]", "", match[1].upper()) or "ANN")
         while phone in taken:
             phone += "_"
         taken.add(phone)
-        phones[annotation] = phone
-    return replace(lexicon, annotation_phones=dict(sorted(phones.items())))
+        phones[tag] = phone
+    return replace(lexicon, nonspeech_phones=dict(sorted(phones.items())))
 
 
 def _add(found: dict[str, list[tuple[str, ...]]], entry: str, phones: tuple[str, ...]) -> None:
-    """Add an entry of the file to what was found before it."""
+    """Add an entry of the file to those before it."""
     if entry in _NOT_WORDS:
         return
     match = _VARIANT.fullmatch(entry) if entry.endswith(")") else None

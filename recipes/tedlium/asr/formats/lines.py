@@ -1,4 +1,4 @@
-"""Text files of speech corpora: lines with their places, fields between spaces, numbers."""
+"""Read and write lines of text files: fields between spaces, spans of time, numbers."""
 
 import codecs
 from collections.abc import Iterable, Iterator, Sequence
@@ -50,7 +50,7 @@ def read_lines(path: str | Path) -> list[str]:
 
 
 def read_fields(path: str | Path) -> Iterator[tuple[str, list[str]]]:
-    """Read the fields of a file of NIST's: what stands between white space, without the comments.
+    """Read the fields of a file in one of NIST's formats, without its comments.
 
     Parameters
     ----------
@@ -111,8 +111,8 @@ def read_span(fields: Sequence[str], where: str) -> tuple[float, float]:
     return onset, offset
 
 
-def number_text(value: float) -> str:
-    """Write a number with two to seven decimals.
+def format_number(value: float) -> str:
+    """Format a number with two to seven decimals.
 
     Parameters
     ----------
@@ -121,14 +121,14 @@ def number_text(value: float) -> str:
 
     Examples
     --------
-    >>> number_text(17.8), number_text(0.1 + 0.2), number_text(0.0625)
+    >>> format_number(17.8), format_number(0.1 + 0.2), format_number(0.0625)
     ('17.80', '0.30', '0.0625')
     """
     whole, decimals = f"{value:.{_DECIMALS}f}".split(".")
     return f"{whole}.{decimals.rstrip('0'):0<2}"
 
 
-def line_of(fields: Iterable[str]) -> str:
+def join_fields(fields: Iterable[str]) -> str:
     r"""Join fields to a line that is read back as they are.
 
     Parameters
@@ -148,7 +148,7 @@ def line_of(fields: Iterable[str]) -> str:
 
     Examples
     --------
-    >>> line_of(["talk", "A", "0.00"])
+    >>> join_fields(["talk", "A", "0.00"])
     'talk A 0.00\n'
     """
     parts = list(fields)

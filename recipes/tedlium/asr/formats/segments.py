@@ -1,4 +1,4 @@
-"""Stretches of talks that are to be recognised."""
+"""Segments of talks, and the RTTM files that list them."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from aed_plugins.core import Event, InputError, Timeline
 
 
 class SpeechSegment(NamedTuple):
-    """A stretch of a talk that a recogniser is to hear.
+    """A stretch of a talk that is to be recognized.
 
     Attributes
     ----------
@@ -41,13 +41,13 @@ class SpeechSegment(NamedTuple):
         return f"{self.talk}-{round(100 * self.onset):07d}-{round(100 * self.offset):07d}"
 
 
-def segments_rttm(segments: Iterable[SpeechSegment]) -> str:
-    r"""Give the content of an RTTM file that says where someone speaks in talks.
+def format_rttm(segments: Iterable[SpeechSegment]) -> str:
+    r"""Return the content of an RTTM file of speech segments.
 
     Parameters
     ----------
     segments : iterable of SpeechSegment
-        Of any talks, in any order; they are sorted. Times are kept to a microsecond.
+        Of any talks, in any order; they are sorted. Times are rounded to a microsecond.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def segments_rttm(segments: Iterable[SpeechSegment]) -> str:
 
     Examples
     --------
-    >>> segments_rttm([SpeechSegment("AlGore_2009", 17.82, 28.81)])
+    >>> format_rttm([SpeechSegment("AlGore_2009", 17.82, 28.81)])
     'SPEAKER AlGore_2009 1 17.820000 10.990000 <NA> <NA> speech <NA> <NA>\n'
     """
     talks = defaultdict(list)
@@ -69,14 +69,14 @@ def segments_rttm(segments: Iterable[SpeechSegment]) -> str:
     )
 
 
-def read_segments_rttm(path: str | Path) -> list[SpeechSegment]:
-    """Read where someone speaks in talks from an RTTM file.
+def read_rttm(path: str | Path) -> list[SpeechSegment]:
+    """Read speech segments from an RTTM file.
 
     Parameters
     ----------
     path : str or Path
-        A file such as `segments_rttm` gives, or of a diarisation program: whoever speaks, each
-        turn is a segment.
+        A file such as `format_rttm` gives, or of a diarization program: each turn of
+        any speaker is a segment.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""SPHERE, the audio files of TED-LIUM: read, written, and converted to WAV for Kaldi.
+"""Read and write SPHERE, the audio files of TED-LIUM, and convert them to WAV for Kaldi.
 
 Source: NIST, "SPeech HEader REsources", file format NIST_1A. The samples themselves are decoded by
 libsndfile (`aed_plugins.audio`), which takes what is there for the whole: so headers are checked
@@ -34,7 +34,7 @@ _DECODED = {
 
 
 class SphereHeader(NamedTuple):
-    """What the header of a SPHERE file says.
+    """The header of a SPHERE file.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class SphereHeader(NamedTuple):
         return self.samples / self.sample_rate
 
 
-def read_header(path: str | Path) -> SphereHeader:
+def read_sphere_header(path: str | Path) -> SphereHeader:
     """Read the header of a SPHERE file, and check that all samples are there.
 
     Parameters
@@ -83,19 +83,19 @@ def read_header(path: str | Path) -> SphereHeader:
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "AlGore.sph"
     >>> write_sphere(path, np.zeros(8000, np.int16), 16000)
-    >>> read_header(path).samples, read_header(path).duration
+    >>> read_sphere_header(path).samples, read_sphere_header(path).duration
     (8000, 0.5)
     """
     try:
         with Path(path).open("rb") as stream:
-            size = _header_size(path, stream)
+            size = _read_header_size(path, stream)
             text = stream.read(size - 16).decode("latin-1")
             length = os.fstat(stream.fileno()).st_size
     except OSError as error:
         raise InputError(
             f"{path}: expected a SPHERE file, got: {error.strerror or error}; correct the path"
         ) from error
-    header = _header(path, _fields(path, text), size)
+    header = _parse_header(path, _parse_fields(path, text), size)
     needed = header.samples * header.channels * header.sample_bytes
     if length - size < needed:
         raise InputError(
@@ -105,8 +105,8 @@ def read_header(path: str | Path) -> SphereHeader:
     return header
 
 
-def talk_duration(path: str | Path) -> float:
-    """Tell how long a talk is, from its header alone.
+def read_duration(path: str | Path) -> float:
+    """Read the duration of a recording from its header alone.
 
     Parameters
     ----------
@@ -121,13 +121,13 @@ def talk_duration(path: str | Path) -> float:
     Raises
     ------
     InputError
-        As `read_header`, and `audio.read_info` for other formats.
+        As `read_sphere_header`, and `audio.read_info` for other formats.
     """
-    return read_header(path).duration if is_sphere(path) else read_info(path).duration
+    return read_sphere_header(path).duration if is_sphere(path) else read_info(path).duration
 
 
 def is_sphere(path: str | Path) -> bool:
-    """Tell whether a file is SPHERE by its first bytes, or says so by its suffix.
+    """Check whether a file is SPHERE, by its first bytes or its suffix.
 
     Parameters
     ----------
@@ -163,14 +163,14 @@ def write_sphere(path: str | Path, waveform: np.ndarray, sample_rate: int) -> No
     if waveform.dtype != np.int16 or waveform.ndim != 1:
         raise TypeError(
             f"expected a waveform (sample,) of int16, got {waveform.shape} of {waveform.dtype};"
-            " see audio.in_16_bits"
+            " see aed_plugins.audio.to_int16"
         )
     with atomic_write(path) as temporary:
         soundfile.write(temporary, waveform, sample_rate, format="NIST", subtype="PCM_16")
 
 
-def write_wav(path: str | Path, source: str | Path) -> None:
-    """Write a recording as 16-bit WAV with one channel at its own rate, whole or not at all.
+def convert_to_wav(path: str | Path, source: str | Path) -> None:
+    """Convert a recording to 16-bit WAV with one channel at its own rate, whole or not at all.
 
     Parameters
     ----------
@@ -189,12 +189,12 @@ def write_wav(path: str | Path, source: str | Path) -> None:
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> write_sphere(folder / "AlGore.sph", np.zeros(8000, np.int16), 16000)
-    >>> write_wav(folder / "AlGore.wav", folder / "AlGore.sph")
+    >>> convert_to_wav(folder / "AlGore.wav", folder / "AlGore.sph")
     >>> soundfile.info(folder / "AlGore.wav").frames
     8000
     """
     # libsndfile takes all that follows a SPHERE header for samples, however many it declares.
-    declared = read_header(source).samples if is_sphere(source) else None
+    declared = read_sphere_header(source).samples if is_sphere(source) else None
     sample_rate = read_info(source).sample_rate
     # As a whole: 40 MB for a talk of 20 minutes.
     waveform = np.concatenate([to_int16(block) for block in read_blocks(source, sample_rate)])
@@ -202,7 +202,7 @@ def write_wav(path: str | Path, source: str | Path) -> None:
         soundfile.write(temporary, waveform[:declared], sample_rate, format="WAV", subtype="PCM_16")
 
 
-def _header_size(path: str | Path, stream: BinaryIO) -> int:
+def _read_header_size(path: str | Path, stream: BinaryIO) -> int:
     start = stream.read(16)
     size = start[8:].strip()
     if not start.startswith(_MAGIC) or not size.isdigit() or not 16 < int(size) <= _LARGEST_HEADER:
@@ -213,8 +213,8 @@ def _header_size(path: str | Path, stream: BinaryIO) -> int:
     return int(size)
 
 
-def _fields(path: str | Path, text: str) -> dict[str, str]:
-    """Take the fields out of the header's lines; integers and real numbers are still text."""
+def _parse_fields(path: str | Path, text: str) -> dict[str, str]:
+    """Parse the fields of the header's lines; numbers stay text."""
     fields: dict[str, str] = {}
     for number, line in enumerate(text.split("\n"), start=3):
         if line.rstrip() == "end_head":
@@ -232,9 +232,9 @@ def _fields(path: str | Path, text: str) -> dict[str, str]:
     raise InputError(f"{path}: expected end_head in the header, but there is none; copy it again")
 
 
-def _header(path: str | Path, fields: dict[str, str], size: int) -> SphereHeader:
+def _parse_header(path: str | Path, fields: dict[str, str], size: int) -> SphereHeader:
     channels, samples, sample_rate, sample_bytes = (
-        _integer(path, fields, name)
+        _parse_integer(path, fields, name)
         for name in ("channel_count", "sample_count", "sample_rate", "sample_n_bytes")
     )
     coding = fields.get("sample_coding", "pcm")
@@ -257,7 +257,7 @@ def _header(path: str | Path, fields: dict[str, str], size: int) -> SphereHeader
     return SphereHeader(sample_rate, channels, samples, sample_bytes, coding, size)
 
 
-def _integer(path: str | Path, fields: dict[str, str], name: str) -> int:
+def _parse_integer(path: str | Path, fields: dict[str, str], name: str) -> int:
     if not fields.get(name, "").isdecimal():
         raise InputError(
             f"{path}: expected {name} in the header, a whole number, got"

@@ -1,4 +1,4 @@
-"""STM: who says what when (NIST's segment time mark files).
+"""Read and write STM: transcripts with speakers and times (NIST's segment time mark files).
 
 Source: NIST's Scoring Toolkit, sclite's documentation of the STM format. A line is `talk channel
 speaker start end [<condition>] words...`; comments begin with `;;`.
@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from aed_plugins.core import InputError, atomic_write
 from asr.formats.lines import (
-    line_of,
-    number_text,
+    format_number,
+    join_fields,
     read_fields,
     read_span,
 )
@@ -90,8 +90,8 @@ def read_stm(path: str | Path) -> list[StmSegment]:
     return segments
 
 
-def stm_text(segments: Iterable[StmSegment]) -> str:
-    r"""Give the content of an STM file.
+def format_stm(segments: Iterable[StmSegment]) -> str:
+    r"""Return the content of an STM file.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def stm_text(segments: Iterable[StmSegment]) -> str:
 
     Examples
     --------
-    >>> stm_text([StmSegment("AlGore", "A", "AlGore", 1.0, 2.5, "", ("thank", "you"))])
+    >>> format_stm([StmSegment("AlGore", "A", "AlGore", 1.0, 2.5, "", ("thank", "you"))])
     'AlGore A AlGore 1.00 2.50 thank you\n'
     """
     return "".join(map(_line, sorted(segments, key=_place_in_time)))
@@ -124,9 +124,9 @@ def write_stm(path: str | Path, segments: Iterable[StmSegment]) -> None:
     path : str or Path
         The file to write. Missing folders are made.
     segments : iterable of StmSegment
-        As `stm_text` takes them.
+        As `format_stm` takes them.
     """
-    text = stm_text(segments)
+    text = format_stm(segments)
     with atomic_write(path) as temporary:
         temporary.write_bytes(text.encode("utf-8"))
 
@@ -141,9 +141,9 @@ def _segment(fields: list[str], where: str) -> StmSegment:
     onset, offset = read_span((start, end), where)
     condition = words.pop(0) if _is_condition(words[0]) else ""
     condition = "" if condition == "<>" else condition
-    # A release's two million words are those of a vocabulary: kept once, they take half the memory.
-    said = tuple(map(sys.intern, words))
-    return StmSegment(talk, channel, speaker, onset, offset, condition, said)
+    # Each word of a release is stored once, which halves the memory of its two million words.
+    interned = tuple(map(sys.intern, words))
+    return StmSegment(talk, channel, speaker, onset, offset, condition, interned)
 
 
 def _is_condition(field: str) -> bool:
@@ -155,8 +155,8 @@ def _line(segment: StmSegment) -> str:
     if not condition and (not words or _is_condition(words[0])):
         condition = "<>"  # the line would be incomplete, or its first word be the condition
     label = (condition,) if condition else ()
-    times = number_text(onset), number_text(offset)
-    return line_of((talk, channel, speaker, *times, *label, *words))
+    times = format_number(onset), format_number(offset)
+    return join_fields((talk, channel, speaker, *times, *label, *words))
 
 
 def _place_in_time(segment: StmSegment) -> tuple[str, str, float, float]:
@@ -172,6 +172,6 @@ def _check_overlaps(places: Sequence[str], segments: Sequence[StmSegment]) -> No
         if same and one.offset - other.onset > OVERLAP_TOLERANCE:
             raise InputError(
                 f"{places[after]}: expected segments that do not overlap, got"
-                f" {other.onset} to {other.offset} beside {one.onset} to {one.offset}"
+                f" {other.onset} to {other.offset} and {one.onset} to {one.offset}"
                 f" of {places[before]}; correct the times"
             )

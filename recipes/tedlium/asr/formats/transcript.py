@@ -1,8 +1,8 @@
-"""What TED-LIUM's transcripts mean: annotations, marks and split words, brought to one form.
+"""Bring TED-LIUM's transcripts to one form: non-speech tags, marks and split words.
 
 Source: Kaldi, egs/tedlium/s5_r2/local/prepare_data.sh and join_suffix.py. Unlike these:
-annotations are rewritten in the STM too, where sclite reads `{NOISE}` as a choice of words; a
-suffix joins whatever word stands before it (`rock 'n 'roll` is one word), but never an annotation,
+non-speech tags are rewritten in the STM too, where sclite reads `{NOISE}` as a choice of words; a
+suffix joins whatever word stands before it (`rock 'n 'roll` is one word), but never a tag,
 `<unk>` or the condition, so a segment may begin with `'cause`.
 """
 
@@ -15,13 +15,13 @@ UNKNOWN = "<unk>"
 CHANNEL = "A"
 
 _SILENCE = "<sil>"
-_ANNOTATION = re.compile(r"[\[{]([^\[\]{}\s]+)[\]}]")
+_TAG = re.compile(r"[\[{]([^\[\]{}\s]+)[\]}]")
 _PRONUNCIATION = re.compile(r"(\(\d+\))+$")
 _CONDITION = re.compile(r"<F(\d)_([FM])>")
 _SEX = {"F": "female", "M": "male"}
 
 
-def normalize(segment: StmSegment) -> StmSegment:
+def normalize_segment(segment: StmSegment) -> StmSegment:
     """Bring a segment of any release to one form.
 
     Parameters
@@ -32,14 +32,14 @@ def normalize(segment: StmSegment) -> StmSegment:
     Returns
     -------
     StmSegment
-        On channel A; with conditions such as `<o,f0,male>`; annotations in capitals and square
+        On channel A; with conditions such as `<o,f0,male>`; non-speech tags in capitals and square
         brackets; without the utterance's name in brackets at the end, marks of silence `<sil>` and
         of pronunciation `(2)`; with words whole: `it 's` is `it's`. Doing it twice changes nothing.
 
     Examples
     --------
     >>> words = ("{breath}", "it", "'s", "<sil>", "zero(2)", "(AlGore-1.00-2.50-F0_M-S0)")
-    >>> normalize(StmSegment("AlGore", "1", "AlGore", 1.0, 2.5, "<F0_M>", words))[5:]
+    >>> normalize_segment(StmSegment("AlGore", "1", "AlGore", 1.0, 2.5, "<F0_M>", words))[5:]
     ('<o,f0,male>', ('[BREATH]', "it's", 'zero'))
     """
     if segment.is_ignored:
@@ -47,28 +47,28 @@ def normalize(segment: StmSegment) -> StmSegment:
     condition = segment.condition
     if named := _CONDITION.fullmatch(condition):
         condition = f"<o,f{named[1]},{_SEX[named[2]]}>"
-    words = tuple(_joined(_bare(segment.words)))
+    words = tuple(_join_suffixes(_remove_marks(segment.words)))
     return segment._replace(channel=CHANNEL, condition=condition, words=words)
 
 
 def is_nonspeech_tag(token: str) -> bool:
-    """Tell whether a token is an annotation, not a word that was said.
+    """Check whether a token is a non-speech tag rather than a word.
 
     Parameters
     ----------
     token : str
-        Of a transcript or of a recogniser's words.
+        Of a transcript or of recognized words.
 
     Examples
     --------
     >>> [is_nonspeech_tag(token) for token in ("[NOISE]", "{breath}", "noise", "<unk>", "[")]
     [True, True, False, False, False]
     """
-    return _ANNOTATION.fullmatch(token) is not None
+    return _TAG.fullmatch(token) is not None
 
 
-def without_nonspeech_tags(words: Iterable[str]) -> tuple[str, ...]:
-    """Leave annotations out.
+def remove_nonspeech_tags(words: Iterable[str]) -> tuple[str, ...]:
+    """Remove non-speech tags.
 
     Parameters
     ----------
@@ -77,34 +77,34 @@ def without_nonspeech_tags(words: Iterable[str]) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> without_nonspeech_tags(["[NOISE]", "the", "noise", "<unk>"])
+    >>> remove_nonspeech_tags(["[NOISE]", "the", "noise", "<unk>"])
     ('the', 'noise', '<unk>')
     """
     return tuple(word for word in words if not is_nonspeech_tag(word))
 
 
-def for_scoring(words: Iterable[str]) -> tuple[str, ...]:
-    """Leave out what scoring does not count: annotations, and `<unk>`.
+def remove_unscored_words(words: Iterable[str]) -> tuple[str, ...]:
+    """Remove what scoring does not count: non-speech tags and `<unk>`.
 
-    It is to be done on both sides, to what was said and to what was recognised. `<unk>` in a
-    transcript means that nobody wrote down what was said there, so nothing can be right; a
-    recogniser that gives it has recognised nothing.
+    To be applied to the reference and to the recognized words. `<unk>` in a transcript marks a word
+    that was not transcribed, so no recognized word can match it; a recognizer that returns `<unk>`
+    has recognized nothing.
 
     Parameters
     ----------
     words : iterable of str
-        A transcript, or recognised words.
+        A transcript, or recognized words.
 
     Examples
     --------
-    >>> for_scoring(["[NOISE]", "the", "noise", "<unk>"])
+    >>> remove_unscored_words(["[NOISE]", "the", "noise", "<unk>"])
     ('the', 'noise')
     """
     return tuple(word for word in words if word != UNKNOWN and not is_nonspeech_tag(word))
 
 
-def _bare(words: tuple[str, ...]) -> list[str]:
-    """Take the marks off the words, and the utterance's name off the end."""
+def _remove_marks(words: tuple[str, ...]) -> list[str]:
+    """Remove the marks from the words, and the utterance's name from the end."""
     # Hardly a word of a release's two million has a mark: to look first saves a third of the time.
     unmarked = (_PRONUNCIATION.sub("", word) if word[-1:] == ")" else word for word in words)
     bare = [word for word in unmarked if word not in ("", _SILENCE)]
@@ -113,11 +113,11 @@ def _bare(words: tuple[str, ...]) -> list[str]:
     return bare
 
 
-def _joined(words: list[str]) -> list[str]:
+def _join_suffixes(words: list[str]) -> list[str]:
     joined: list[str] = []
     for word in words:
-        if word[0] in "[{" and (annotation := _ANNOTATION.fullmatch(word)):
-            joined.append(f"[{annotation[1].upper()}]")
+        if word[0] in "[{" and (tag := _TAG.fullmatch(word)):
+            joined.append(f"[{tag[1].upper()}]")
         elif word.startswith("'") and joined and _takes_suffix(joined[-1]):
             joined[-1] += word
         else:

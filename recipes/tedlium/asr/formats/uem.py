@@ -1,4 +1,4 @@
-"""UEM: which stretches of recordings are judged (NIST's un-partitioned evaluation maps).
+"""Read and write UEM: regions to evaluate (NIST's un-partitioned evaluation maps).
 
 Source: NIST, "The 2009 (RT-09) Rich Transcription Meeting Recognition Evaluation Plan". A line is
 `talk channel start end`; comments begin with `;;`.
@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from aed_plugins.core import InputError, atomic_write
 from asr.formats.lines import (
-    line_of,
-    number_text,
+    format_number,
+    join_fields,
     read_fields,
     read_span,
 )
@@ -64,8 +64,8 @@ def read_uem(path: str | Path) -> list[UemRegion]:
     return [_region(fields, place) for place, fields in read_fields(path)]
 
 
-def uem_text(regions: Iterable[UemRegion]) -> str:
-    r"""Give the content of a UEM file.
+def format_uem(regions: Iterable[UemRegion]) -> str:
+    r"""Return the content of a UEM file.
 
     Parameters
     ----------
@@ -84,11 +84,11 @@ def uem_text(regions: Iterable[UemRegion]) -> str:
 
     Examples
     --------
-    >>> uem_text([UemRegion("AlGore", "A", 0, 960.5)])
+    >>> format_uem([UemRegion("AlGore", "A", 0, 960.5)])
     'AlGore A 0.00 960.50\n'
     """
     return "".join(
-        line_of((talk, channel, number_text(onset), number_text(offset)))
+        join_fields((talk, channel, format_number(onset), format_number(offset)))
         for talk, channel, onset, offset in sorted(regions)
     )
 
@@ -101,9 +101,9 @@ def write_uem(path: str | Path, regions: Iterable[UemRegion]) -> None:
     path : str or Path
         The file to write. Missing folders are made.
     regions : iterable of UemRegion
-        As `uem_text` takes them.
+        As `format_uem` takes them.
     """
-    text = uem_text(regions)
+    text = format_uem(regions)
     with atomic_write(path) as temporary:
         temporary.write_bytes(text.encode("utf-8"))
 

@@ -1,4 +1,4 @@
-"""A page that lists talks with their word error rates, and leads to the page of each."""
+"""Write a page that lists talks with their word error rates, and links to their pages."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -8,24 +8,24 @@ from urllib.parse import quote
 
 from aed_plugins.core import atomic_write
 from aed_plugins.report import escape_html
-from asr.pages.frame import framed
+from asr.pages.layout import render_page
 from asr.scoring.score import ErrorCounts
 
-COLUMNS = ("Word error rate", "Words said", "Substitutions", "Deletions", "Insertions")
+COLUMNS = ("Word error rate", "Reference words", "Substitutions", "Deletions", "Insertions")
 
 
 class IndexEntry(NamedTuple):
-    """A talk as recognised once.
+    """A recognized talk.
 
     Attributes
     ----------
     group : str
-        What it is listed under, such as `tri, with annotations, test`.
+        Its table, such as `tri, with tags, test`.
     talk : str
         Its name.
     page : Path
         The page of its alignment.
-    counts : Counts
+    counts : ErrorCounts
         Its words and errors.
     """
 
@@ -50,13 +50,13 @@ def write_index(
     path : str or Path
         The page; it appears whole or not at all.
     entries : sequence of IndexEntry
-        The talks. Groups come as they first come here, talks by their names.
+        The talks. Groups keep the order of their first entries, talks are sorted by name.
     title : str
-        What stands at its top.
+        Its heading.
     notes : mapping of str to str
-        What else a reader should know; shown in its order.
+        Further facts, shown in this order.
     demonstration : bool
-        Whether the talks are synthesized; the page says so.
+        Whether the talks are synthesized; the page then has a notice.
 
     Examples
     --------
@@ -71,40 +71,41 @@ def write_index(
     groups: dict[str, list[IndexEntry]] = {}
     for entry in entries:
         groups.setdefault(entry.group, []).append(entry)
-    body = "".join(_section(path, name, group) for name, group in groups.items())
-    page = framed(title, notes, demonstration, f"<main>{body}</main>\n")
+    body = "".join(_render_section(path, name, group) for name, group in groups.items())
+    page = render_page(title, notes, demonstration, f"<main>{body}</main>\n")
     with atomic_write(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 
-def _section(path: Path, name: str, group: Sequence[IndexEntry]) -> str:
+def _render_section(path: Path, name: str, group: Sequence[IndexEntry]) -> str:
     heads = "".join(f'<th scope="col">{column}</th>' for column in ("Talk", *COLUMNS))
     rows = [
-        _row(f'<a href="{_address(path, entry.page)}">{escape_html(entry.talk)}</a>', entry.counts)
+        _render_row(_render_link(path, entry), entry.counts)
         for entry in sorted(group, key=lambda entry: entry.talk)
     ]
     total = sum((entry.counts for entry in group), ErrorCounts())
-    rows.append(_row(f"All {len(group)}", total, ' class="sum"'))
+    rows.append(_render_row(f"All {len(group)}", total, ' class="sum"'))
     return (
         f'<section class="card"><h2>{escape_html(name)}</h2><div class="wide talks"><table>'
         f"<thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div></section>\n"
     )
 
 
-def _row(head: str, counts: ErrorCounts, attributes: str = "") -> str:
-    wer = f"{100 * counts.wer:.1f} %" if counts.reference_words else "none said"
-    figures = (
+def _render_row(head: str, counts: ErrorCounts, attributes: str = "") -> str:
+    wer = f"{100 * counts.wer:.1f} %" if counts.reference_words else "none"
+    values = (
         wer,
         counts.reference_words,
         counts.substitutions,
         counts.deletions,
         counts.insertions,
     )
-    cells = "".join(f"<td>{figure}</td>" for figure in figures)
+    cells = "".join(f"<td>{value}</td>" for value in values)
     return f'<tr{attributes}><th scope="row">{head}</th>{cells}</tr>'
 
 
-def _address(path: Path, page: Path) -> str:
-    """Give a page's address as seen from another, so that both can be moved together."""
-    relative = os.path.relpath(page.absolute(), path.absolute().parent)
-    return quote(os.fsencode(Path(relative).as_posix()))
+def _render_link(path: Path, entry: IndexEntry) -> str:
+    """Render a link to a talk's page; it is relative, so that all pages can be moved together."""
+    relative = os.path.relpath(entry.page.absolute(), path.absolute().parent)
+    address = quote(os.fsencode(Path(relative).as_posix()))
+    return f'<a href="{address}">{escape_html(entry.talk)}</a>'

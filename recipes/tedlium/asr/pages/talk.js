@@ -1,4 +1,4 @@
-// The page of a talk: what was said above what was recognised, and the sound to both.
+// The page of a talk: the reference above the recognized words, with the sound.
 
 const LETTERS = { substitution: "S", deletion: "D", insertion: "I" };
 const GAP = "–"; // stands for the word that one side lacks
@@ -8,7 +8,7 @@ class Talk {
     this.talk = talk;
     this.words = talk.rows.flatMap((row, place) => row.words.map((word) => ({ ...word, row: place })));
     this.errors = this.words.map((_, place) => place).filter((place) => this.words[place].kind in LETTERS);
-    this.timed = this.words.map((_, place) => place).filter((place) => this.words[place].heard !== null);
+    this.timed = this.words.map((_, place) => place).filter((place) => this.words[place].recognized !== null);
     this.buttons = [];
     this.current = 0; // the word that the Tab key stops at
     this.following = false;
@@ -38,8 +38,8 @@ class Talk {
     return element(
       "dl",
       { class: "tiles" },
-      tile("Word error rate", wer === null ? "none said" : `${(100 * wer).toFixed(1)} %`),
-      tile("Words said", counts.reference_words),
+      tile("Word error rate", wer === null ? "none" : `${(100 * wer).toFixed(1)} %`),
+      tile("Reference words", counts.reference_words),
       tile("Correct", counts.correct),
       tile("Substitutions", counts.substitutions, "substitution"),
       tile("Deletions", counts.deletions, "deletion"),
@@ -69,7 +69,7 @@ class Talk {
     );
   }
 
-  /** The whole talk at a glance: segments, each kind of error, and what else is heard. */
+  /** The whole talk at a glance: segments, each kind of error, and sound events. */
   strip() {
     const { duration, rows } = this.talk;
     const band = (...marks) =>
@@ -93,10 +93,10 @@ class Talk {
       },
       band(...rows.filter((row) => row.kind === "segment").map((row) => bar("part", row))),
       ...Object.keys(LETTERS).map((kind) => band(ticks(kind))),
-      band(...rows.flatMap((row) => row.events).map((event) => bar("heard", event))),
+      band(...rows.flatMap((row) => row.events).map((event) => bar("event", event))),
       this.cursor,
     );
-    const names = ["said", ...Object.values(LETTERS), "sounds"];
+    const names = ["segments", ...Object.values(LETTERS), "events"];
     return element("div", { class: "strip" }, ...names.map((name) => element("span", { "aria-hidden": "true" }, name)), this.field);
   }
 
@@ -123,13 +123,13 @@ class Talk {
       { class: `row ${row.kind}` },
       when,
       row.kind === "segment" ? this.pairs(row) : element("p", { class: "apart" }, APART[row.kind]),
-      sounds.length ? element("ul", { class: "sounds", "aria-label": "Also heard" }, ...sounds) : null,
+      sounds.length ? element("ul", { class: "sounds", "aria-label": "Sound events" }, ...sounds) : null,
     );
   }
 
   pairs(row) {
     const sides = element("span", { class: "word sides", "aria-hidden": "true" });
-    sides.append(element("span", {}, "said"), element("span", {}, "heard"));
+    sides.append(element("span", {}, "reference"), element("span", {}, "recognized"));
     return element("div", { class: "words" }, sides, ...row.words.map((word) => this.word(word)));
   }
 
@@ -139,9 +139,9 @@ class Talk {
     const letter = LETTERS[word.kind];
     const button = element(
       "button",
-      { type: "button", class: `word ${word.kind}`, tabindex: -1, "aria-label": spoken(word), title: spoken(word) },
-      side("said", word.said),
-      word.kind === "annotation" ? null : side("heard", word.heard),
+      { type: "button", class: `word ${word.kind}`, tabindex: -1, "aria-label": describe(word), title: describe(word) },
+      side("reference", word.reference),
+      word.kind === "unscored" ? null : side("recognized", word.recognized),
       letter ? element("span", { class: "tag" }, letter) : null,
     );
     button.addEventListener("click", () => this.playFrom(word.start));
@@ -208,8 +208,8 @@ class Talk {
     return undefined;
   }
 
-  /** The word that is being heard, by what was recognised; undefined in a pause. */
-  heardAt(seconds) {
+  /** The place of the recognized word that is being played; undefined in a pause. */
+  wordAt(seconds) {
     let [low, high] = [0, this.timed.length];
     while (low < high) {
       const middle = (low + high) >> 1;
@@ -239,12 +239,12 @@ class Talk {
   }
 
   mark(position) {
-    const heard = this.heardAt(position);
-    if (heard !== this.marked) {
+    const word = this.wordAt(position);
+    if (word !== this.marked) {
       this.buttons[this.marked]?.classList.remove("now");
-      this.buttons[heard]?.classList.add("now");
-      this.marked = heard;
-      this.now.textContent = heard === undefined ? "" : this.words[heard].heard;
+      this.buttons[word]?.classList.add("now");
+      this.marked = word;
+      this.now.textContent = word === undefined ? "" : this.words[word].recognized;
     }
     const row = this.talk.rows.findLastIndex((own) => own.onset <= position);
     if (row === this.active) return;
@@ -257,10 +257,10 @@ class Talk {
 
 const APART = { "not-scored": "not scored", between: "between the segments" };
 
-/** What a word's button says to those who do not see it. */
-function spoken({ kind, said, heard, start }) {
-  const sides = [said === null ? null : `said ${said}`, heard === null ? null : `heard ${heard}`];
-  const named = kind === "annotation" ? "not scored" : kind;
+/** The text of a word's button for screen readers. */
+function describe({ kind, reference, recognized, start }) {
+  const sides = [reference === null ? null : `reference ${reference}`, recognized === null ? null : `recognized ${recognized}`];
+  const named = kind === "unscored" ? "not scored" : kind;
   return `${named}: ${sides.filter((side) => side !== null).join(", ")}, at ${clock(start)}`;
 }
 

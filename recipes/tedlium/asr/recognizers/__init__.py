@@ -1,1 +1,1 @@
-"""Recognizers of one interface: Kaldi, Sphinx, PocketSphinx, SpeechBrain."""
+"""Speech recognizers with one interface: Kaldi, Sphinx, PocketSphinx, SpeechBrain."""

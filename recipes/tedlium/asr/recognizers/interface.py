@@ -1,4 +1,4 @@
-"""What a speech recogniser promises, whoever it is."""
+"""The interface of speech recognizers."""
 
 import abc
 import os
@@ -15,15 +15,15 @@ from asr.formats.stm import StmSegment
 
 
 class DecodingWeights(NamedTuple):
-    """How much the language model counts, and what a word costs.
+    """The weight of the language model, and the cost of a word.
 
     Attributes
     ----------
     language_weight : float
-        What the language model's log probabilities are multiplied by, in the recogniser's own
+        The factor of the language model's log probabilities, in the recognizer's own
         scale (Kaldi: 7 to 17; Sphinx: 3 to 15).
     insertion_penalty : float
-        What each word costs, in the recogniser's own scale; see its class.
+        The cost of each word, in the recognizer's own scale; see its class.
     """
 
     language_weight: float
@@ -32,12 +32,12 @@ class DecodingWeights(NamedTuple):
 
 @dataclass(frozen=True)
 class Language:
-    """The words that can be said, and how likely they follow one another.
+    """A lexicon and a language model.
 
     Attributes
     ----------
     lexicon : Lexicon
-        Pronunciations, and the annotations that have phones of their own.
+        Pronunciations, and the non-speech tags that have phones.
     arpa : Path
         A back-off language model in ARPA format, plain text.
     """
@@ -48,7 +48,7 @@ class Language:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """What an acoustic model learns from.
+    """The data that an acoustic model is trained on.
 
     Attributes
     ----------
@@ -66,12 +66,12 @@ class TrainingSet:
 
 
 class Recognizer(abc.ABC):
-    """Turns stretches of talks into words with times.
+    """Recognizes words with times in segments of talks.
 
     Attributes
     ----------
     systems : tuple of str
-        Its acoustic models, weakest first, such as `("mono", "tri")`; of a recogniser that comes
+        Its acoustic models, weakest first, such as `("mono", "tri")`; of a recognizer that comes
         trained, one.
     weights : tuple of DecodingWeights
         Those to choose from on development data, in ascending order.
@@ -99,14 +99,14 @@ class Recognizer(abc.ABC):
         Parameters
         ----------
         data : TrainingSet
-            What to learn from.
+            The training data.
         folder : Path
-            Where models, stages and logs are kept.
+            Where models, stages and logs are written.
 
         Raises
         ------
         InputError
-            If a stage fails; those before it are kept.
+            If a stage fails; earlier stages stay done.
         """
         raise NotImplementedError(f"{type(self).__name__} comes trained")
 
@@ -121,7 +121,7 @@ class Recognizer(abc.ABC):
         models: Path,
         folder: Path,
     ) -> dict[DecodingWeights, list[CtmWord]]:
-        """Recognise segments; go on where an earlier call was interrupted.
+        """Recognize segments; go on where an earlier call was interrupted.
 
         Parameters
         ----------
@@ -130,31 +130,31 @@ class Recognizer(abc.ABC):
         recordings : mapping of str to Path
             Talks and their audio files.
         segments : sequence of SpeechSegment
-            What to hear, in any order.
+            What to recognize, in any order.
         language : Language or None
-            Words and language model; `None` for the recogniser's own, where it has one.
+            Words and language model; `None` for the recognizer's own, where it has one.
         weights : sequence of DecodingWeights
             Which of them to decode with.
         models : Path
             The folder that `train` filled.
         folder : Path
-            Where results and logs of this decoding are kept; one folder for one set of segments.
+            Where results and logs of this decoding are written; one folder for one set of segments.
 
         Returns
         -------
         dict of DecodingWeights to list of CtmWord
-            Words with times from the talk's start, by talk and onset. Annotations are among the
-            words; silence and the sentences' ends are not.
+            Words with times from the talk's start, by talk and onset. Non-speech tags are among
+            the words; silence and the sentences' ends are not.
 
         Raises
         ------
         InputError
-            If a stage fails; what was decoded before is kept.
+            If a stage fails; what was decoded before stays cached.
         """
 
 
-def number_of_jobs(jobs: int | None) -> int:
-    """Give the number of processes to use.
+def resolve_jobs(jobs: int | None) -> int:
+    """Return the number of processes to use.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def number_of_jobs(jobs: int | None) -> int:
 
     Examples
     --------
-    >>> number_of_jobs(3)
+    >>> resolve_jobs(3)
     3
     """
     if jobs is None:

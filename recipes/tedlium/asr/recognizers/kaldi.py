@@ -1,7 +1,7 @@
 """Kaldi: hidden Markov models with Gaussian mixtures, trained and decoded by its own scripts.
 
 Source: Kaldi's recipes `egs/tedlium/s5` and `s5_r2`; see `kaldi_training` for what differs.
-Kaldi itself is not part of this package: unpack and compile it, and set `KALDI_ROOT`.
+Kaldi itself is not included: unpack and compile it, and set `KALDI_ROOT`.
 """
 
 import os
@@ -18,19 +18,19 @@ from asr.recognizers.interface import (
     Language,
     Recognizer,
     TrainingSet,
-    number_of_jobs,
+    resolve_jobs,
 )
 from asr.recognizers.kaldi_decoding import KaldiDecoding
-from asr.recognizers.kaldi_features import Jobs
+from asr.recognizers.kaldi_features import KaldiJobs
 from asr.recognizers.kaldi_programs import SCRIPTS, SYSTEMS, find_kaldi
 from asr.recognizers.kaldi_training import KaldiTraining, ModelSize
-from asr.recognizers.kaldi_work import WorkFolder
+from asr.recognizers.kaldi_work import KaldiWorkFolder
 
 
 class Kaldi(Recognizer):
     """Kaldi's systems of Gaussian mixtures.
 
-    `mono` knows phones alone; `tri1` phones with their neighbours; `tri2` adds LDA and MLLT;
+    `mono` models single phones; `tri1` phones with their neighbours; `tri2` adds LDA and MLLT;
     `tri3` adapts to the speaker. Each is trained from the one before.
 
     Parameters
@@ -44,11 +44,11 @@ class Kaldi(Recognizer):
         How Kaldi's scripts start their parts: `run.pl` on this machine, `queue.pl ...` or
         `slurm.pl ...` on a cluster. Passed through as they stand.
     jobs : int, optional
-        How many parts run side by side; by default as many as there are processors. It is capped
+        How many parts run at a time; by default as many as there are processors. It is capped
         by the number of talks.
     sizes : mapping of str to (int, int), optional
-        For `tri1`, `tri2` or `tri3` how many leaves and Gaussians, where these are not to be as
-        the recipes have them, or smaller with little data (see `kaldi_training.size_for`).
+        For `tri1`, `tri2` or `tri3` how many leaves and Gaussians, instead of those of
+        the recipes, which are smaller with little data (see `kaldi_training.choose_model_size`).
 
     Raises
     ------
@@ -62,7 +62,7 @@ class Kaldi(Recognizer):
     """
 
     trainable = True
-    # As in the recipes. The penalty is a negative log probability (base e) that each word costs.
+    # As in the recipes. The penalty is a negative log probability (base e) per word.
     weights = tuple(
         DecodingWeights(float(weight), penalty)
         for weight, penalty in product(range(7, 18), (0.0, 0.5, 1.0))
@@ -82,9 +82,9 @@ class Kaldi(Recognizer):
             known = ", ".join(SYSTEMS)
             raise InputError(f"systems: expected some of {known}, in this order, got {systems!r}")
         self.kaldi_root = kaldi_root
-        count = number_of_jobs(jobs)
-        self.train_jobs = Jobs(train_cmd, count)
-        self.decode_jobs = Jobs(decode_cmd, count)
+        count = resolve_jobs(jobs)
+        self.train_jobs = KaldiJobs(train_cmd, count)
+        self.decode_jobs = KaldiJobs(decode_cmd, count)
         self.sizes = {name: ModelSize(*size) for name, size in (sizes or {}).items()}
         if unknown := sorted(set(self.sizes) - set(SYSTEMS[1:])):
             raise InputError(f"sizes: expected tri1, tri2 or tri3, got {unknown[0]!r}")
@@ -118,7 +118,7 @@ class Kaldi(Recognizer):
         Raises
         ------
         InputError
-            If Kaldi is not there, or a stage fails; those before it are kept.
+            If Kaldi is not there, or a stage fails; earlier stages stay done.
         """
         self.check()
         work = self._work(folder)
@@ -134,7 +134,7 @@ class Kaldi(Recognizer):
         models: Path,
         folder: Path,
     ) -> dict[DecodingWeights, list[CtmWord]]:
-        """Recognise segments; go on where an earlier call was interrupted.
+        """Recognize segments; go on where an earlier call was interrupted.
 
         A segment is decoded once, into a lattice; the weights choose other words from it. Segments
         shorter than 0.1 s have no words.
@@ -142,7 +142,7 @@ class Kaldi(Recognizer):
         Parameters
         ----------
         system, recordings, segments, language, weights, models, folder
-            As for `Recognizer.decode`; Kaldi has no language of its own.
+            As for `Recognizer.decode`; Kaldi has no default language.
 
         Returns
         -------
@@ -162,7 +162,7 @@ class Kaldi(Recognizer):
         decoding = KaldiDecoding(self._work(models), self._work(folder), self.decode_jobs, system)
         return decoding.decode(recordings, segments, language, weights)
 
-    def _work(self, folder: Path) -> WorkFolder:
-        work = WorkFolder(folder.absolute(), find_kaldi(self.kaldi_root, self.systems))
+    def _work(self, folder: Path) -> KaldiWorkFolder:
+        work = KaldiWorkFolder(folder.absolute(), find_kaldi(self.kaldi_root, self.systems))
         work.prepare()
         return work

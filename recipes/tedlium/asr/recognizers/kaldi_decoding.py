@@ -1,4 +1,4 @@
-"""Kaldi's decoding: segments to lattices, once, and lattices to words for each pair of weights.
+"""Decode with Kaldi: segments to lattices, once, and lattices to words for each pair of weights.
 
 Source: the recipes `egs/tedlium/s5` and `s5_r2`, and their `local/score_sclite.sh` for the
 way from lattices to words: scaled, pruned to a beam of 7, aligned, minimum Bayes risk.
@@ -12,18 +12,18 @@ from pathlib import Path
 
 from aed_plugins.annotations import read_number
 from aed_plugins.core import InputError, atomic_write
-from asr.execution.stages import fingerprint, run_stage
+from asr.execution.stages import fingerprint_inputs, run_stage
 from asr.formats.ctm import CtmWord
 from asr.formats.segments import SpeechSegment
 from asr.formats.stm import StmSegment
 from asr.recognizers.interface import DecodingWeights, Language
-from asr.recognizers.kaldi_features import Jobs, PreparedData, make_data
+from asr.recognizers.kaldi_features import KaldiData, KaldiJobs, make_data
 from asr.recognizers.kaldi_language import UNKNOWN, make_grammar, make_lang
-from asr.recognizers.kaldi_work import WorkFolder
+from asr.recognizers.kaldi_work import KaldiWorkFolder
 
 SHORTEST = 0.1  # seconds; a shorter segment has too few frames for a word
 
-# What Kaldi's scripts look for beside a decoding; not all systems have all.
+# What Kaldi's scripts look for in a decoding's parent folder; not all systems have all.
 _MODEL_FILES = (
     *("final.mdl", "final.alimdl", "final.mat", "full.mat", "tree", "phones.txt"),
     *("cmvn_opts", "delta_opts", "splice_opts"),
@@ -52,19 +52,19 @@ class KaldiDecoding:
 
     Attributes
     ----------
-    models : WorkFolder
-        Where the system was trained; graphs are kept there.
-    work : WorkFolder
-        Where segments, lattices and words are kept; prepared.
-    jobs : Jobs
-        How to work.
+    models : KaldiWorkFolder
+        Where the system was trained; graphs are written there.
+    work : KaldiWorkFolder
+        Where segments, lattices and words are written; prepared.
+    jobs : KaldiJobs
+        How parts are started.
     system : str
         The system's name.
     """
 
-    models: WorkFolder
-    work: WorkFolder
-    jobs: Jobs
+    models: KaldiWorkFolder
+    work: KaldiWorkFolder
+    jobs: KaldiJobs
     system: str
 
     def decode(
@@ -74,34 +74,34 @@ class KaldiDecoding:
         language: Language,
         weights: Sequence[DecodingWeights],
     ) -> dict[DecodingWeights, list[CtmWord]]:
-        """Recognise segments.
+        """Recognize segments.
 
         Parameters
         ----------
         recordings, segments, language, weights
-            As for `Recogniser.decode`.
+            As for `Recognizer.decode`.
 
         Raises
         ------
         InputError
             If the system was not trained, or a stage fails.
         """
-        heard = sorted({segment for segment in segments if segment.duration >= SHORTEST})
-        if not heard:
+        long_enough = sorted({segment for segment in segments if segment.duration >= SHORTEST})
+        if not long_enough:
             return {weight: [] for weight in weights}
         graph, model_depends_on = self._make_graph(language)
         utterances = [
             StmSegment(segment.talk, "A", segment.talk, segment.onset, segment.offset, "", ())
-            for segment in heard
+            for segment in long_enough
         ]
         data = make_data(self.work, "segments", recordings, utterances, self.jobs)
         lattices = self._make_lattices(graph, data, model_depends_on)
-        by_name = {segment.name: segment for segment in heard}
+        by_name = {segment.name: segment for segment in long_enough}
         paths = self._make_words(graph, lattices, weights)
-        return {weight: read_words(paths[weight], by_name) for weight in weights}
+        return {weight: read_decoded_words(paths[weight], by_name) for weight in weights}
 
     def _make_graph(self, language: Language) -> tuple[Path, str]:
-        """Make the decoding graph, and give it with a fingerprint of the model and itself."""
+        """Make the decoding graph; return it and a hash of the model and the graph."""
         model = self.models.folder / "exp" / self.system
         mark = self.models.folder / f".done-{self.system}.json"
         if not mark.is_file() or not (model / "final.mdl").is_file():
@@ -113,7 +113,7 @@ class KaldiDecoding:
         lang = make_lang(self.models, language.lexicon, model / "phones.txt")
         grammar = make_grammar(self.models, lang, language.arpa)
         graph = model / grammar.name.replace("grammar", "graph")
-        depends_on = fingerprint(trained, graph.name)
+        depends_on = fingerprint_inputs(trained, graph.name)
 
         def make() -> None:
             shutil.rmtree(graph, ignore_errors=True)
@@ -124,8 +124,8 @@ class KaldiDecoding:
         run_stage(f"{self.system}-{graph.name}", self.models.folder, depends_on, outputs, make)
         return graph, depends_on
 
-    def _make_lattices(self, graph: Path, data: PreparedData, depends_on: str) -> Path:
-        """Decode; the folder that is given back also keeps the words of each pair of weights."""
+    def _make_lattices(self, graph: Path, data: KaldiData, depends_on: str) -> Path:
+        """Decode; the returned folder also holds the words of each pair of weights."""
         # The scripts look for the model one folder above the decoding's.
         model = self.work.folder / "exp" / self.system
         folder = model / "decode"
@@ -145,14 +145,14 @@ class KaldiDecoding:
             self.work.run(stage, script, *options, *skip, graph, data.folder, folder)
 
         outputs = [folder / f"lat.{part}.gz" for part in range(1, int(options[-1]) + 1)]
-        depends_on = fingerprint(depends_on, data.depends_on)
+        depends_on = fingerprint_inputs(depends_on, data.depends_on)
         run_stage(f"{self.system}-decode", self.work.folder, depends_on, outputs, make)
         return folder
 
     def _make_words(
         self, graph: Path, lattices: Path, weights: Sequence[DecodingWeights]
     ) -> dict[DecodingWeights, Path]:
-        """Write the words of each pair of weights, as far as that was not done before."""
+        """Write the words of each pair of weights, unless they were written before."""
         paths = {
             weight: lattices / f"words-{weight.language_weight:g}-{weight.insertion_penalty:g}.txt"
             for weight in weights
@@ -187,8 +187,8 @@ class KaldiDecoding:
         return paths
 
 
-def read_words(path: Path, segments: Mapping[str, SpeechSegment]) -> list[CtmWord]:
-    r"""Read words with times from a segment's start, and give them times from the talk's.
+def read_decoded_words(path: Path, segments: Mapping[str, SpeechSegment]) -> list[CtmWord]:
+    r"""Read words with times from a segment's start; return them with times from the talk's.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def read_words(path: Path, segments: Mapping[str, SpeechSegment]) -> list[CtmWor
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "words.txt"
     >>> _ = path.write_text("Al-0001000-0002000 1 0.50 0.20 two 0.75\n")
-    >>> read_words(path, {"Al-0001000-0002000": SpeechSegment("Al", 10.0, 20.0)})
+    >>> read_decoded_words(path, {"Al-0001000-0002000": SpeechSegment("Al", 10.0, 20.0)})
     [CtmWord(talk='Al', channel='A', onset=10.5, duration=0.2, word='two', confidence=0.75)]
     """
     words = []
@@ -230,6 +230,6 @@ def read_words(path: Path, segments: Mapping[str, SpeechSegment]) -> list[CtmWor
         segment = segments[name]
         onset = round(segment.onset + read_number(start, "start", where), 2)
         length = read_number(duration, "duration", where)
-        sure = min(1.0, read_number(confidence, "confidence", where))
-        words.append(CtmWord(segment.talk, "A", onset, length, word, sure))
+        probability = min(1.0, read_number(confidence, "confidence", where))
+        words.append(CtmWord(segment.talk, "A", onset, length, word, probability))
     return sorted(words)

@@ -1,4 +1,4 @@
-"""Data folders with features for Kaldi, and how work on them is shared out."""
+"""Make Kaldi data folders with features, and split work on them into jobs."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aed_plugins.core import InputError
-from asr.execution.stages import fingerprint, run_stage
+from asr.execution.stages import fingerprint_inputs, run_stage
 from asr.formats.kaldi_data import write_data_folder
 from asr.formats.stm import StmSegment
-from asr.recognizers.kaldi_work import WorkFolder
+from asr.recognizers.kaldi_work import KaldiWorkFolder
 
 
-class PreparedData(NamedTuple):
+class KaldiData(NamedTuple):
     """A data folder with features.
 
     Attributes
@@ -21,7 +21,7 @@ class PreparedData(NamedTuple):
     folder : Path
         Where it is.
     depends_on : str
-        A fingerprint of all that is in it.
+        A hash of all that is in it.
     """
 
     folder: Path
@@ -29,7 +29,7 @@ class PreparedData(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Jobs:
+class KaldiJobs:
     """How Kaldi's scripts start their parts.
 
     Attributes
@@ -44,7 +44,7 @@ class Jobs:
     count: int
 
     def options(self, data: Path) -> tuple[str, ...]:
-        """Give the options for a script that splits a data folder: a part has whole speakers.
+        """Return the options for a script that splits a data folder: a part has whole speakers.
 
         Parameters
         ----------
@@ -61,32 +61,32 @@ class Jobs:
 
 
 def make_data(
-    work: WorkFolder,
+    work: KaldiWorkFolder,
     name: str,
     recordings: Mapping[str, Path],
     utterances: Sequence[StmSegment],
-    jobs: Jobs,
-) -> PreparedData:
+    jobs: KaldiJobs,
+) -> KaldiData:
     """Make a data folder with features, unless it was made before.
 
     Utterances that are too short for features are left out.
 
     Parameters
     ----------
-    work : WorkFolder
+    work : KaldiWorkFolder
         Where; prepared.
     name : str
         The folder's name in `data`.
     recordings : mapping of str to Path
-        Talks and their audio files; those without an utterance are passed over.
+        Talks and their audio files; those without an utterance are ignored.
     utterances : sequence of StmSegment
         At least one. Where none has words, the folder has no `text`.
-    jobs : Jobs
-        How to work.
+    jobs : KaldiJobs
+        How parts are started.
 
     Returns
     -------
-    PreparedData
+    KaldiData
         The folder.
 
     Raises
@@ -97,8 +97,8 @@ def make_data(
     folder = work.folder / "data" / name
     has_text = any(utterance.words for utterance in utterances)
     talks = sorted({utterance.talk for utterance in utterances})
-    used = {talk: _existing(recordings, talk) for talk in talks}
-    depends_on = fingerprint(used, utterances)
+    used = {talk: _find_recording(recordings, talk) for talk in talks}
+    depends_on = fingerprint_inputs(used, utterances)
 
     def make() -> None:
         shutil.rmtree(folder, ignore_errors=True)
@@ -112,13 +112,13 @@ def make_data(
         work.run(f"{name}-features", "utils/fix_data_dir.sh", folder)
 
     outputs = [folder / "feats.scp", folder / "cmvn.scp"]
-    # Kaldi notes where features are with the whole path, so a folder that was moved has none.
-    here = fingerprint(depends_on, str(folder))
+    # Kaldi stores absolute paths of features, so a folder at another place has none.
+    here = fingerprint_inputs(depends_on, str(folder))
     run_stage(f"{name}-features", work.folder, here, outputs, make)
-    return PreparedData(folder, depends_on)
+    return KaldiData(folder, depends_on)
 
 
-def _existing(recordings: Mapping[str, Path], talk: str) -> Path:
+def _find_recording(recordings: Mapping[str, Path], talk: str) -> Path:
     path = recordings.get(talk)
     if path is None or not path.is_file():
         raise InputError(f"{path or 'recordings'}: expected the audio of talk {talk}; add it")

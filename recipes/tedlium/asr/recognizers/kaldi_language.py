@@ -1,37 +1,37 @@
-"""The words of a language in Kaldi's form: a dictionary folder, a lang folder, a grammar."""
+"""Make Kaldi's form of lexicon and language model: dictionary, lang folder, grammar."""
 
 import shutil
 from pathlib import Path
 
 from aed_plugins.core import atomic_write
-from asr.execution.stages import fingerprint, run_stage
+from asr.execution.stages import fingerprint_inputs, run_stage
 from asr.formats.lexicon import Lexicon
-from asr.recognizers.kaldi_work import WorkFolder
+from asr.recognizers.kaldi_work import KaldiWorkFolder
 
-UNKNOWN = "<unk>"  # what a word outside the lexicon becomes
+UNKNOWN = "<unk>"  # replaces a word outside the lexicon
 _SILENCE, _NOISE = "SIL", "NSN"
 _RESERVED = frozenset(("<eps>", "<s>", "</s>", "#0", UNKNOWN))
 
 
-def dictionary_files(lexicon: Lexicon) -> dict[str, str]:
-    """Write the files of a dictionary folder.
+def format_dictionary_files(lexicon: Lexicon) -> dict[str, str]:
+    """Format the files of a dictionary folder.
 
-    Source: Kaldi's recipe `egs/tedlium/s5`, whose annotations are words with a phone each that
-    counts as silence, and whose unknown word is a noise.
+    Source: Kaldi's recipe `egs/tedlium/s5`, where non-speech tags are words with a phone each
+    that counts as silence, and the unknown word is a noise.
 
     Parameters
     ----------
     lexicon : Lexicon
-        Words and annotations.
+        Words and non-speech tags.
 
     Returns
     -------
     dict of str to str
-        The files' names and what is in them.
+        File names and contents.
 
     Examples
     --------
-    >>> files = dictionary_files(Lexicon({"two": (("T", "UW"),)}, {"[BREATH]": "BRH"}))
+    >>> files = format_dictionary_files(Lexicon({"two": (("T", "UW"),)}, {"[BREATH]": "BRH"}))
     >>> print(files["lexicon.txt"])
     <unk> NSN
     [BREATH] BRH
@@ -40,16 +40,16 @@ def dictionary_files(lexicon: Lexicon) -> dict[str, str]:
     >>> files["silence_phones.txt"].split()
     ['SIL', 'NSN', 'BRH']
     """
-    annotations = lexicon.annotation_phones
-    entries = {f"{UNKNOWN} {_NOISE}"} | {f"{word} {annotations[word]}" for word in annotations}
+    tags = lexicon.nonspeech_phones
+    entries = {f"{UNKNOWN} {_NOISE}"} | {f"{tag} {phone}" for tag, phone in tags.items()}
     phones: set[str] = set()
     for word, pronunciations in lexicon.pronunciations.items():
-        if word in _RESERVED or word in annotations:
+        if word in _RESERVED or word in tags:
             continue
         for pronunciation in pronunciations:
             entries.add(f"{word} {' '.join(pronunciation)}")
             phones.update(pronunciation)
-    silences = list(dict.fromkeys((_SILENCE, _NOISE, *sorted(annotations.values()))))
+    silences = list(dict.fromkeys((_SILENCE, _NOISE, *sorted(tags.values()))))
     files = {
         "lexicon.txt": sorted(entries),
         "silence_phones.txt": silences,
@@ -60,26 +60,26 @@ def dictionary_files(lexicon: Lexicon) -> dict[str, str]:
     return {name: "".join(f"{line}\n" for line in lines) for name, lines in files.items()}
 
 
-def lexicon_fingerprint(lexicon: Lexicon) -> str:
-    """Give a short name for a lexicon's content; see `stages.fingerprint`.
+def fingerprint_lexicon(lexicon: Lexicon) -> str:
+    """Compute a short hash of a lexicon's content; see `stages.fingerprint_inputs`.
 
     Parameters
     ----------
     lexicon : Lexicon
-        Words and annotations.
+        Words and non-speech tags.
     """
-    return fingerprint(dictionary_files(lexicon))
+    return fingerprint_inputs(format_dictionary_files(lexicon))
 
 
-def make_lang(work: WorkFolder, lexicon: Lexicon, phones: Path | None = None) -> Path:
+def make_lang(work: KaldiWorkFolder, lexicon: Lexicon, phones: Path | None = None) -> Path:
     """Make a lang folder, unless it was made before: words, phones and the lexicon's transducer.
 
     Parameters
     ----------
-    work : WorkFolder
+    work : KaldiWorkFolder
         Where; prepared.
     lexicon : Lexicon
-        Words and annotations.
+        Words and non-speech tags.
     phones : Path, optional
         The `phones.txt` of acoustic models that are to go with it.
 
@@ -93,14 +93,14 @@ def make_lang(work: WorkFolder, lexicon: Lexicon, phones: Path | None = None) ->
     InputError
         If Kaldi refuses the dictionary, or knows no such phones.
     """
-    depends_on = lexicon_fingerprint(lexicon)
+    depends_on = fingerprint_lexicon(lexicon)
     lang = work.folder / "data" / f"lang-{depends_on}"
     dictionary = lang.with_name(f"dict-{depends_on}")
     table = () if phones is None else ("--phone-symbol-table", phones)
 
     def make() -> None:
         shutil.rmtree(dictionary, ignore_errors=True)
-        for name, text in dictionary_files(lexicon).items():
+        for name, text in format_dictionary_files(lexicon).items():
             with atomic_write(dictionary / name) as temporary:
                 temporary.write_text(text, encoding="utf-8")
         work.run("dictionary", "utils/validate_dict_dir.pl", dictionary)
@@ -112,32 +112,32 @@ def make_lang(work: WorkFolder, lexicon: Lexicon, phones: Path | None = None) ->
     return lang
 
 
-def make_grammar(work: WorkFolder, lang: Path, arpa: Path) -> Path:
+def make_grammar(work: KaldiWorkFolder, lang: Path, arpa: Path) -> Path:
     """Make a lang folder with a grammar, unless it was made before.
 
-    Words of the language model that the lexicon has not are left out of the grammar, with the
-    n-grams that they are in.
+    Words of the language model that are not in the lexicon are left out of the grammar, and so are
+    their n-grams.
 
     Parameters
     ----------
-    work : WorkFolder
+    work : KaldiWorkFolder
         Where; prepared.
     lang : Path
-        What `make_lang` gave.
+        What `make_lang` returned.
     arpa : Path
         The language model, plain text.
 
     Returns
     -------
     Path
-        The folder; its name stands for the lexicon and the language model.
+        The folder; its name depends on the lexicon and the language model.
 
     Raises
     ------
     InputError
         If Kaldi cannot read the language model.
     """
-    depends_on = fingerprint(lang.name, arpa)
+    depends_on = fingerprint_inputs(lang.name, arpa)
     folder = lang.with_name(f"grammar-{depends_on}")
 
     def make() -> None:

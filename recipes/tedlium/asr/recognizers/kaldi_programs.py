@@ -1,4 +1,4 @@
-"""Kaldi on this machine: where it is, and whether what its scripts call was compiled."""
+"""Find Kaldi on this machine, and check that the programs of its scripts are compiled."""
 
 import os
 import re
@@ -48,8 +48,8 @@ _OPENFST = ("fstarcsort", "fstcompile", "fstinfo", "fstprint", "fstproject", "fs
 _OTHERS = ("awk", "bash", "gunzip", "gzip", "perl", "python3", "sort")
 
 
-def kaldi_programs(systems: Sequence[str]) -> list[str]:
-    """Name Kaldi's own programs that some systems need, by their place in Kaldi's `src`.
+def list_kaldi_programs(systems: Sequence[str]) -> list[str]:
+    """List Kaldi's own programs that some systems need, by their place in Kaldi's `src`.
 
     Parameters
     ----------
@@ -58,16 +58,16 @@ def kaldi_programs(systems: Sequence[str]) -> list[str]:
 
     Examples
     --------
-    >>> programs = kaldi_programs(["mono"])
+    >>> programs = list_kaldi_programs(["mono"])
     >>> "gmmbin/gmm-init-mono" in programs, "bin/build-tree" in programs
     (True, False)
     """
-    needed = [_PROGRAMS[system] for system in through(systems)]
+    needed = [_PROGRAMS[system] for system in include_earlier_systems(systems)]
     return [f"{place}/{name}" for part in needed for place in part for name in part[place].split()]
 
 
-def through(systems: Sequence[str]) -> tuple[str, ...]:
-    """Give all systems up to the last of some, weakest first: each starts from the one before.
+def include_earlier_systems(systems: Sequence[str]) -> tuple[str, ...]:
+    """Return all systems up to the last of some, weakest first: each starts from the one before.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def through(systems: Sequence[str]) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> through(["tri2"])
+    >>> include_earlier_systems(["tri2"])
     ('mono', 'tri1', 'tri2')
     """
     return SYSTEMS[: max(SYSTEMS.index(system) for system in systems) + 1]
@@ -113,16 +113,16 @@ def find_kaldi(root: str | Path | None, systems: Sequence[str]) -> Path:
     if not named:
         raise InputError(
             "KALDI_ROOT: expected the folder of a compiled Kaldi, but it is not set; "
-            "set it, or choose another recogniser"
+            "set it, or choose another recognizer"
         )
-    folder = check_no_space(Path(named).absolute())
+    folder = check_shell_safe(Path(named).absolute())
     for script in (SCRIPTS / "steps" / "train_mono.sh", SCRIPTS / "utils" / "mkgraph.sh"):
         if not (folder / script).is_file():
             raise InputError(
                 f"KALDI_ROOT={named}: expected Kaldi's folder, but it has no {script}; "
                 "set KALDI_ROOT to where Kaldi was unpacked and compiled"
             )
-    for program in kaldi_programs(systems):
+    for program in list_kaldi_programs(systems):
         if not os.access(folder / "src" / program, os.X_OK):
             raise InputError(
                 f"KALDI_ROOT={named}: expected a compiled Kaldi, but it has no src/{program}; "
@@ -134,13 +134,13 @@ def find_kaldi(root: str | Path | None, systems: Sequence[str]) -> Path:
 
 
 def _check_starts(program: Path) -> None:
-    """Check that a program finds its libraries: those of a Kaldi that was moved do not."""
+    """Check that a program finds its libraries: after Kaldi's folder was renamed it does not."""
     ended = subprocess.run([program, "--help"], capture_output=True, text=True, check=False)
     if ended.returncode:
-        said = (ended.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        message = (ended.stderr.strip().splitlines() or ["no output"])[-1]
         raise InputError(
-            f"{program}: expected a program that starts, got status {ended.returncode}: {said}; "
-            "compile Kaldi again where it is now"
+            f"{program}: expected a program that starts, got status {ended.returncode}: {message}; "
+            "compile Kaldi again in its present folder"
         )
 
 
@@ -149,12 +149,12 @@ def _check_others(root: Path) -> None:
     places = f"{root / 'tools' / 'openfst' / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
     for program in (*_OPENFST, *_OTHERS):
         if shutil.which(program, path=places) is None:
-            mend = "install it" if program in _OTHERS else f"compile OpenFst in {root}/tools"
-            raise InputError(f"{program}: expected this program, which Kaldi uses; {mend}")
+            fix = "install it" if program in _OTHERS else f"compile OpenFst in {root}/tools"
+            raise InputError(f"{program}: expected this program, which Kaldi uses; {fix}")
 
 
-def check_no_space(path: Path) -> Path:
-    """Check that Kaldi's scripts can work with a path, and give it back.
+def check_shell_safe(path: Path) -> Path:
+    """Check that Kaldi's scripts can work with a path, and return it.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def check_no_space(path: Path) -> Path:
     Raises
     ------
     InputError
-        If it has white space or a character that a shell would read.
+        If it has white space or a character that a shell interprets.
     """
     if wrong := re.search(r"[^\w./+=@%,-]", str(path)):
         raise InputError(

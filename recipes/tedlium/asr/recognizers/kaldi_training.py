@@ -1,4 +1,4 @@
-"""Kaldi's training of Gaussian mixtures, stage after stage, with Kaldi's own scripts.
+"""Train Kaldi's Gaussian mixtures, stage after stage, with Kaldi's own scripts.
 
 Source: the recipes `egs/tedlium/s5` and `s5_r2`: features, the order of the systems and their
 sizes. Deviations: pronunciation probabilities are not estimated, a speaker is a talk, and sizes
@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from asr.execution.stages import fingerprint, run_stage
+from asr.execution.stages import fingerprint_inputs, run_stage
 from asr.recognizers.interface import TrainingSet
-from asr.recognizers.kaldi_features import Jobs, make_data
+from asr.recognizers.kaldi_features import KaldiJobs, make_data
 from asr.recognizers.kaldi_language import make_lang
-from asr.recognizers.kaldi_programs import through
-from asr.recognizers.kaldi_work import WorkFolder
+from asr.recognizers.kaldi_programs import include_earlier_systems
+from asr.recognizers.kaldi_work import KaldiWorkFolder
 
 MONO_UTTERANCES = 10_000  # a flat start is easier on short utterances, and needs no more of them
 _SAME_WORDS = 10  # how often a transcript may occur among them
@@ -26,7 +26,7 @@ _GAUSSIANS_PER_LEAF = 10
 
 
 class ModelSize(NamedTuple):
-    """How large an acoustic model is.
+    """The size of an acoustic model.
 
     Attributes
     ----------
@@ -52,8 +52,8 @@ SIZES = {
 }
 
 
-def size_for(system: str, hours: float) -> ModelSize:
-    """Give the recipes' size of a system, or a smaller one where there is little speech.
+def choose_model_size(system: str, hours: float) -> ModelSize:
+    """Return the recipes' size of a system, or a smaller one where there is little speech.
 
     A Gaussian gets at least 80 frames of 10 ms, so that from 23 hours on, which is a fifth of
     release 1, all sizes are the recipes'; a leaf gets at least 10 Gaussians.
@@ -67,7 +67,7 @@ def size_for(system: str, hours: float) -> ModelSize:
 
     Examples
     --------
-    >>> size_for("tri1", 40), size_for("tri1", 0.5)
+    >>> choose_model_size("tri1", 40), choose_model_size("tri1", 0.5)
     (ModelSize(leaves=2500, gaussians=30000), ModelSize(leaves=225, gaussians=2250))
     """
     full = SIZES[system]
@@ -81,15 +81,17 @@ class KaldiTraining:
 
     Parameters
     ----------
-    work : WorkFolder
+    work : KaldiWorkFolder
         Where; prepared.
-    jobs : Jobs
-        How to work.
+    jobs : KaldiJobs
+        How parts are started.
     sizes : mapping of str to ModelSize
-        Sizes of systems that are not to be as `size_for` gives them.
+        Sizes of systems, where not those of `choose_model_size`.
     """
 
-    def __init__(self, work: WorkFolder, jobs: Jobs, sizes: Mapping[str, ModelSize]) -> None:
+    def __init__(
+        self, work: KaldiWorkFolder, jobs: KaldiJobs, sizes: Mapping[str, ModelSize]
+    ) -> None:
         self.work = work
         self.jobs = jobs
         self.sizes = sizes
@@ -100,22 +102,24 @@ class KaldiTraining:
         Parameters
         ----------
         data : TrainingSet
-            What to learn from.
+            The training data.
         systems : sequence of str
             Of `mono`, `tri1`, `tri2`, `tri3`.
 
         Raises
         ------
         InputError
-            If a stage fails; those before it are kept.
+            If a stage fails; earlier stages stay done.
         """
         prepared = make_data(self.work, "train", data.recordings, data.utterances, self.jobs)
         lang = make_lang(self.work, data.language.lexicon)
         hours = sum(utterance.offset - utterance.onset for utterance in data.utterances) / 3600
-        depends_on = fingerprint(prepared.depends_on, lang.name)
-        for system in through(systems):
-            size = None if system == "mono" else self.sizes.get(system, size_for(system, hours))
-            depends_on = fingerprint(depends_on, system, size)
+        depends_on = fingerprint_inputs(prepared.depends_on, lang.name)
+        for system in include_earlier_systems(systems):
+            size = None
+            if system != "mono":
+                size = self.sizes.get(system, choose_model_size(system, hours))
+            depends_on = fingerprint_inputs(depends_on, system, size)
             self._train(system, size, prepared.folder, lang, depends_on)
 
     def _train(
@@ -126,15 +130,15 @@ class KaldiTraining:
         def work() -> None:
             shutil.rmtree(model, ignore_errors=True)
             if size is None:
-                self._flat_start(data, lang, model)
+                self._train_from_flat_start(data, lang, model)
             else:
-                self._go_on(system, size, data, lang)
+                self._train_from_alignment(system, size, data, lang)
 
         outputs = [model / name for name in ("final.mdl", "tree", "phones.txt")]
         run_stage(system, self.work.folder, depends_on, outputs, work)
 
-    def _flat_start(self, data: Path, lang: Path, model: Path) -> None:
-        if _lines(data / "utt2spk") > MONO_UTTERANCES:
+    def _train_from_flat_start(self, data: Path, lang: Path, model: Path) -> None:
+        if _count_lines(data / "utt2spk") > MONO_UTTERANCES:
             short, distinct = data.with_name("train-short"), data.with_name("train-distinct")
             subset = ("utils/subset_data_dir.sh", "--shortest", data, str(MONO_UTTERANCES), short)
             self.work.run("mono", *subset)
@@ -145,7 +149,7 @@ class KaldiTraining:
         script = "steps/train_mono.sh"
         self.work.run("mono", script, *self.jobs.options(data), data, lang, model)
 
-    def _go_on(self, system: str, size: ModelSize, data: Path, lang: Path) -> None:
+    def _train_from_alignment(self, system: str, size: ModelSize, data: Path, lang: Path) -> None:
         earlier, script = _SCRIPTS[system]
         models = self.work.folder / "exp"
         aligned = models / f"{earlier}_ali"
@@ -160,6 +164,6 @@ class KaldiTraining:
         )
 
 
-def _lines(path: Path) -> int:
+def _count_lines(path: Path) -> int:
     with path.open("rb") as stream:
         return sum(1 for _ in stream)

@@ -1,4 +1,4 @@
-"""A work folder for Kaldi's own scripts, and how a script is run in it.
+"""Make a work folder for Kaldi's own scripts, and run them in it.
 
 Nothing of Kaldi is copied: `steps` and `utils` are links into `KALDI_ROOT/egs/wsj/s5`.
 """
@@ -12,19 +12,19 @@ from pathlib import Path
 
 from aed_plugins.core import InputError, atomic_write
 from asr.execution.programs import run_program
-from asr.recognizers.kaldi_programs import SCRIPTS, check_no_space
+from asr.recognizers.kaldi_programs import SCRIPTS, check_shell_safe
 
 _MFCC = "--use-energy=false\n--sample-frequency=16000\n--allow-downsample=true\n"
 
-# What programs say when they fail: surely, and perhaps.
-_TELLING = (
+# Lines that surely, and that perhaps, report an error.
+_ERROR_PATTERNS = (
     re.compile(r"ERROR|command not found|No space left|Killed|Segmentation fault|shared libraries"),
     re.compile(r"[Ee]rror|[Cc]annot|[Nn]o such file|[Nn]ot found|[Ii]nvalid"),
 )
 
 
-def path_script(root: Path) -> str:
-    """Write the `path.sh` that Kaldi's scripts read, for programs under a root.
+def format_path_script(root: Path) -> str:
+    """Format the `path.sh` that Kaldi's scripts read, for programs under a root.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def path_script(root: Path) -> str:
 
     Examples
     --------
-    >>> print(path_script(Path("/opt/kaldi")).splitlines()[0])
+    >>> print(format_path_script(Path("/opt/kaldi")).splitlines()[0])
     export KALDI_ROOT=/opt/kaldi
     """
     return "\n".join(
@@ -43,20 +43,20 @@ def path_script(root: Path) -> str:
             'export PATH="$PWD/utils:$KALDI_ROOT/tools/openfst/bin:$PATH"',
             '. "$KALDI_ROOT/tools/config/common_path.sh"',
             "export LC_ALL=C",
-            "export OMP_NUM_THREADS=1  # a job is one thread: jobs are what runs side by side",
+            "export OMP_NUM_THREADS=1  # a job is one thread: several jobs run at a time",
             "",
         )
     )
 
 
 @dataclass(frozen=True)
-class WorkFolder:
-    """Where Kaldi's scripts run: links to them, settings, data, models and logs.
+class KaldiWorkFolder:
+    """A folder where Kaldi's scripts run: links to them, settings, data, models and logs.
 
     Attributes
     ----------
     folder : Path
-        Absolute, without spaces; see `check_no_space`.
+        Absolute, without spaces; see `check_shell_safe`.
     root : Path
         Kaldi's folder.
     """
@@ -72,15 +72,15 @@ class WorkFolder:
         InputError
             If the path has a space.
         """
-        check_no_space(self.folder)
+        check_shell_safe(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in ("steps", "utils"):
             link = self.folder / name
             if link.is_symlink():
-                link.unlink()  # Kaldi may have moved
+                link.unlink()  # Kaldi may be in another folder now
             link.symlink_to(self.root / SCRIPTS / name)
         for path, text in (
-            (self.folder / "path.sh", path_script(self.root)),
+            (self.folder / "path.sh", format_path_script(self.root)),
             (self.folder / "conf" / "mfcc.conf", _MFCC),
         ):
             with atomic_write(path) as temporary:
@@ -99,7 +99,8 @@ class WorkFolder:
         Raises
         ------
         InputError
-            If it fails: the stage, the most telling line of its newest logs, and that log.
+            If it fails; the message names the stage, the error line of its newest logs, and that
+            log.
         """
         program = Path(command[0]).stem
         log = self.folder / "log" / f"{stage}-{program}.log"
@@ -108,38 +109,38 @@ class WorkFolder:
         try:
             run_program(in_path, log, folder=self.folder)
         except InputError as error:
-            # `run_program` names the log itself, at the end.
-            said, where = telling_line(self.folder, began) or (
+            # `run_program` names the log at the end of its message.
+            line, where = find_error_line(self.folder, began) or (
                 str(error).split("; its log")[0],
                 log,
             )
             raise InputError(
-                f"Kaldi's stage {stage} failed in {program}: {said}; its log: {where}; "
-                "run the same command again when this is mended: earlier stages are kept"
+                f"Kaldi's stage {stage} failed in {program}: {line}; its log: {where}; "
+                "run the same command again when this is fixed: earlier stages are kept"
             ) from error
 
 
-def telling_line(folder: Path, since: float) -> tuple[str, Path] | None:
-    """Find the line of the logs that says most about a failure.
+def find_error_line(folder: Path, since: float) -> tuple[str, Path] | None:
+    """Find the line of the logs that reports an error.
 
     Parameters
     ----------
     folder : Path
         Logs are looked for in it and below.
     since : float
-        Logs that were not written after this time (seconds since the epoch) are passed over.
+        Older logs are ignored (seconds since the epoch).
 
     Returns
     -------
     tuple of str and Path or None
-        The first line that tells of an error in the log that was written last, and that log.
+        The first line that reports an error in the newest log, and that log.
     """
     # A second earlier: file systems round times.
     logs = [path for path in folder.rglob("*.log") if path.stat().st_mtime >= since - 1]
-    # The logs of single jobs say more than that of the script that started them.
+    # The logs of single jobs are more specific than that of the script that started them.
     logs.sort(key=lambda path: (path.parent != folder / "log", path.stat().st_mtime), reverse=True)
-    for telling, path in product(_TELLING, logs):
+    for pattern, path in product(_ERROR_PATTERNS, logs):
         for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
-            if telling.search(line) and not line.startswith("#"):
+            if pattern.search(line) and not line.startswith("#"):
                 return " ".join(line.split())[:200], path
     return None

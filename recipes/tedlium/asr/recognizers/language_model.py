@@ -1,4 +1,4 @@
-"""Estimating a language model from text."""
+"""Estimate a language model from text, with the tool in pocketsphinx's wheel."""
 
 import io
 import itertools
@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from aed_plugins.core import InputError, atomic_write
-from asr.formats.arpa import END, NEVER, START
-from asr.recognizers.pocketsphinx_wheel import pocketsphinx_module
+from asr.formats.arpa import LOG_ZERO, SENTENCE_END, SENTENCE_START
+from asr.recognizers.pocketsphinx_wheel import import_pocketsphinx
 
-# What a history keeps for words that never followed it; ArpaBoLM's own default.
+# The probability mass of a history for words that never followed it; ArpaBoLM's own default.
 _DISCOUNT = 0.5
 
 
@@ -23,11 +23,12 @@ def estimate_language_model(
     Parameters
     ----------
     sentences : iterable of sequence of str
-        Words without `<s>` and `</s>`; annotations are words here.
+        Words without `<s>` and `</s>`; non-speech tags are words here.
     path : str or Path
         Where ARPA is written, as plain text.
     vocabulary : iterable of str
-        Words that can be said besides those of the text; each counts as if it had been said once.
+        Words that the model is to have in addition to those of the text; each counts as one
+        occurrence.
 
     Raises
     ------
@@ -46,61 +47,63 @@ def estimate_language_model(
     Notes
     -----
     Source: `pocketsphinx.lm.ArpaBoLM`, which keeps half of each history's probability for words
-    that did not follow it. Deviations: `<s>` cannot be said; single words share the whole
+    that did not follow it. Deviations: `<s>` is never predicted; single words have the whole
     probability rather than half of it; a weight is such that the probabilities after a history add
     up to 1, but never above 1, so that a rare word does not get nearly half of them where all
     others followed: there they add up to less.
     """
-    model = pocketsphinx_module("pocketsphinx.lm").ArpaBoLM(add_start=True, discount_mass=_DISCOUNT)
-    model.read_corpus(_checked(sentence) for sentence in sentences)
+    model = import_pocketsphinx("pocketsphinx.lm").ArpaBoLM(add_start=True, discount_mass=_DISCOUNT)
+    model.read_corpus(_join_checked(sentence) for sentence in sentences)
     for word in sorted(set(vocabulary) - model.grams_1.keys()):
-        _checked([word])
+        _join_checked([word])
         model.grams_1[word] = 1
-    if not model.grams_1.keys() - {START, END}:
+    if not model.grams_1.keys() - {SENTENCE_START, SENTENCE_END}:
         raise InputError(f"{path}: expected text to estimate a language model from, got no words")
     model.compute()
-    _mend(model)
+    _normalize_model(model)
     text = io.StringIO()
     model.write(text)
     with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8") as out:
-        _with_tabs(text.getvalue().split("\n"), out)
+        _write_with_tabs(text.getvalue().split("\n"), out)
 
 
-def _checked(sentence: Sequence[str]) -> str:
-    """Join words, none of which ARPA or its estimator would take for something else."""
+def _join_checked(sentence: Sequence[str]) -> str:
+    """Join words, and refuse those that ARPA or its estimator would take for something else."""
     for word in sentence:
-        if word in (START, END) or word.split() != [word] or word.endswith(")"):
+        if word in (SENTENCE_START, SENTENCE_END) or word.split() != [word] or word.endswith(")"):
             raise InputError(
-                f"expected words without white space, other than {START} and {END}, and without "
-                f"')' at their end, got {word!r}"
+                f"expected words without white space, other than {SENTENCE_START}, {SENTENCE_END}, "
+                f"and without ')' at their end, got {word!r}"
             )
     return " ".join(sentence)
 
 
-def _mend(model: Any) -> None:
+def _normalize_model(model: Any) -> None:
     """Give single words the whole probability, and let back-off weights fit to that."""
     singles = model.prob_1
-    singles.pop(START)
-    share = sum(singles.values())
+    singles.pop(SENTENCE_START)
+    total = sum(singles.values())
     for word in singles:
-        singles[word] /= share
-    model.alpha_1 = {word: _weight(singles, model.grams_2.get(word, ())) for word in model.grams_1}
+        singles[word] /= total
+    model.alpha_1 = {
+        word: _backoff_weight(singles, model.grams_2.get(word, ())) for word in model.grams_1
+    }
     for first, followers in model.grams_2.items():
         thirds = model.grams_3.get(first, {})
         for second in followers:
             known = thirds.get(second, ())
-            model.alpha_2[first][second] = _weight(model.prob_2[second], known)
-    singles[START] = 10**NEVER
+            model.alpha_2[first][second] = _backoff_weight(model.prob_2[second], known)
+    singles[SENTENCE_START] = 10**LOG_ZERO
 
 
-def _weight(shorter: Mapping[str, float], followers: Iterable[str]) -> float:
-    """Give the weight of a history, by the shorter history's probabilities of its followers."""
+def _backoff_weight(shorter: Mapping[str, float], followers: Iterable[str]) -> float:
+    """Compute a history's weight from the shorter history's probabilities of its followers."""
     seen = sum(shorter[word] for word in followers)
     return _DISCOUNT / max(1 - seen, _DISCOUNT) if seen else 1.0
 
 
-def _with_tabs(lines: Iterable[str], out: TextIO) -> None:
-    r"""Copy ARPA from `\data\` on, with tabs between its fields, as most readers want them."""
+def _write_with_tabs(lines: Iterable[str], out: TextIO) -> None:
+    r"""Copy ARPA from `\data\` on, with tabs between its fields, as most readers need them."""
     order = 0
     for line in itertools.dropwhile(lambda line: line != "\\data\\", lines):
         if match := re.fullmatch(r"\\([0-9]+)-grams:", line):

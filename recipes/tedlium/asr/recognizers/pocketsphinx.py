@@ -1,4 +1,4 @@
-"""The English recogniser of the wheel `pocketsphinx`: nothing to train.
+"""The English recognizer of the wheel `pocketsphinx`: nothing to train.
 
 Source: CMU Sphinx's generic US English acoustic model (phonetically tied mixtures) and the CMU
 pronouncing dictionary, both in the wheel under its own license (BSD).
@@ -17,9 +17,9 @@ from asr.recognizers.interface import (
     DecodingWeights,
     Language,
     Recognizer,
-    number_of_jobs,
+    resolve_jobs,
 )
-from asr.recognizers.pocketsphinx_wheel import english_model
+from asr.recognizers.pocketsphinx_wheel import find_english_model
 
 # Those of the CMU pronouncing dictionary, without its marks of stress.
 ENGLISH_PHONES = frozenset(
@@ -29,7 +29,7 @@ ENGLISH_PHONES = frozenset(
         *("TH", "UH", "UW", "V", "W", "Y", "Z", "ZH"),
     )
 )
-MOST_STRANGE = 0.1  # of the words: beyond it, the lexicon has other phones
+MOST_UNPRONOUNCEABLE = 0.1  # fraction of the words: above it, the lexicon has other phones
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class PocketSphinx(Recognizer):
     trainable = False
 
     def __init__(self, jobs: int | None = None) -> None:
-        self.jobs = number_of_jobs(jobs)
+        self.jobs = resolve_jobs(jobs)
 
     def check(self) -> None:
         """Check that the wheel and its English model are there.
@@ -66,7 +66,7 @@ class PocketSphinx(Recognizer):
         InputError
             If not.
         """
-        english_model()
+        find_english_model()
 
     def decode(
         self,
@@ -78,7 +78,7 @@ class PocketSphinx(Recognizer):
         models: Path,
         folder: Path,
     ) -> dict[DecodingWeights, list[CtmWord]]:
-        """Recognise segments; talks that are done are kept.
+        """Recognize segments; finished talks are cached.
 
         Parameters
         ----------
@@ -87,14 +87,14 @@ class PocketSphinx(Recognizer):
         recordings, segments
             As for `Recognizer.decode`.
         language : Language or None
-            Words and language model; the wheel's own where there is none. Annotations are never
-            recognised: the acoustic model has no phones for them.
+            Words and language model; the wheel's own where there is none. Non-speech tags are never
+            recognized: the acoustic model has no phones for them.
         weights : sequence of DecodingWeights
             Which of them to decode with.
         models : Path
-            Left aside.
+            Not used.
         folder : Path
-            Where the dictionary and the words of each talk are kept.
+            Where the dictionary and the words of each talk are written.
 
         Returns
         -------
@@ -104,28 +104,28 @@ class PocketSphinx(Recognizer):
         Raises
         ------
         InputError
-            If the lexicon has a phone that the acoustic model does not know, or as `decode_talks`.
+            If the lexicon has a phone that the acoustic model does not have, or as `decode_talks`.
         """
         from asr.recognizers.pocketsphinx_decoding import SphinxModel, decode_talks  # noqa: PLC0415  needs the wheel
 
         self.check()
-        dictionary = english_model() / "cmudict-en-us.dict"
-        language_model = english_model() / "en-us.lm.bin"
+        dictionary = find_english_model() / "cmudict-en-us.dict"
+        language_model = find_english_model() / "en-us.lm.bin"
         if language is not None:
             dictionary = folder / "english.dict"
-            write_if_changed(dictionary, [english_dictionary(language.lexicon)])
+            write_if_changed(dictionary, [format_english_dictionary(language.lexicon)])
             language_model = language.arpa
-        model = SphinxModel(english_model() / "en-us", dictionary, language_model)
+        model = SphinxModel(find_english_model() / "en-us", dictionary, language_model)
         return decode_talks(model, recordings, segments, weights, folder, self.jobs)
 
 
-def english_dictionary(lexicon: Lexicon) -> str:
-    r"""Write a lexicon for the English acoustic model.
+def format_english_dictionary(lexicon: Lexicon) -> str:
+    r"""Format a lexicon for the English acoustic model.
 
     Parameters
     ----------
     lexicon : Lexicon
-        Its annotations are left out.
+        Its non-speech tags are left out.
 
     Returns
     -------
@@ -140,21 +140,22 @@ def english_dictionary(lexicon: Lexicon) -> str:
 
     Examples
     --------
-    >>> english_dictionary(Lexicon({"one": (("W", "AH", "N"), ("HH", "W", "AH", "N"))}, {}))
+    >>> format_english_dictionary(Lexicon({"one": (("W", "AH", "N"), ("HH", "W", "AH", "N"))}, {}))
     'one W AH N\none(2) HH W AH N\n'
     """
-    lines, strange = [], []
+    lines, unpronounceable = [], []
     for word, ways in sorted(lexicon.pronunciations.items()):
-        sayable = [phones for phones in ways if ENGLISH_PHONES.issuperset(phones)]
-        if not sayable:
+        possible = [phones for phones in ways if ENGLISH_PHONES.issuperset(phones)]
+        if not possible:
             others = set().union(*ways) - ENGLISH_PHONES
-            strange.append(f"{word} ({first_few(sorted(others))})")
-        for number, phones in enumerate(sayable, start=1):
+            unpronounceable.append(f"{word} ({first_few(sorted(others))})")
+        for number, phones in enumerate(possible, start=1):
             mark = "" if number == 1 else f"({number})"
             lines.append(f"{word}{mark} {' '.join(phones)}\n")
-    said = f"words without a pronunciation in the CMU dictionary's 39 phones: {first_few(strange)}"
-    if len(strange) > MOST_STRANGE * len(lexicon.pronunciations):
-        raise InputError(f"{said}; give a lexicon with these phones, or train a recogniser")
-    if strange:
-        logger.warning("%d %s; they cannot be recognised", len(strange), said)
+    named = first_few(unpronounceable)
+    problem = f"words without a pronunciation in the CMU dictionary's 39 phones: {named}"
+    if len(unpronounceable) > MOST_UNPRONOUNCEABLE * len(lexicon.pronunciations):
+        raise InputError(f"{problem}; give a lexicon with these phones, or train a recognizer")
+    if unpronounceable:
+        logger.warning("%d %s; they cannot be recognized", len(unpronounceable), problem)
     return "".join(lines)

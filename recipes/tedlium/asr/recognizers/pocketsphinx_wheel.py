@@ -1,4 +1,4 @@
-"""The wheel `pocketsphinx`, which only some of this package needs."""
+"""Import the wheel `pocketsphinx`, which only some recognizers need."""
 
 import importlib
 from pathlib import Path
@@ -7,8 +7,8 @@ from types import ModuleType
 from aed_plugins.core import InputError
 
 
-def pocketsphinx_module(name: str = "pocketsphinx") -> ModuleType:
-    """Import the wheel, or say how to get it.
+def import_pocketsphinx(name: str = "pocketsphinx") -> ModuleType:
+    """Import the wheel, or raise an error that names the command to install it.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def pocketsphinx_module(name: str = "pocketsphinx") -> ModuleType:
 
     Examples
     --------
-    >>> pocketsphinx_module("pocketsphinx.lm").ArpaBoLM.__name__
+    >>> import_pocketsphinx("pocketsphinx.lm").ArpaBoLM.__name__
     'ArpaBoLM'
     """
     try:
@@ -34,18 +34,18 @@ def pocketsphinx_module(name: str = "pocketsphinx") -> ModuleType:
         ) from error
 
 
-def english_model() -> Path:
-    """Give the folder of the wheel's own English model.
+def find_english_model() -> Path:
+    """Find the folder of the wheel's own English model.
 
     Raises
     ------
     InputError
         If the wheel is not installed, or the model is not in it.
     """
-    folder = Path(pocketsphinx_module().get_model_path("en-us"))
+    folder = Path(import_pocketsphinx().get_model_path("en-us"))
     if not (folder / "en-us/mdef").is_file():
         raise InputError(
             f"{folder}: expected pocketsphinx's English model, but there is none; "
-            "install the wheel anew, and leave the variable POCKETSPHINX_PATH unset"
+            "install the wheel again, and leave the variable POCKETSPHINX_PATH unset"
         )
     return folder

@@ -1,4 +1,4 @@
-"""Any speech recogniser that SpeechBrain has an interface for, from a folder or the Hub.
+"""Any speech recognizer that SpeechBrain has an interface for, from a folder or the Hub.
 
 SpeechBrain builds whatever Python object a model's `hyperparams.yaml` names: loading a model runs
 its author's code. Load only models that you trust.
@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from aed_plugins.audio import read_waveform
 from aed_plugins.core import InputError, first_few, one_line
-from asr.execution.stages import fingerprint
+from asr.execution.stages import fingerprint_inputs
 from asr.formats.ctm import CtmWord, read_ctm, write_ctm
 from asr.formats.segments import SpeechSegment
 from asr.recognizers.interface import DecodingWeights, Language, Recognizer
@@ -34,7 +34,7 @@ _LOADING = (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeErr
 class SpeechBrainRecognizer(Recognizer):
     """Decodes with a SpeechBrain interface, which brings words and language model of its own.
 
-    Such an interface gives a text without times. The words of a segment are spread over it in
+    Such an interface returns a text without times. The words of a segment are spread over it in
     proportion to their letters, so a word's times are rough, but stay inside its segment.
 
     Parameters
@@ -48,8 +48,8 @@ class SpeechBrainRecognizer(Recognizer):
         Such as `cpu` or `cuda:0`.
     batch_seconds : float
         Segments of similar length are decoded together, up to so many seconds with padding; a
-        longer segment is decoded alone. Another figure may change a word: few models ignore
-        padding wholly.
+        longer segment is decoded alone. Another value may change a word: few models ignore
+        padding completely.
 
     Raises
     ------
@@ -110,7 +110,7 @@ class SpeechBrainRecognizer(Recognizer):
         models: Path,
         folder: Path,
     ) -> dict[DecodingWeights, list[CtmWord]]:
-        """Recognise segments; talks that are done are kept.
+        """Recognize segments; finished talks are cached.
 
         Parameters
         ----------
@@ -119,13 +119,13 @@ class SpeechBrainRecognizer(Recognizer):
         recordings, segments
             As for `Recognizer.decode`.
         language : Language or None
-            Left aside: the model has its own.
+            Not used: the model has its own.
         weights : sequence of DecodingWeights
             All of them get the same words: the model's weights are in its `hyperparams.yaml`.
         models : Path
-            Left aside.
+            Not used.
         folder : Path
-            Where a CTM file for each talk is kept.
+            Where a CTM file for each talk is cached.
 
         Returns
         -------
@@ -146,14 +146,14 @@ class SpeechBrainRecognizer(Recognizer):
                 f"expected a recording of every talk, but {first_few(missing)} has none"
             )
         words: list[CtmWord] = []
-        for talk, spoken in tqdm(by_talk.items(), "recognising", unit="talk", disable=None):
-            depends_on = fingerprint(
-                self._model_files, self.interface, self.batch_seconds, recordings[talk], spoken
+        for talk, own in tqdm(by_talk.items(), "recognizing", unit="talk", disable=None):
+            depends_on = fingerprint_inputs(
+                self._model_files, self.interface, self.batch_seconds, recordings[talk], own
             )
-            kept = folder / f"{talk}-{depends_on}.ctm"
-            if not kept.is_file():
-                write_ctm(kept, self._talk_words(recordings[talk], spoken))
-            words += read_ctm(kept)
+            cache = folder / f"{talk}-{depends_on}.ctm"
+            if not cache.is_file():
+                write_ctm(cache, self._recognize_talk(recordings[talk], own))
+            words += read_ctm(cache)
         return dict.fromkeys(weights, words)
 
     @property
@@ -181,7 +181,7 @@ class SpeechBrainRecognizer(Recognizer):
             raise InputError(f"{expected}, but it has no module {missing[0]}; {hint}")
         return model
 
-    def _talk_words(self, recording: Path, segments: Sequence[SpeechSegment]) -> list[CtmWord]:
+    def _recognize_talk(self, recording: Path, segments: Sequence[SpeechSegment]) -> list[CtmWord]:
         rate = self._model.audio_normalizer.sample_rate
         waveform = read_waveform(recording, rate)
         last = max(segments, key=lambda segment: segment.offset)
@@ -192,13 +192,13 @@ class SpeechBrainRecognizer(Recognizer):
                 "segments or copy the recording again"
             )
         words: list[CtmWord] = []
-        for batch in batches(segments, self.batch_seconds):
+        for batch in make_batches(segments, self.batch_seconds):
             clips = [waveform[int(s.onset * rate) : int(s.offset * rate)] for s in batch]
-            for segment, text in zip(batch, self._texts(clips, rate), strict=True):
-                words += spread(words_of(text), segment)
+            for segment, text in zip(batch, self._transcribe(clips, rate), strict=True):
+                words += spread_words(split_words(text), segment)
         return words
 
-    def _texts(self, clips: Sequence[np.ndarray], rate: int) -> list[str]:
+    def _transcribe(self, clips: Sequence[np.ndarray], rate: int) -> list[str]:
         import torch  # noqa: PLC0415  takes seconds
 
         samples = max(int(SHORTEST * rate), *(len(clip) for clip in clips))
@@ -207,12 +207,14 @@ class SpeechBrainRecognizer(Recognizer):
             row[: len(clip)] = torch.from_numpy(clip)
         lengths = torch.tensor([len(clip) / samples for clip in clips])
         texts, _ = self._model.transcribe_batch(padded, lengths)
-        # A Whisper model that normalises its transcripts gives lists of words.
+        # A Whisper model that normalizes its transcripts gives lists of words.
         return [text if isinstance(text, str) else " ".join(text) for text in texts]
 
 
-def batches(segments: Iterable[SpeechSegment], seconds: float) -> Iterator[list[SpeechSegment]]:
-    """Put segments of similar length together.
+def make_batches(
+    segments: Iterable[SpeechSegment], seconds: float
+) -> Iterator[list[SpeechSegment]]:
+    """Group segments of similar length.
 
     Parameters
     ----------
@@ -229,7 +231,7 @@ def batches(segments: Iterable[SpeechSegment], seconds: float) -> Iterator[list[
     Examples
     --------
     >>> clips = [SpeechSegment("a", 0, 2), SpeechSegment("a", 2, 9), SpeechSegment("a", 9, 12)]
-    >>> [[clip.duration for clip in batch] for batch in batches(clips, seconds=6)]
+    >>> [[clip.duration for clip in batch] for batch in make_batches(clips, seconds=6)]
     [[7], [3, 2]]
     """
     batch: list[SpeechSegment] = []
@@ -242,8 +244,8 @@ def batches(segments: Iterable[SpeechSegment], seconds: float) -> Iterator[list[
         yield batch
 
 
-def words_of(text: str) -> list[str]:
-    """Write a recognised text as TED-LIUM writes words.
+def split_words(text: str) -> list[str]:
+    """Split a recognized text into words as TED-LIUM writes them.
 
     Parameters
     ----------
@@ -258,15 +260,15 @@ def words_of(text: str) -> list[str]:
 
     Examples
     --------
-    >>> words_of("The well-known answer, isn't it: 42 <unk>!")
+    >>> split_words("The well-known answer, isn't it: 42 <unk>!")
     ['the', 'well', 'known', 'answer', "isn't", 'it', '42']
     """
     text = re.sub(r"<[^<>\s]*>", " ", text.lower()).replace("\u2019", "'")
-    kept = (c if c == "'" or unicodedata.category(c)[0] in "LMN" else " " for c in text)
-    return [word for word in "".join(kept).split() if word.strip("'")]
+    characters = (c if c == "'" or unicodedata.category(c)[0] in "LMN" else " " for c in text)
+    return [word for word in "".join(characters).split() if word.strip("'")]
 
 
-def spread(words: Sequence[str], segment: SpeechSegment) -> list[CtmWord]:
+def spread_words(words: Sequence[str], segment: SpeechSegment) -> list[CtmWord]:
     """Spread words over a segment in proportion to their letters.
 
     Parameters
@@ -274,11 +276,11 @@ def spread(words: Sequence[str], segment: SpeechSegment) -> list[CtmWord]:
     words : sequence of str
         In their order.
     segment : SpeechSegment
-        Where they were said.
+        Their segment.
 
     Examples
     --------
-    >>> for word in spread(["a", "new", "idea"], SpeechSegment("talk", 8.0, 16.0)):
+    >>> for word in spread_words(["a", "new", "idea"], SpeechSegment("talk", 8.0, 16.0)):
     ...     print(word.onset, word.duration, word.word)
     8.0 1.0 a
     9.0 3.0 new

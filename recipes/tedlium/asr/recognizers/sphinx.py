@@ -11,21 +11,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aed_plugins.core import InputError, first_few
-from asr.execution.stages import fingerprint, run_stage
+from asr.execution.stages import fingerprint_inputs, run_stage
 from asr.formats.arpa import read_arpa
 from asr.formats.ctm import CtmWord
-from asr.formats.lexicon import Lexicon, for_words
+from asr.formats.lexicon import Lexicon, select_words
 from asr.formats.segments import SpeechSegment
 from asr.recognizers.interface import (
     DecodingWeights,
     Language,
     Recognizer,
     TrainingSet,
-    number_of_jobs,
+    resolve_jobs,
 )
 from asr.recognizers.pocketsphinx_decoding import SphinxModel, decode_talks
-from asr.recognizers.pocketsphinx_wheel import english_model
-from asr.recognizers.sphinx_estimation import MODEL_FILES, Estimator
+from asr.recognizers.pocketsphinx_wheel import find_english_model
+from asr.recognizers.sphinx_estimation import MODEL_FILES, SphinxEstimator
 from asr.recognizers.sphinx_features import SAMPLE_RATE
 from asr.recognizers.sphinx_files import FRAMES_PER_SECOND, write_corpus, write_dictionary
 from asr.recognizers.sphinx_training import (
@@ -43,7 +43,7 @@ PLACES = (
 )
 
 MOST_DENSITIES = 8
-# Frames of speech that each Gaussian should have to learn from.
+# Frames of speech for the training of each Gaussian.
 FRAMES_PER_DENSITY = 100
 
 # Wider than pocketsphinx's own, as in the settings that sphinxtrain writes for decoding.
@@ -62,10 +62,10 @@ class Sphinx(Recognizer):
     programs : str or Path, optional
         The folder with sphinxtrain's programs; looked for in `PLACES` and on `PATH` when not given.
     senones : int, optional
-        Tied states of `tri`; by the amount of speech when not given (see `senones_for`).
+        Tied states of `tri`; by the amount of speech when not given (see `choose_senones`).
     densities : int, optional
         Gaussians of each state of both systems, a power of two; by the amount of speech when not
-        given (see `densities_for`).
+        given (see `choose_densities`).
     jobs : int, optional
         How many processes run at a time; as many as there are processors when not given. With more
         than one, a script that uses this needs its `if __name__ == "__main__":`.
@@ -91,7 +91,7 @@ class Sphinx(Recognizer):
         self.programs = None if programs is None else Path(programs)
         self.senones = senones
         self.densities = densities
-        self.jobs = number_of_jobs(jobs)
+        self.jobs = resolve_jobs(jobs)
 
     def check(self) -> None:
         """Check that sphinxtrain's programs and the wheel pocketsphinx are there.
@@ -101,8 +101,8 @@ class Sphinx(Recognizer):
         InputError
             If not; the message says how to get them.
         """
-        english_model()
-        self._programs()
+        find_english_model()
+        self._find_programs()
 
     def train(self, data: TrainingSet, folder: Path) -> None:
         """Train both systems into a folder; go on where an earlier call was interrupted.
@@ -110,29 +110,29 @@ class Sphinx(Recognizer):
         Parameters
         ----------
         data : TrainingSet
-            What to learn from. Pauses and pronunciations are found out while training.
+            The training data. Pauses and pronunciations are found during training.
         folder : Path
-            Where models, stages and logs are kept.
+            Where models, stages and logs are written.
 
         Raises
         ------
         InputError
-            If a stage fails; those before it are kept.
+            If a stage fails; earlier stages stay done.
         """
-        programs = self._programs()
+        programs = self._find_programs()
         corpus = write_corpus(data, folder, self.jobs)
-        estimator = Estimator(programs, corpus, folder, self.jobs)
+        estimator = SphinxEstimator(programs, corpus, folder, self.jobs)
         states = STATES * len(corpus.phones)
-        last = train_mono(estimator, self._densities(corpus.frames, states))
-        _keep(folder, last, "mono")
+        last = train_mono(estimator, self._choose_densities(corpus.frames, states))
+        _copy_model(folder, last, "mono")
         senones = self.senones
         if senones is None:
-            senones = senones_for(corpus.frames / FRAMES_PER_SECOND / 3600)
+            senones = choose_senones(corpus.frames / FRAMES_PER_SECOND / 3600)
         senones = max(senones, states)
         lexicon = data.language.lexicon
-        densities = self._densities(corpus.frames, senones + states)
+        densities = self._choose_densities(corpus.frames, senones + states)
         last = train_tri(estimator, lexicon, senones, densities)
-        _keep(folder, last, "tri")
+        _copy_model(folder, last, "tri")
 
     def decode(
         self,
@@ -144,9 +144,9 @@ class Sphinx(Recognizer):
         models: Path,
         folder: Path,
     ) -> dict[DecodingWeights, list[CtmWord]]:
-        """Recognise segments; go on where an earlier call was interrupted.
+        """Recognize segments; go on where an earlier call was interrupted.
 
-        Words with a phone that was never trained are not recognised; a warning names them.
+        Words with a phone that was never trained are not recognized; a warning names them.
 
         Parameters
         ----------
@@ -155,7 +155,7 @@ class Sphinx(Recognizer):
         recordings : mapping of str to Path
             Talks and their audio files.
         segments : sequence of SpeechSegment
-            What to hear, in any order.
+            What to recognize, in any order.
         language : Language
             Words and language model.
         weights : sequence of DecodingWeights
@@ -163,12 +163,12 @@ class Sphinx(Recognizer):
         models : Path
             The folder that `train` filled.
         folder : Path
-            Where results of this decoding are kept; one folder for one set of segments.
+            Where results of this decoding are written; one folder for one set of segments.
 
         Returns
         -------
         dict of DecodingWeights to list of CtmWord
-            As `Recognizer.decode` says.
+            As for `Recognizer.decode`.
 
         Raises
         ------
@@ -185,14 +185,14 @@ class Sphinx(Recognizer):
                 f"{acoustic}: expected the model {system}, one of {', '.join(self.systems)}, "
                 "but there is none; train first"
             )
-        dictionary = folder / "recognised.dic"
-        _write_known(language, acoustic, dictionary)
+        dictionary = folder / "recognized.dic"
+        _write_known_words(language, acoustic, dictionary)
         model = SphinxModel(
             acoustic, dictionary, language.arpa, options=_BEAMS, sample_rate=SAMPLE_RATE
         )
         return decode_talks(model, recordings, segments, weights, folder, self.jobs)
 
-    def _programs(self) -> Path:
+    def _find_programs(self) -> Path:
         on_path = shutil.which("bw")
         places = [*PLACES, *([Path(on_path).parent] if on_path else [])]
         if self.programs is not None:
@@ -206,14 +206,14 @@ class Sphinx(Recognizer):
             "install them: apt-get install sphinxtrain"
         )
 
-    def _densities(self, frames: int, states: int) -> int:
-        return densities_for(frames, states) if self.densities is None else self.densities
+    def _choose_densities(self, frames: int, states: int) -> int:
+        return choose_choose_densities(frames, states) if self.densities is None else self.densities
 
 
-def senones_for(hours: float) -> int:
-    """Choose how many tied states some amount of speech can teach.
+def choose_senones(hours: float) -> int:
+    """Choose the number of tied states that an amount of speech suffices for.
 
-    The rule joins Sphinx's advice for small vocabularies and Kaldi's 2500 to 4000 for TED-LIUM.
+    The rule combines Sphinx's advice for small vocabularies and Kaldi's 2500 to 4000 for TED-LIUM.
 
     Parameters
     ----------
@@ -222,14 +222,14 @@ def senones_for(hours: float) -> int:
 
     Examples
     --------
-    >>> senones_for(1 / 3), senones_for(40)
+    >>> choose_senones(1 / 3), choose_senones(40)
     (198, 3030)
     """
     return max(50, min(6000, round(370 * hours**0.57)))
 
 
-def densities_for(frames: int, states: int) -> int:
-    """Choose how many Gaussians each state gets.
+def choose_choose_densities(frames: int, states: int) -> int:
+    """Choose the number of Gaussians of each state.
 
     Parameters
     ----------
@@ -244,7 +244,7 @@ def densities_for(frames: int, states: int) -> int:
 
     Examples
     --------
-    >>> densities_for(120_000, 75), densities_for(15_000, 75)
+    >>> choose_choose_densities(120_000, 75), choose_choose_densities(15_000, 75)
     (8, 2)
     """
     densities = 1
@@ -253,8 +253,8 @@ def densities_for(frames: int, states: int) -> int:
     return densities
 
 
-def _keep(folder: Path, stage: str, system: str) -> None:
-    """Give the last stage's model the system's name."""
+def _copy_model(folder: Path, stage: str, system: str) -> None:
+    """Copy the last stage's model to the folder of its system."""
 
     def copy() -> None:
         for name in MODEL_FILES:
@@ -262,35 +262,33 @@ def _keep(folder: Path, stage: str, system: str) -> None:
 
     (folder / system).mkdir(exist_ok=True)
     outputs = [folder / system / name for name in MODEL_FILES]
-    depends_on = fingerprint(*(folder / stage / name for name in MODEL_FILES))
+    depends_on = fingerprint_inputs(*(folder / stage / name for name in MODEL_FILES))
     run_stage(system, folder, depends_on, outputs, copy)
 
 
-def _write_known(language: Language, acoustic: Path, path: Path) -> None:
-    """Write the words that both the language model and the acoustic model can say."""
+def _write_known_words(language: Language, acoustic: Path, path: Path) -> None:
+    """Write the words that are in the language model and that the acoustic model has phones for."""
     words = read_arpa(language.arpa).words
-    lexicon = for_words(language.lexicon, words)
-    annotations = {
-        name: phone for name, phone in lexicon.annotation_phones.items() if name in words
-    }
-    known = Lexicon(lexicon.pronunciations, annotations)
-    wanted = len(known.pronunciations) + len(annotations)
-    written = write_dictionary(known, path, _phones(acoustic / "mdef"))
+    lexicon = select_words(language.lexicon, words)
+    tags = {tag: phone for tag, phone in lexicon.nonspeech_phones.items() if tag in words}
+    known = Lexicon(lexicon.pronunciations, tags)
+    wanted = len(known.pronunciations) + len(tags)
+    written = write_dictionary(known, path, _read_phones(acoustic / "mdef"))
     if written == 0:
         raise InputError(
-            f"{language.arpa}: expected words of the lexicon that the acoustic model can say, "
+            f"{language.arpa}: expected words of the lexicon with phones of the acoustic model, "
             "got none; lexicon and language model must be of the same language"
         )
     if written < wanted:
         logger.warning(
             "%d of %d words have only pronunciations with phones that were never trained, and "
-            "cannot be recognised",
+            "cannot be recognized",
             wanted - written,
             wanted,
         )
 
 
-def _phones(definition: Path) -> frozenset[str]:
+def _read_phones(definition: Path) -> frozenset[str]:
     """Read the phones of a model definition: its lines `phone - - - ...`."""
     with definition.open(encoding="utf-8") as stream:
         lines = (line.split() for line in stream)

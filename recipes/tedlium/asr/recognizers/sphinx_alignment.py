@@ -1,8 +1,8 @@
-"""Finding out where people pause, and which pronunciation of a word they use.
+"""Align transcripts: find pauses, and the pronunciation of each word.
 
 Source: stage `11.force_align` of Debian's package sphinxtrain, done here by pocketsphinx, as the
-program that it needs is in no package. sphinxtrain's estimates take transcripts word for word:
-without this, the pauses between words become a part of the words' phones.
+program that it needs is in no package. sphinxtrain takes transcripts word for word: without this,
+the pauses between words become a part of the words' phones.
 """
 
 import dataclasses
@@ -13,33 +13,33 @@ from typing import Any
 
 import numpy as np
 
-from asr.execution.stages import fingerprint, run_stage
+from asr.execution.stages import fingerprint_inputs, run_stage
 from asr.execution.unchanged import write_if_changed
 from asr.formats.lexicon import SILENCE_PHONE
-from asr.recognizers.pocketsphinx_wheel import pocketsphinx_module
+from asr.recognizers.pocketsphinx_wheel import import_pocketsphinx
 from asr.recognizers.sphinx_files import SphinxCorpus
 
 _PAUSE = "<sil>"
-_NOT_SAID = frozenset(("<s>", "</s>", "(NULL)"))
+_NOT_WORDS = frozenset(("<s>", "</s>", "(NULL)"))
 _MARK = re.compile(r"\([0-9]+\)$")
 
 
-def align(corpus: SphinxCorpus, acoustic: Path, name: str) -> SphinxCorpus:
-    """Put pauses and marks of variants into a corpus's transcripts.
+def align_corpus(corpus: SphinxCorpus, acoustic: Path, name: str) -> SphinxCorpus:
+    """Add pauses and marks of variants to a corpus's transcripts.
 
     Parameters
     ----------
-    corpus : Corpus
-        Transcripts; what pauses and marks they have is not kept.
+    corpus : SphinxCorpus
+        Transcripts; their earlier pauses and marks are replaced.
     acoustic : Path
         A model that was trained with it.
     name : str
-        What the stage and the new lists, which are written beside the old, are called.
+        The name of the stage and of the new lists, which are written to the folder of the old ones.
 
     Returns
     -------
-    Corpus
-        With `<sil>` and, unless a phone would no more be said, with `word(2)` in the transcripts.
+    SphinxCorpus
+        With `<sil>` and, unless a phone would no longer occur, with `word(2)` in the transcripts.
         An utterance that cannot be aligned has its words alone.
     """
     folder = corpus.control.parent
@@ -47,27 +47,27 @@ def align(corpus: SphinxCorpus, acoustic: Path, name: str) -> SphinxCorpus:
         corpus,
         transcripts=folder / f"{name}.txt",
         dictionary=folder / f"{name}.dic",
-        depends_on=fingerprint(corpus.depends_on, name),
+        depends_on=fingerprint_inputs(corpus.depends_on, name),
     )
 
     def work() -> None:
-        lines = [line.split() for line in _aligned(corpus, acoustic)]
+        lines = [line.split() for line in _align_lines(corpus, acoustic)]
         entries = [entry.split() for entry in corpus.variants.read_text("utf-8").splitlines()]
-        said = {word for words in lines for word in words}
-        phones = {phone for word, *way in entries if word in said for phone in way}
+        used = {word for words in lines for word in words}
+        phones = {phone for word, *way in entries if word in used for phone in way}
         if phones | {SILENCE_PHONE} != set(corpus.phones):
             lines = [[_MARK.sub("", word) for word in words[:-1]] + words[-1:] for words in lines]
-            said = {word for words in lines for word in words}
+            used = {word for words in lines for word in words}
         write_if_changed(aligned.transcripts, (" ".join(words) + "\n" for words in lines))
-        kept = (" ".join(entry) + "\n" for entry in entries if entry[0] in said)
-        write_if_changed(aligned.dictionary, kept)
+        selected = (" ".join(entry) + "\n" for entry in entries if entry[0] in used)
+        write_if_changed(aligned.dictionary, selected)
 
     run_stage(name, folder, aligned.depends_on, [aligned.transcripts, aligned.dictionary], work)
     return aligned
 
 
-def _aligned(corpus: SphinxCorpus, acoustic: Path) -> Iterator[str]:
-    decoder = pocketsphinx_module().Decoder(
+def _align_lines(corpus: SphinxCorpus, acoustic: Path) -> Iterator[str]:
+    decoder = import_pocketsphinx().Decoder(
         hmm=str(acoustic),
         dict=str(corpus.variants),
         fdict=str(corpus.fillers),
@@ -84,18 +84,18 @@ def _aligned(corpus: SphinxCorpus, acoustic: Path) -> Iterator[str]:
             _, *marked, _, name = line.split()
             words = [_MARK.sub("", word) for word in marked if word != _PAUSE]
             features = corpus.features / f"{name[1:-1]}.mfc"
-            said = _said(decoder, words, np.fromfile(features, ">f4")[1:])
-            yield f"<s> {' '.join(said)} </s> {name}"
+            tokens = _align_words(decoder, words, np.fromfile(features, ">f4")[1:])
+            yield f"<s> {' '.join(tokens)} </s> {name}"
 
 
-def _said(decoder: Any, words: list[str], features: np.ndarray) -> list[str]:
-    """Give words with pauses and marks, or without where they do not fit."""
+def _align_words(decoder: Any, words: list[str], features: np.ndarray) -> list[str]:
+    """Return words with pauses and marks, or without where the alignment fails."""
     decoder.set_align_text(" ".join(words))
     decoder.reinit_feat()
     decoder.start_utt()
     decoder.process_cep(features.astype("=f4").tobytes(), full_utt=True)
     decoder.end_utt()
-    found = [part.word for part in decoder.seg() or () if part.word not in _NOT_SAID]
+    found = [part.word for part in decoder.seg() or () if part.word not in _NOT_WORDS]
     if [_MARK.sub("", word) for word in found if word != _PAUSE] != words:
         return words
     # The sentences' ends are pauses already.

@@ -1,8 +1,8 @@
-"""Estimating acoustic models with the programs of sphinxtrain: what all stages share.
+"""Estimate acoustic models with the programs of sphinxtrain: what all stages have in common.
 
-Source: the scripts of Debian's package sphinxtrain 1.0.8+5prealpha, with their figures, for
-continuous models of three states. Deviation: the corpus alone says into how many parts an iteration
-is split, so that the number of processes does not change a model.
+Source: the scripts of Debian's package sphinxtrain 1.0.8+5prealpha, with their settings, for
+continuous models of three states. Deviation: the corpus alone determines into how many parts an
+iteration is split, so that the number of processes does not change a model.
 """
 
 import concurrent.futures
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from aed_plugins.core import InputError
 from asr.execution.programs import run_program
-from asr.execution.stages import fingerprint, run_stage
+from asr.execution.stages import fingerprint_inputs, run_stage
 from asr.recognizers.sphinx_files import SphinxCorpus
 
 PARAMETERS = ("means", "variances", "mixture_weights", "transition_matrices")
@@ -32,17 +32,17 @@ _OVERALL = re.compile(r"overall>.*")
 Argument = str | int | float | Path
 
 
-class Estimator:
+class SphinxEstimator:
     """Runs programs in stages, and fits models to a corpus.
 
     Parameters
     ----------
     programs : Path
         The folder with sphinxtrain's programs.
-    corpus : Corpus
-        What to learn from.
+    corpus : SphinxCorpus
+        The training data.
     folder : Path
-        Where models, stages and logs are kept.
+        Where models, stages and logs are written.
     jobs : int
         How many programs run at a time.
     """
@@ -55,7 +55,7 @@ class Estimator:
 
     @property
     def architecture(self) -> Path:
-        """Where definitions of models are kept."""
+        """The folder of the models' definitions."""
         return self.folder / "architecture"
 
     def stage(
@@ -73,13 +73,13 @@ class Estimator:
         name, outputs, work
             As for `run_stage`.
         parameters : sequence
-            What else the outcome depends on; JSON can say it.
+            What else the outcome depends on, as JSON can hold it.
         after : str
             The stage before; empty for the first.
         """
         before = self.folder / f".done-{after}.json"
-        said = before.read_text(encoding="utf-8") if after else ""
-        depends_on = fingerprint(said, self.corpus.depends_on, *parameters)
+        earlier = before.read_text(encoding="utf-8") if after else ""
+        depends_on = fingerprint_inputs(earlier, self.corpus.depends_on, *parameters)
         run_stage(name, self.folder, depends_on, outputs, work)
 
     def run(self, program: str, log: str, **options: Argument) -> None:
@@ -100,7 +100,7 @@ class Estimator:
         run_program(command, self.folder / "logs" / f"{log}.log")
 
     def run_all(self, calls: Iterable[Callable[[], None]]) -> None:
-        """Do several things, `jobs` at a time."""
+        """Make several calls, `jobs` at a time."""
         with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
             for future in [pool.submit(call) for call in calls]:
                 future.result()
@@ -122,7 +122,7 @@ class Estimator:
         target = self.folder / name
 
         def work() -> None:
-            empty(target)
+            make_empty(target)
             source, before = self.folder / initial, -math.inf
             for iteration in range(1, _MOST_ITERATIONS + 1):
                 log = f"{name}-{iteration}"
@@ -162,7 +162,7 @@ class Estimator:
                 initial,
                 (),
                 name,
-                files_of(self.folder / initial),
+                list_model_files(self.folder / initial),
                 functools.partial(self._split, name, initial, count),
             )
             self.reestimate(bigger, definition, initial, 2 * count)
@@ -171,24 +171,24 @@ class Estimator:
 
     def _split(self, name: str, initial: str, more: int) -> None:
         source, target = self.folder / name, self.folder / initial
-        empty(target)
+        make_empty(target)
         self.run(
             "inc_comp",
             initial,
             ninc=more,
             dcountfn=source / "mixture_weights",
-            **options_of(source, "in", transitions=False),
-            **options_of(target, "out", transitions=False),
+            **make_model_options(source, "in", transitions=False),
+            **make_model_options(target, "out", transitions=False),
         )
         shutil.copyfile(source / "transition_matrices", target / "transition_matrices")
 
     def _iterate(
         self, log: str, definition: Path, source: Path, target: Path, densities: int
     ) -> float:
-        """Write a better model from `source` into `target`; give the log likelihood of a frame."""
+        """Write a better model from `source` into `target`; return a frame's log likelihood."""
         parts = min(_MOST_PARTS, 1 + self.corpus.frames // _FRAMES_PER_PART, self.corpus.utterances)
         accumulators = [self.folder / "accumulators" / str(part) for part in range(parts)]
-        empty(self.folder / "accumulators", *accumulators)
+        make_empty(self.folder / "accumulators", *accumulators)
         first = source != target
 
         def call(part: int) -> None:
@@ -197,7 +197,7 @@ class Estimator:
                 f"{log}-bw{part + 1}",
                 moddeffn=definition,
                 ts2cbfn=".cont.",
-                **options_of(source),
+                **make_model_options(source),
                 mwfloor=1e-8,
                 tpfloor=1e-5,
                 varfloor=1e-4,
@@ -222,12 +222,12 @@ class Estimator:
             "norm",
             f"{log}-norm",
             accumdir=",".join(map(str, accumulators)),
-            **options_of(target),
+            **make_model_options(target),
         )
-        return _likelihood(logs)
+        return _read_likelihood(logs)
 
     def features(self, part: int = 1, parts: int = 1) -> dict[str, Argument]:
-        """Give the options by which a program finds the features of a part of the corpus."""
+        """Return the options by which a program finds the features of a part of the corpus."""
         return {
             "ctlfn": self.corpus.control,
             "part": part,
@@ -242,12 +242,14 @@ class Estimator:
         }
 
 
-def options_of(model: Path, prefix: str = "", *, transitions: bool = True) -> dict[str, Argument]:
-    """Name a model's files as options.
+def make_model_options(
+    model: Path, prefix: str = "", *, transitions: bool = True
+) -> dict[str, Argument]:
+    """Return the options that name a model's files.
 
     Examples
     --------
-    >>> list(options_of(Path("mono-1"), "src_", transitions=False))
+    >>> list(make_model_options(Path("mono-1"), "src_", transitions=False))
     ['src_mixwfn', 'src_meanfn', 'src_varfn']
     """
     found: dict[str, Argument] = {
@@ -260,19 +262,19 @@ def options_of(model: Path, prefix: str = "", *, transitions: bool = True) -> di
     return found
 
 
-def files_of(model: Path) -> list[Path]:
-    """Name a model's files."""
+def list_model_files(model: Path) -> list[Path]:
+    """List a model's files."""
     return [model / parameter for parameter in PARAMETERS]
 
 
-def empty(*folders: Path) -> None:
-    """Make folders that have nothing in them."""
+def make_empty(*folders: Path) -> None:
+    """Make folders empty."""
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
 
 
-def _likelihood(logs: Sequence[Path]) -> float:
+def _read_likelihood(logs: Sequence[Path]) -> float:
     frames, total = 0, 0.0
     for log in logs:
         for line in _OVERALL.findall(log.read_text(encoding="utf-8", errors="replace")):

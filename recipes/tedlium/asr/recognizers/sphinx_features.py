@@ -1,7 +1,7 @@
-"""Features of utterances, computed by pocketsphinx.
+"""Compute features of utterances with pocketsphinx.
 
-Debian's sphinxtrain has no program for them. The wheel's decoder writes down those that it
-computes, so that the same code makes features when a model is trained and when it is used.
+Debian's sphinxtrain has no program for them. The wheel's decoder can write those that it computes,
+so that the same code makes features when a model is trained and when it is used.
 """
 
 import concurrent.futures
@@ -12,19 +12,19 @@ from typing import NamedTuple
 
 from aed_plugins.audio import read_waveform, to_int16
 from aed_plugins.core import InputError
-from asr.execution.stages import fingerprint, run_stage
+from asr.execution.stages import fingerprint_inputs, run_stage
 from asr.execution.unchanged import write_if_changed
 from asr.formats.stm import StmSegment
-from asr.recognizers.pocketsphinx_wheel import english_model, pocketsphinx_module
+from asr.recognizers.pocketsphinx_wheel import find_english_model, import_pocketsphinx
 
 SAMPLE_RATE = 16000
 
 _TOLERANCE = 0.01  # seconds, as segments are rounded
 
 
-def front_end() -> Path:
-    """Give the wheel's own English acoustic model: its features are ours."""
-    return english_model() / "en-us"
+def find_front_end() -> Path:
+    """Find the wheel's own English acoustic model, whose features are used."""
+    return find_english_model() / "en-us"
 
 
 class _Talk(NamedTuple):
@@ -69,30 +69,30 @@ def write_features(
         talks.append(_Talk(name, recordings[name], spans, folder / name))
     if min(jobs, len(talks)) <= 1:
         for talk in talks:
-            _write_features_of(talk)
+            _write_talk_features(talk)
         return
     # Spawned: a process that has threads, as torch's, must not be forked.
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(min(jobs, len(talks)), context) as pool:
-        list(pool.map(_write_features_of, talks))
+        list(pool.map(_write_talk_features, talks))
 
 
-def _write_features_of(talk: _Talk) -> None:
+def _write_talk_features(talk: _Talk) -> None:
     outputs = [talk.folder / f"{number:09d}.mfc" for number in range(len(talk.spans))]
-    depends_on = fingerprint(talk.recording, talk.spans)
-    run_stage("features", talk.folder, depends_on, outputs, lambda: _hear(talk))
+    depends_on = fingerprint_inputs(talk.recording, talk.spans)
+    run_stage("features", talk.folder, depends_on, outputs, lambda: _compute_features(talk))
 
 
-def _hear(talk: _Talk) -> None:
-    """Let pocketsphinx write the features of each utterance, named by its number."""
+def _compute_features(talk: _Talk) -> None:
+    """Have pocketsphinx write the features of each utterance, named by its number."""
     samples = to_int16(read_waveform(talk.recording, SAMPLE_RATE))
     seconds = len(samples) / SAMPLE_RATE
-    # Nothing is searched for, yet the decoder wants a word that it could search for.
-    nothing = talk.folder / "nothing.dic"
-    write_if_changed(nothing, ["a AH\n"])
-    decoder = pocketsphinx_module().Decoder(
-        hmm=str(front_end()),
-        dict=str(nothing),
+    # Nothing is searched for, yet the decoder needs a word that it could search for.
+    dictionary = talk.folder / "nothing.dic"
+    write_if_changed(dictionary, ["a AH\n"])
+    decoder = import_pocketsphinx().Decoder(
+        hmm=str(find_front_end()),
+        dict=str(dictionary),
         keyphrase="a",
         mfclogdir=str(talk.folder),
         samprate=SAMPLE_RATE,
@@ -107,6 +107,6 @@ def _hear(talk: _Talk) -> None:
             )
         decoder.reinit_feat()  # so that no utterance depends on those before it
         decoder.start_utt()
-        piece = samples[round(onset * SAMPLE_RATE) : round(offset * SAMPLE_RATE)]
-        decoder.process_raw(piece.tobytes(), no_search=True, full_utt=True)
+        clip = samples[round(onset * SAMPLE_RATE) : round(offset * SAMPLE_RATE)]
+        decoder.process_raw(clip.tobytes(), no_search=True, full_utt=True)
         decoder.end_utt()

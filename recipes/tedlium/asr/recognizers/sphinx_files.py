@@ -1,4 +1,4 @@
-"""What Sphinx's programs read: dictionaries, transcripts and lists."""
+"""Write what Sphinx's programs read: dictionaries, transcripts and lists."""
 
 import dataclasses
 from collections import Counter
@@ -6,17 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from aed_plugins.core import InputError, first_few
-from asr.execution.stages import fingerprint
+from asr.execution.stages import fingerprint_inputs
 from asr.execution.unchanged import write_if_changed
 from asr.formats.lexicon import (
     SILENCE_PHONE,
     Lexicon,
-    for_words,
-    missing_words,
+    find_missing_words,
+    select_words,
 )
 from asr.formats.stm import StmSegment
 from asr.recognizers.interface import TrainingSet
-from asr.recognizers.sphinx_features import front_end, write_features
+from asr.recognizers.sphinx_features import find_front_end, write_features
 
 FRAMES_PER_SECOND = 100
 
@@ -35,15 +35,15 @@ class SphinxCorpus:
     control, transcripts : Path
         Names of utterances; words and names.
     dictionary, variants : Path
-        Pronunciations of the words as the transcripts have them, and all that they can have.
+        Pronunciations in the transcripts, and all possible pronunciations.
     fillers, feature_options : Path
-        Silence; how features were made.
+        Silence; the settings of the features.
     phones : tuple of str
-        Those that are said, silence among them, sorted.
+        Those that occur, silence included, sorted.
     utterances, frames : int
-        How many there are.
+        Their numbers.
     depends_on : str
-        A fingerprint of all that.
+        A hash of all that.
     """
 
     features: Path
@@ -59,12 +59,12 @@ class SphinxCorpus:
     depends_on: str
 
 
-def filler_phone(phone: str) -> str:
-    """Name an annotation's phone so that Sphinx's programs see that it is none of speech.
+def make_filler_phone(phone: str) -> str:
+    """Return a non-speech tag's phone with the marks by which Sphinx's programs know a filler.
 
     Examples
     --------
-    >>> filler_phone("NSN")
+    >>> make_filler_phone("NSN")
     '+NSN+'
     """
     return f"+{phone}+"
@@ -73,12 +73,12 @@ def filler_phone(phone: str) -> str:
 def write_dictionary(
     lexicon: Lexicon, path: str | Path, phones: Iterable[str] | None = None
 ) -> int:
-    r"""Write words and annotations in Sphinx's form.
+    r"""Write words and non-speech tags in Sphinx's form.
 
     Parameters
     ----------
     lexicon : Lexicon
-        Words and annotations.
+        Words and non-speech tags.
     path : str or Path
         The file to write.
     phones : iterable of str, optional
@@ -87,7 +87,7 @@ def write_dictionary(
     Returns
     -------
     int
-        How many words and annotations the file has.
+        How many words and non-speech tags the file has.
 
     Examples
     --------
@@ -101,14 +101,14 @@ def write_dictionary(
     """
     ways = {
         **lexicon.pronunciations,
-        **{name: ((filler_phone(phone),),) for name, phone in lexicon.annotation_phones.items()},
+        **{tag: ((make_filler_phone(phone),),) for tag, phone in lexicon.nonspeech_phones.items()},
     }
     known = None if phones is None else frozenset(phones)
     lines, words = [], 0
     for word in sorted(ways):
-        kept = [way for way in ways[word] if known is None or known.issuperset(way)]
-        words += bool(kept)
-        for number, way in enumerate(kept, start=1):
+        selected = [way for way in ways[word] if known is None or known.issuperset(way)]
+        words += bool(selected)
+        for number, way in enumerate(selected, start=1):
             mark = "" if number == 1 else f"({number})"
             lines.append(f"{word}{mark} {' '.join(way)}\n")
     write_if_changed(path, lines)
@@ -127,12 +127,12 @@ def write_fillers(path: str | Path) -> None:
 
 
 def write_corpus(data: TrainingSet, folder: Path, jobs: int) -> SphinxCorpus:
-    """Write all that training reads; features that are there from an earlier call are kept.
+    """Write all that training reads; features of an earlier call are used again.
 
     Parameters
     ----------
     data : TrainingSet
-        Each word is written as if it were said in its first pronunciation.
+        Each word is written with its first pronunciation.
     folder : Path
         Where the files are written.
     jobs : int
@@ -147,33 +147,31 @@ def write_corpus(data: TrainingSet, folder: Path, jobs: int) -> SphinxCorpus:
     words = Counter(word for utterance in data.utterances for word in utterance.words)
     if not words:
         raise InputError(f"{folder}: expected utterances with words to train with, got none")
-    if missing := missing_words(lexicon, words):
+    if missing := find_missing_words(lexicon, words):
         named = [f"{word} ({count} times)" for word, count in missing.most_common()]
         raise InputError(
-            f"expected a pronunciation of every word that is said, got none of {first_few(named)}; "
+            f"expected a pronunciation of every word that occurs, got none of {first_few(named)}; "
             "add them to the lexicon, or leave out their utterances"
         )
-    lexicon = for_words(lexicon, words)
-    annotations = {
-        name: phone for name, phone in lexicon.annotation_phones.items() if name in words
-    }
-    lexicon = dataclasses.replace(lexicon, annotation_phones=annotations)
-    by_talk = _by_talk(data.utterances)
+    lexicon = select_words(lexicon, words)
+    tags = {tag: phone for tag, phone in lexicon.nonspeech_phones.items() if tag in words}
+    lexicon = dataclasses.replace(lexicon, nonspeech_phones=tags)
+    by_talk = _group_by_talk(data.utterances)
     write_features(data.recordings, by_talk, folder / "features", jobs)
     return _write_lists(lexicon, by_talk, data.recordings, folder)
 
 
 def _write_lists(
-    said: Lexicon,
+    lexicon: Lexicon,
     by_talk: Mapping[str, Sequence[StmSegment]],
     recordings: Mapping[str, Path],
     folder: Path,
 ) -> SphinxCorpus:
-    """Write everything besides features."""
-    first = {word: ways[:1] for word, ways in said.pronunciations.items()}
-    spoken = dataclasses.replace(said, pronunciations=first)
-    annotations = map(filler_phone, said.annotation_phones.values())
-    phones = tuple(sorted({*spoken.phones, *annotations, SILENCE_PHONE}))
+    """Write everything but the features."""
+    first = {word: ways[:1] for word, ways in lexicon.pronunciations.items()}
+    initial = dataclasses.replace(lexicon, pronunciations=first)
+    fillers = map(make_filler_phone, lexicon.nonspeech_phones.values())
+    phones = tuple(sorted({*initial.phones, *fillers, SILENCE_PHONE}))
     named = [
         (f"{talk}/{number:09d}", utterance)
         for talk, own in by_talk.items()
@@ -184,35 +182,43 @@ def _write_lists(
         features=folder / "features",
         control=lists / "utterances.txt",
         transcripts=lists / "transcripts.txt",
-        dictionary=lists / "spoken.dic",
+        dictionary=lists / "initial.dic",
         variants=lists / "variants.dic",
         fillers=lists / "fillers.dic",
         feature_options=lists / "feat.params",
         phones=phones,
         utterances=len(named),
-        frames=round(FRAMES_PER_SECOND * sum(use.offset - use.onset for _, use in named)),
-        depends_on=fingerprint(
+        frames=round(
+            FRAMES_PER_SECOND * sum(utterance.offset - utterance.onset for _, utterance in named)
+        ),
+        depends_on=fingerprint_inputs(
             [recordings[talk] for talk in by_talk],
-            [[name, use.onset, use.offset, use.words] for name, use in named],
-            sorted(said.pronunciations.items()),
-            sorted(said.annotation_phones.items()),
+            [
+                [name, utterance.onset, utterance.offset, utterance.words]
+                for name, utterance in named
+            ],
+            sorted(lexicon.pronunciations.items()),
+            sorted(lexicon.nonspeech_phones.items()),
         ),
     )
     write_if_changed(corpus.control, (f"{name}\n" for name, _ in named))
     write_if_changed(
-        corpus.transcripts, (f"<s> {' '.join(use.words)} </s> ({name})\n" for name, use in named)
+        corpus.transcripts,
+        (f"<s> {' '.join(utterance.words)} </s> ({name})\n" for name, utterance in named),
     )
-    write_dictionary(spoken, corpus.dictionary)
-    write_dictionary(said, corpus.variants, phones)
+    write_dictionary(initial, corpus.dictionary)
+    write_dictionary(lexicon, corpus.variants, phones)
     write_fillers(corpus.fillers)
-    options = (front_end() / "feat.params").read_text(encoding="utf-8").splitlines(keepends=True)
+    options = (
+        (find_front_end() / "feat.params").read_text(encoding="utf-8").splitlines(keepends=True)
+    )
     write_if_changed(
         corpus.feature_options, (line for line in options if line.split()[0] not in _NOT_FEATURES)
     )
     return corpus
 
 
-def _by_talk(utterances: Iterable[StmSegment]) -> dict[str, list[StmSegment]]:
+def _group_by_talk(utterances: Iterable[StmSegment]) -> dict[str, list[StmSegment]]:
     found: dict[str, list[StmSegment]] = {}
     for utterance in sorted(utterances):
         found.setdefault(utterance.talk, []).append(utterance)

@@ -1,9 +1,9 @@
-"""Training acoustic models of phones alone and in context with the programs of sphinxtrain.
+"""Train acoustic models of phones alone and in context with the programs of sphinxtrain.
 
 Source: the scripts `20.ci_hmm` to `50.cd_hmm_tied` of Debian's package sphinxtrain. Deviations:
 models of single phones get several Gaussians too, and models in context grow out of those with one;
-after an alignment, training goes on with the model that it was made with, rather than anew, as
-silence and annotations may change their places when all begin alike.
+after an alignment, training continues with the model that made it instead of a new flat start, as
+silence and non-speech phones may swap when all models start equal.
 """
 
 import functools
@@ -12,12 +12,12 @@ from pathlib import Path
 
 from asr.execution.unchanged import write_if_changed
 from asr.formats.lexicon import SILENCE_PHONE, Lexicon
-from asr.recognizers.sphinx_alignment import align
+from asr.recognizers.sphinx_alignment import align_corpus
 from asr.recognizers.sphinx_estimation import (
-    Estimator,
-    empty,
-    files_of,
-    options_of,
+    SphinxEstimator,
+    list_model_files,
+    make_empty,
+    make_model_options,
 )
 from asr.recognizers.sphinx_files import write_dictionary
 
@@ -37,12 +37,12 @@ _TOPOLOGY = """\
 """
 
 
-def train_mono(estimator: Estimator, densities: int) -> str:
+def train_mono(estimator: SphinxEstimator, densities: int) -> str:
     """Train models of single phones, and find the pauses with them.
 
     Parameters
     ----------
-    estimator : Estimator
+    estimator : SphinxEstimator
         Its corpus is aligned afterwards.
     densities : int
         Gaussians of each state: a power of two.
@@ -57,28 +57,30 @@ def train_mono(estimator: Estimator, densities: int) -> str:
         "flat",
         (),
         "",
-        [definition, *files_of(estimator.folder / "flat")],
-        functools.partial(_flat, estimator),
+        [definition, *list_model_files(estimator.folder / "flat")],
+        functools.partial(_start_flat, estimator),
     )
     before = "flat"
-    # Twice: a model that knows of some pauses finds more.
+    # Twice: a model trained with some pauses finds more.
     for rough in ("rough-1", "rough-2"):
         estimator.reestimate(rough, definition, before, 1)
-        estimator.corpus = align(estimator.corpus, estimator.folder / rough, f"aligned-{rough}")
+        estimator.corpus = align_corpus(
+            estimator.corpus, estimator.folder / rough, f"aligned-{rough}"
+        )
         before = rough
     estimator.reestimate("mono-1", definition, before, 1)
     return estimator.grow("mono", definition, densities)
 
 
-def train_tri(estimator: Estimator, lexicon: Lexicon, senones: int, densities: int) -> str:
+def train_tri(estimator: SphinxEstimator, lexicon: Lexicon, senones: int, densities: int) -> str:
     """Train models of phones in context whose states are tied by decision trees.
 
     Parameters
     ----------
-    estimator : Estimator
+    estimator : SphinxEstimator
         Has trained models of single phones.
     lexicon : Lexicon
-        The words that are to be recognised: their phones in context are foreseen.
+        The words that are to be recognized: models of their phones in context are made.
     senones : int
         How many tied states.
     densities : int
@@ -96,7 +98,7 @@ def train_tri(estimator: Estimator, lexicon: Lexicon, senones: int, densities: i
     """
     architecture = estimator.architecture
     untied, tied = architecture / "untied.mdef", architecture / "tied.mdef"
-    outputs = [untied, *files_of(estimator.folder / "untied-initial")]
+    outputs = [untied, *list_model_files(estimator.folder / "untied-initial")]
     estimator.stage("untied-initial", (), "mono-1", outputs, functools.partial(_untie, estimator))
     estimator.reestimate("untied", untied, "untied-initial", 1)
     trees = estimator.folder / "trees"
@@ -110,7 +112,7 @@ def train_tri(estimator: Estimator, lexicon: Lexicon, senones: int, densities: i
         "trees", (), "untied", leaves, functools.partial(_build_trees, estimator, leaves)
     )
     known = sorted(lexicon.pronunciations.items())
-    outputs = [tied, *files_of(estimator.folder / "tri-initial")]
+    outputs = [tied, *list_model_files(estimator.folder / "tri-initial")]
     estimator.stage(
         "tri-initial",
         (senones, known),
@@ -122,11 +124,11 @@ def train_tri(estimator: Estimator, lexicon: Lexicon, senones: int, densities: i
     return estimator.grow("tri", tied, densities)
 
 
-def _flat(estimator: Estimator) -> None:
-    """Let every state of every phone be the mean of all speech."""
+def _start_flat(estimator: SphinxEstimator) -> None:
+    """Initialize every state of every phone with the mean of all speech."""
     architecture, target = estimator.architecture, estimator.folder / "flat"
     accumulator = estimator.folder / "accumulators" / "flat"
-    empty(architecture, target, accumulator)
+    make_empty(architecture, target, accumulator)
     phones = architecture / "phones.txt"
     write_if_changed(phones, (f"{phone} - - -\n" for phone in estimator.corpus.phones))
     write_if_changed(architecture / "topology.txt", [_TOPOLOGY])
@@ -164,8 +166,8 @@ def _flat(estimator: Estimator) -> None:
         )
 
 
-def _untie(estimator: Estimator) -> None:
-    """Give every phone in a context that is heard a copy of the model of its phone."""
+def _untie(estimator: SphinxEstimator) -> None:
+    """Copy the model of each phone to its contexts in the training data."""
     untied = estimator.architecture / "untied.mdef"
     estimator.run(
         "mk_mdef_gen",
@@ -180,31 +182,31 @@ def _untie(estimator: Estimator) -> None:
     _copy_from_mono(estimator, "untied-initial", untied)
 
 
-def _copy_from_mono(estimator: Estimator, name: str, definition: Path) -> None:
+def _copy_from_mono(estimator: SphinxEstimator, name: str, definition: Path) -> None:
     target = estimator.folder / name
-    empty(target)
+    make_empty(target)
     estimator.run(
         "init_mixw",
         f"{name}-copy",
         src_moddeffn=estimator.architecture / "mono.mdef",
         src_ts2cbfn=".cont.",
-        **options_of(estimator.folder / "mono-1", "src_"),
+        **make_model_options(estimator.folder / "mono-1", "src_"),
         dest_moddeffn=definition,
         dest_ts2cbfn=".cont.",
-        **options_of(target, "dest_"),
+        **make_model_options(target, "dest_"),
     )
 
 
-def _build_trees(estimator: Estimator, leaves: Sequence[Path]) -> None:
-    """Ask of each state which contexts change it most."""
-    empty(estimator.folder / "trees")
+def _build_trees(estimator: SphinxEstimator, leaves: Sequence[Path]) -> None:
+    """Build a decision tree of contexts for each state."""
+    make_empty(estimator.folder / "trees")
     mono, untied = estimator.folder / "mono-1", estimator.folder / "untied"
     questions = estimator.architecture / "questions.txt"
     estimator.run(
         "make_quests",
         "trees-questions",
         moddeffn=estimator.architecture / "mono.mdef",
-        **options_of(mono, transitions=False),
+        **make_model_options(mono, transitions=False),
         npermute=12,
         niter=1,
         qstperstt=20,
@@ -219,7 +221,7 @@ def _build_trees(estimator: Estimator, leaves: Sequence[Path]) -> None:
             f"trees-{leaf.stem}",
             treefn=leaf,
             moddeffn=estimator.architecture / "untied.mdef",
-            **options_of(untied, transitions=False),
+            **make_model_options(untied, transitions=False),
             ts2cbfn=".cont.",
             mwfloor=1e-8,
             psetfn=questions,
@@ -237,10 +239,10 @@ def _build_trees(estimator: Estimator, leaves: Sequence[Path]) -> None:
     estimator.run_all(functools.partial(build, leaf) for leaf in leaves)
 
 
-def _tie(estimator: Estimator, lexicon: Lexicon, senones: int) -> None:
-    """Cut the trees to a number of leaves, and let states in the same leaf be one."""
+def _tie(estimator: SphinxEstimator, lexicon: Lexicon, senones: int) -> None:
+    """Prune the trees to a number of leaves, and tie the states of each leaf."""
     architecture, pruned = estimator.architecture, estimator.folder / "trees-pruned"
-    empty(pruned)
+    make_empty(pruned)
     dictionary, foreseen = architecture / "foreseen.dic", architecture / "foreseen.mdef"
     write_dictionary(lexicon, dictionary, estimator.corpus.phones)
     estimator.run(

@@ -43,23 +43,25 @@ def align_segments(
     ScoredSegment
         Segments in the same order.
     """
-    for segment, heard in zip(segments, words_of_segments(segments, words), strict=True):
+    for segment, recognized in zip(segments, assign_words(segments, words), strict=True):
         if segment.is_ignored:
             continue
-        places = align([word.lower() for word in segment.words], [w.word.lower() for w in heard])
+        places = align_words(
+            [word.lower() for word in segment.words], [word.word.lower() for word in recognized]
+        )
         yield ScoredSegment(
             segment,
             tuple(
-                _aligned_word(
+                _make_aligned_word(
                     None if row is None else segment.words[row],
-                    None if column is None else heard[column],
+                    None if column is None else recognized[column],
                 )
                 for row, column in places
             ),
         )
 
 
-def _aligned_word(reference: str | None, hypothesis: CtmWord | None) -> AlignedWord:
+def _make_aligned_word(reference: str | None, hypothesis: CtmWord | None) -> AlignedWord:
     if reference is None:
         return AlignedWord("insertion", reference, hypothesis)
     if hypothesis is None:
@@ -68,10 +70,8 @@ def _aligned_word(reference: str | None, hypothesis: CtmWord | None) -> AlignedW
     return AlignedWord("correct" if same else "substitution", reference, hypothesis)
 
 
-def words_of_segments(
-    segments: Sequence[StmSegment], words: Iterable[CtmWord]
-) -> list[list[CtmWord]]:
-    """Give each segment the words that sclite gives it.
+def assign_words(segments: Sequence[StmSegment], words: Iterable[CtmWord]) -> list[list[CtmWord]]:
+    """Assign words to segments as sclite does.
 
     Parameters
     ----------
@@ -83,15 +83,15 @@ def words_of_segments(
     Returns
     -------
     list of list of CtmWord
-        One list for each segment.
+        The words of each segment.
 
     Examples
     --------
     >>> early = StmSegment("ted", "A", "al", 0.0, 2.0, "", ("so",))
     >>> late = StmSegment("ted", "A", "al", 4.0, 6.0, "", ("yes",))
-    >>> heard = [CtmWord("ted", "A", onset, 0.2, f"at {onset}") for onset in (1.8, 1.9, 9.0)]
-    >>> for given in words_of_segments([early, late], heard):
-    ...     print([word.word for word in given])
+    >>> words = [CtmWord("ted", "A", onset, 0.2, f"at {onset}") for onset in (1.8, 1.9, 9.0)]
+    >>> for assigned in assign_words([early, late], words):
+    ...     print([word.word for word in assigned])
     ['at 1.8']
     ['at 1.9', 'at 9.0']
     """
@@ -99,7 +99,7 @@ def words_of_segments(
     for word in words:
         waiting[word.talk, word.channel].append(word)
     lasts = {(segment.talk, segment.channel): place for place, segment in enumerate(segments)}
-    given = []
+    assigned = []
     for place, segment in enumerate(segments):
         queue = waiting[segment.talk, segment.channel]
         is_last = lasts[segment.talk, segment.channel] == place
@@ -107,11 +107,11 @@ def words_of_segments(
         taken = []
         while queue and (is_last or queue[0].onset + queue[0].duration / 2 < end):
             taken.append(queue.popleft())
-        given.append(taken)
-    return given
+        assigned.append(taken)
+    return assigned
 
 
-def align(
+def align_words(
     reference: Sequence[str], hypothesis: Sequence[str]
 ) -> list[tuple[int | None, int | None]]:
     """Find the alignment of two word sequences that sclite finds.
@@ -124,15 +124,15 @@ def align(
     Returns
     -------
     list of tuple
-        In order, the places of words that stand for each other in the two sequences: `None` and a
+        In order, the places of aligned words in the two sequences: `None` and a
         place for an insertion, a place and `None` for a deletion.
 
     Examples
     --------
-    >>> align(["so", "it", "is"], ["it", "was"])
+    >>> align_words(["so", "it", "is"], ["it", "was"])
     [(0, None), (1, 0), (2, 1)]
     """
-    costs = _costs(reference, hypothesis).tolist()
+    costs = _compute_costs(reference, hypothesis).tolist()
     row, column = len(reference), len(hypothesis)
     places: list[tuple[int | None, int | None]] = []
     while row or column:
@@ -153,16 +153,17 @@ def align(
     return places[::-1]
 
 
-def _costs(reference: Sequence[str], hypothesis: Sequence[str]) -> np.ndarray:
-    """Give the least cost of aligning the first words, `(reference + 1, hypothesis + 1)`."""
+def _compute_costs(reference: Sequence[str], hypothesis: Sequence[str]) -> np.ndarray:
+    """Compute the least cost of aligning the first words, `(reference + 1, hypothesis + 1)`."""
     numbers = {word: number for number, word in enumerate({*reference, *hypothesis})}
-    heard = np.array([numbers[word] for word in hypothesis], dtype=np.int64)
+    hypothesis_numbers = np.array([numbers[word] for word in hypothesis], dtype=np.int64)
     insertions = _OTHER * np.arange(len(hypothesis) + 1)
     costs = np.empty((len(reference) + 1, len(hypothesis) + 1), dtype=np.int64)
     costs[0] = insertions
     for row, word in enumerate(reference):
         best = costs[row] + _OTHER
-        best[1:] = np.minimum(best[1:], costs[row, :-1] + _SUBSTITUTION * (heard != numbers[word]))
+        differs = hypothesis_numbers != numbers[word]
+        best[1:] = np.minimum(best[1:], costs[row, :-1] + _SUBSTITUTION * differs)
         # An insertion comes from the left, within the row: without its cost, the least so far.
         costs[row + 1] = np.minimum.accumulate(best - insertions) + insertions
     return costs

@@ -1,6 +1,6 @@
-"""NIST's sclite, which scores recognised speech everywhere.
+"""Run NIST's sclite, the usual program for scoring recognized speech.
 
-It gets an STM and a CTM file and answers with its SGML report of alignments. Words and talks are
+It reads an STM and a CTM file and writes an SGML report of alignments. Words and talks are
 written for it with `%` escapes, in lower case: in its files braces and slashes are alternations, an
 at sign is no word, a first word with an angle bracket is a condition, and its report does not
 escape quotes and commas.
@@ -21,12 +21,12 @@ from aed_plugins.annotations import decimal_text
 from asr.execution.programs import run_program
 from asr.formats.ctm import CtmWord
 from asr.formats.stm import IGNORED, StmSegment
-from asr.scoring.score import AlignedWord, Kind, ScoredSegment
+from asr.scoring.score import AlignedWord, ScoredSegment, WordKind
 
 _DEBIAN = Path("/usr/lib/sctk/bin/sclite")
 _PATH = re.compile(r'<PATH [^>]*sequence="(\d+)"[^>]*>\n(.*)\n</PATH>')
 _WORD = re.compile(r'([CSID]),(?:"([^"]*)")?,(?:"([^"]*)",([\d.]+)\+([\d.]+))?')
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, WordKind] = {
     "C": "correct",
     "S": "substitution",
     "I": "insertion",
@@ -53,7 +53,7 @@ def find_sclite() -> Path | None:
 def run_sclite(
     sclite: Path, segments: Sequence[StmSegment], words: Sequence[CtmWord]
 ) -> list[ScoredSegment]:
-    """Let sclite align what was recognised with what was said.
+    """Run sclite on segments and recognized words.
 
     Parameters
     ----------
@@ -72,12 +72,12 @@ def run_sclite(
     Raises
     ------
     InputError
-        If sclite fails; its files are kept then, and the message names its log.
+        If sclite fails; its files stay then, and the message names its log.
     """
     folder = Path(tempfile.mkdtemp(prefix="sclite-"))
     stm, ctm = folder / "reference.stm", folder / "hypothesis.ctm"
-    stm.write_text("".join(map(_stm_line, segments)), encoding="ascii")
-    ctm.write_text("".join(map(_ctm_line, words)), encoding="ascii")
+    stm.write_text("".join(map(_format_stm_line, segments)), encoding="ascii")
+    ctm.write_text("".join(map(_format_ctm_line, words)), encoding="ascii")
     run_program(
         [
             *(sclite, "-f", "0", "-s", "-r", stm, "stm", "-h", ctm, "ctm"),
@@ -86,29 +86,31 @@ def run_sclite(
         folder / "sclite.log",
     )
     report = (folder / "report.sgml").read_text(encoding="ascii")
-    scored = _read(report, [segment for segment in segments if not segment.is_ignored], words)
+    scored = _read_report(
+        report, [segment for segment in segments if not segment.is_ignored], words
+    )
     shutil.rmtree(folder)
     return scored
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return quote(text, safe="'")
 
 
-def _stm_line(segment: StmSegment) -> str:
-    words = [IGNORED] if segment.is_ignored else [_escaped(word.lower()) for word in segment.words]
+def _format_stm_line(segment: StmSegment) -> str:
+    words = [IGNORED] if segment.is_ignored else [_escape(word.lower()) for word in segment.words]
     times = decimal_text(segment.onset), decimal_text(segment.offset)
-    names = _escaped(segment.talk), _escaped(segment.channel), "speaker"
+    names = _escape(segment.talk), _escape(segment.channel), "speaker"
     return " ".join((*names, *times, *words)) + "\n"
 
 
-def _ctm_line(word: CtmWord) -> str:
+def _format_ctm_line(word: CtmWord) -> str:
     times = decimal_text(word.onset), decimal_text(word.duration)
-    names = _escaped(word.talk), _escaped(word.channel)
-    return " ".join((*names, *times, _escaped(word.word.lower()))) + "\n"
+    names = _escape(word.talk), _escape(word.channel)
+    return " ".join((*names, *times, _escape(word.word.lower()))) + "\n"
 
 
-def _read(
+def _read_report(
     report: str, segments: Sequence[StmSegment], words: Sequence[CtmWord]
 ) -> list[ScoredSegment]:
     paths = {int(number): line for number, line in _PATH.findall(report)}
@@ -116,27 +118,27 @@ def _read(
         raise RuntimeError(f"sclite scored {len(paths)} segments of {len(segments)}")
     rest = iter(words)
     return [
-        ScoredSegment(segment, tuple(_aligned(paths[number], segment, rest)))
+        ScoredSegment(segment, tuple(_read_words(paths[number], segment, rest)))
         for number, segment in enumerate(segments)
     ]
 
 
-def _aligned(line: str, segment: StmSegment, words: Iterator[CtmWord]) -> Iterable[AlignedWord]:
-    said = iter(segment.words)  # as they were spelled before they were escaped
+def _read_words(line: str, segment: StmSegment, words: Iterator[CtmWord]) -> Iterable[AlignedWord]:
+    references = iter(segment.words)  # as they were spelled before they were escaped
     for letter, _, text, onset, offset in _WORD.findall(line):
         hypothesis = None
         if text:
             place = segment.talk, segment.channel, text, float(onset), float(offset)
-            hypothesis = _next_word(words, *place)
-        yield AlignedWord(_KINDS[letter], None if letter == "I" else next(said), hypothesis)
+            hypothesis = _find_next_word(words, *place)
+        yield AlignedWord(_KINDS[letter], None if letter == "I" else next(references), hypothesis)
 
 
-def _next_word(
+def _find_next_word(
     words: Iterator[CtmWord], talk: str, channel: str, text: str, onset: float, offset: float
 ) -> CtmWord:
-    """Go on to the word that the report names, past those in stretches that are ignored."""
+    """Advance to the word that the report names, past those in stretches that are ignored."""
     for word in words:
-        is_there = (word.talk, word.channel, _escaped(word.word.lower())) == (talk, channel, text)
+        is_there = (word.talk, word.channel, _escape(word.word.lower())) == (talk, channel, text)
         end = word.onset + word.duration
         if is_there and abs(word.onset - onset) < 0.001 and abs(end - offset) < 0.001:
             return word

@@ -1,6 +1,6 @@
-"""What a scorer finds: which words of a talk were recognised, and the counts of errors.
+"""Scores of recognized talks: aligned words and counts of errors.
 
-The same structure whichever program aligned the words: `scoring.score` makes it.
+The same structure whichever program aligned the words; `wer.score_words` returns it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -10,29 +10,29 @@ from typing import Literal, NamedTuple
 from asr.formats.ctm import CtmWord
 from asr.formats.stm import StmSegment
 
-Kind = Literal["correct", "substitution", "insertion", "deletion"]
+WordKind = Literal["correct", "substitution", "insertion", "deletion"]
 
 
 class AlignedWord(NamedTuple):
-    """A word of the reference, of the hypothesis, or one of each that stand for each other.
+    """A reference word, a recognized word, or one of each that are aligned.
 
     Attributes
     ----------
     kind : str
         `correct`, `substitution`, `insertion` or `deletion`.
     reference : str or None
-        What was said; `None` for an insertion.
+        The reference word; `None` for an insertion.
     hypothesis : CtmWord or None
-        What was recognised, with its time; `None` for a deletion.
+        The recognized word with its time; `None` for a deletion.
     """
 
-    kind: Kind
+    kind: WordKind
     reference: str | None
     hypothesis: CtmWord | None
 
 
 class ErrorCounts(NamedTuple):
-    """How many words were recognised, and how many were not. Two of them can be added with `+`.
+    """Numbers of correct words and of errors. Two of them can be added with `+`.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class ErrorCounts(NamedTuple):
 
     @property
     def reference_words(self) -> int:
-        """How many words were said."""
+        """The number of reference words."""
         return self.correct + self.substitutions + self.deletions
 
     @property
@@ -63,7 +63,7 @@ class ErrorCounts(NamedTuple):
 
     @property
     def wer(self) -> float:
-        """Errors per word that was said (a share, not per cent); NaN where nothing was said."""
+        """Errors per reference word (a fraction, not per cent); NaN without reference words."""
         return self.errors / self.reference_words if self.reference_words else float("nan")
 
     def __add__(self, other: "ErrorCounts") -> "ErrorCounts":  # type: ignore[override]
@@ -72,12 +72,12 @@ class ErrorCounts(NamedTuple):
 
 
 class ScoredSegment(NamedTuple):
-    """A segment of the reference with what was recognised in it.
+    """A segment of the reference with the words recognized in it.
 
     Attributes
     ----------
     segment : StmSegment
-        As it was scored: without annotations and `<unk>`. Segments that scoring ignores are none.
+        As it was scored: without non-speech tags and `<unk>`. Never one that scoring ignores.
     words : tuple of AlignedWord
         In the order of time. Without those that are `None`, the reference's words are
         `segment.words`.
@@ -88,7 +88,7 @@ class ScoredSegment(NamedTuple):
 
     @property
     def counts(self) -> ErrorCounts:
-        """How many words of each kind there are."""
+        """The number of words of each kind."""
         kinds = [word.kind for word in self.words]
         return ErrorCounts(
             kinds.count("correct"),
@@ -107,7 +107,7 @@ class Score:
     segments : tuple of ScoredSegment
         Sorted by talk, channel and onset.
     engine : str
-        What aligned the words: `sclite` or `own`.
+        The program that aligned the words: `sclite` or `own`.
 
     Examples
     --------
@@ -129,19 +129,19 @@ class Score:
     @property
     def per_talk(self) -> Mapping[str, ErrorCounts]:
         """The counts of each talk, sorted by name."""
-        return _added(self.segments, lambda segment: segment.talk)
+        return _add_counts(self.segments, lambda segment: segment.talk)
 
     @property
     def per_speaker(self) -> Mapping[str, ErrorCounts]:
         """The counts of each speaker, sorted by name."""
-        return _added(self.segments, lambda segment: segment.speaker)
+        return _add_counts(self.segments, lambda segment: segment.speaker)
 
-    def of_talk(self, talk: str) -> tuple[ScoredSegment, ...]:
-        """Give the segments of a talk in the order of time."""
+    def select_talk(self, talk: str) -> tuple[ScoredSegment, ...]:
+        """Return the segments of a talk, by time."""
         return tuple(scored for scored in self.segments if scored.segment.talk == talk)
 
 
-def _added(
+def _add_counts(
     segments: Iterable[ScoredSegment], name: Callable[[StmSegment], str]
 ) -> dict[str, ErrorCounts]:
     added: dict[str, ErrorCounts] = {}

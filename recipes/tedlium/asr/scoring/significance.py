@@ -1,13 +1,13 @@
-"""How far word error rates can be trusted: intervals, and whether two systems really differ.
+"""Confidence intervals of word error rates, and the significance of differences.
 
-The bootstrap draws whole talks, as the errors of one speaker go together. With the few talks of a
-development set its plain percentiles are too narrow: the interval of 8 talks' word error rate, made
-for 95 %, holds the true one in 86 % of simulated cases, and one in ten differences that are none
-counts as significant. The percentiles are therefore moved outwards as far as Student's t is wider
+The bootstrap draws whole talks, as the errors of one speaker are correlated. With the few talks of
+a development set its plain percentiles are too narrow: a 95 % interval of 8 talks' word error rate
+holds the true one in 86 % of simulated cases, and one in ten differences that are none counts as
+significant. The percentiles are therefore moved outwards as far as Student's t is wider
 than the normal distribution of as many values; 93 and 95 % it is then.
 
 Source: Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR performance
-evaluation", ICASSP 2004, with talks in place of segments; Hesterberg, "What teachers should know
+evaluation", ICASSP 2004, with talks instead of segments; Hesterberg, "What teachers should know
 about the bootstrap", The American Statistician 69 (2015), section 4.3 (the expanded percentile
 interval).
 """
@@ -25,7 +25,7 @@ _LEVEL = 0.95
 _RESAMPLES = 10_000
 _FEWEST_TALKS = 5
 
-Over = Literal["talks", "segments"]
+BootstrapUnit = Literal["talks", "segments"]
 
 
 class WerInterval(NamedTuple):
@@ -34,19 +34,19 @@ class WerInterval(NamedTuple):
     Attributes
     ----------
     low, high : float
-        Shares, as `ErrorCounts.wer`.
-    over : str
+        Fractions, as `ErrorCounts.wer`.
+    unit : str
         What was drawn: `talks`, or `segments` where there are fewer than five talks: too narrow
         then, as a talk's segments have much in common.
     """
 
     low: float
     high: float
-    over: Over
+    unit: BootstrapUnit
 
 
 class WerDifference(NamedTuple):
-    """How much higher the second word error rate is.
+    """The second word error rate minus the first.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class WerDifference(NamedTuple):
         The 95 % confidence interval of `points`.
     p_value : float
         Two-sided: a difference is significant at 5 % where this is below 0.05.
-    over : str
+    unit : str
         What was drawn, see `WerInterval`.
     """
 
@@ -64,11 +64,11 @@ class WerDifference(NamedTuple):
     low: float
     high: float
     p_value: float
-    over: Over
+    unit: BootstrapUnit
 
 
-def wer_interval(score: Score, seed: int = 0) -> WerInterval:
-    """Give the 95 % confidence interval of a word error rate.
+def compute_wer_interval(score: Score, seed: int = 0) -> WerInterval:
+    """Compute the 95 % confidence interval of a word error rate.
 
     Parameters
     ----------
@@ -80,26 +80,27 @@ def wer_interval(score: Score, seed: int = 0) -> WerInterval:
     Raises
     ------
     InputError
-        If no word was said, or there is only one segment.
+        If there is no reference word, or only one segment.
 
     Examples
     --------
     >>> from asr.formats.ctm import CtmWord
-    >>> from asr.scoring.wer import score
+    >>> from asr.scoring.wer import score_words
     >>> from asr.formats.stm import StmSegment
-    >>> said = [StmSegment(talk, "A", talk, 0.0, 2.0, "", ("so", "it", "is")) for talk in "abcdef"]
-    >>> heard = [CtmWord(talk, "A", 1.0, 0.2, "it") for talk in "abcdef"]
-    >>> interval = wer_interval(score(said, heard, "own"))  # two of three, whoever speaks
-    >>> f"{interval.low:.3f} {interval.high:.3f} {interval.over}"
+    >>> words = ("so", "it", "is")
+    >>> references = [StmSegment(talk, "A", talk, 0.0, 2.0, "", words) for talk in "abcdef"]
+    >>> recognized = [CtmWord(talk, "A", 1.0, 0.2, "it") for talk in "abcdef"]
+    >>> interval = compute_wer_interval(score_words(references, recognized, "own"))
+    >>> f"{interval.low:.3f} {interval.high:.3f} {interval.unit}"
     '0.667 0.667 talks'
     """
-    over, (counts,) = _blocks(score)
-    rates = _rates(_weights(len(counts), seed), counts)
-    low, high = np.quantile(rates, _levels(len(counts)))
-    return WerInterval(float(low), float(high), over)
+    unit, (counts,) = _make_blocks(score)
+    rates = _compute_rates(_draw_weights(len(counts), seed), counts)
+    low, high = np.quantile(rates, _expand_percentiles(len(counts)))
+    return WerInterval(float(low), float(high), unit)
 
 
-def paired_difference(first: Score, second: Score, seed: int = 0) -> WerDifference:
+def compute_wer_difference(first: Score, second: Score, seed: int = 0) -> WerDifference:
     """Compare two systems on the same segments.
 
     Parameters
@@ -112,26 +113,28 @@ def paired_difference(first: Score, second: Score, seed: int = 0) -> WerDifferen
     Raises
     ------
     InputError
-        If the segments are not the same, no word was said, or there is only one segment.
+        If the segments are not the same, there is no reference word, or only one segment.
 
     Examples
     --------
     >>> from asr.formats.ctm import CtmWord
-    >>> from asr.scoring.wer import score
+    >>> from asr.scoring.wer import score_words
     >>> from asr.formats.stm import StmSegment
-    >>> said = [StmSegment(talk, "A", talk, 0.0, 2.0, "", ("so", "it", "is")) for talk in "abcdef"]
-    >>> it = [CtmWord(talk, "A", 1.0, 0.2, "it") for talk in "abcdef"]
-    >>> difference = paired_difference(score(said, [], "own"), score(said, it, "own"))
-    >>> f"{difference.points:.1f} points over {difference.over}"
+    >>> words = ("so", "it", "is")
+    >>> references = [StmSegment(talk, "A", talk, 0.0, 2.0, "", words) for talk in "abcdef"]
+    >>> recognized = [CtmWord(talk, "A", 1.0, 0.2, "it") for talk in "abcdef"]
+    >>> scores = [score_words(references, words, "own") for words in ([], recognized)]
+    >>> difference = compute_wer_difference(*scores)
+    >>> f"{difference.points:.1f} points over {difference.unit}"
     '-33.3 points over talks'
     """
     _check_same(first, second)
-    over, (ones, others) = _blocks(first, second)
-    weights = _weights(len(ones), seed)
-    drawn = 100 * (_rates(weights, others) - _rates(weights, ones))
-    low, high = np.quantile(drawn, _levels(len(ones)))
+    unit, (ones, others) = _make_blocks(first, second)
+    weights = _draw_weights(len(ones), seed)
+    drawn = 100 * (_compute_rates(weights, others) - _compute_rates(weights, ones))
+    low, high = np.quantile(drawn, _expand_percentiles(len(ones)))
     points = 100 * (second.total.wer - first.total.wer)
-    return WerDifference(points, float(low), float(high), _p_value(drawn, len(ones)), over)
+    return WerDifference(points, float(low), float(high), _compute_p_value(drawn, len(ones)), unit)
 
 
 def _check_same(first: Score, second: Score) -> None:
@@ -150,42 +153,46 @@ def _check_same(first: Score, second: Score) -> None:
         )
 
 
-def _blocks(*scores: Score) -> tuple[Over, list[np.ndarray]]:
-    """Give for each score the errors and the words said of each block, `(block, 2)`."""
-    over: Over = "talks"
+def _make_blocks(*scores: Score) -> tuple[BootstrapUnit, list[np.ndarray]]:
+    """Return for each score the errors and reference words of each block, `(block, 2)`."""
+    unit: BootstrapUnit = "talks"
     parts: list[Sequence[ErrorCounts]] = [list(score.per_talk.values()) for score in scores]
     if len(parts[0]) < _FEWEST_TALKS:
-        over = "segments"
+        unit = "segments"
         parts = [[segment.counts for segment in score.segments] for score in scores]
     if len(parts[0]) < 2 or not scores[0].total.reference_words:
         raise InputError(
             "expected words in two segments at least, got "
             f"{scores[0].total.reference_words} words in {len(parts[0])} segments"
         )
-    return over, [
+    return unit, [
         np.array([(counts.errors, counts.reference_words) for counts in part]) for part in parts
     ]
 
 
-def _weights(blocks: int, seed: int) -> np.ndarray:
-    """Say how often each block is in each resample, `(resample, block)`."""
+def _draw_weights(blocks: int, seed: int) -> np.ndarray:
+    """Draw how often each block is in each resample, `(resample, block)`."""
     generator = np.random.default_rng(seed)
     return generator.multinomial(blocks, np.full(blocks, 1 / blocks), size=_RESAMPLES)
 
 
-def _rates(weights: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def _compute_rates(weights: np.ndarray, counts: np.ndarray) -> np.ndarray:
     errors, words = (weights @ counts).T
     return errors / np.maximum(words, 1)  # a resample may draw nothing but silent segments
 
 
-def _levels(blocks: int) -> list[float]:
-    """Say which percentiles of the resamples bound a 95 % interval."""
+def _expand_percentiles(blocks: int) -> list[float]:
+    """Return the two percentiles of the resamples that bound a 95 % interval, as fractions.
+
+    `aed_plugins.metrics.percentile_interval` takes a level: 1 minus twice the lower fraction
+    would be another fraction in the last bits.
+    """
     tail = (1 - _LEVEL) / 2
     low = float(norm.cdf(t.ppf(tail, blocks - 1) * np.sqrt(blocks / (blocks - 1))))
     return [low, 1 - low]
 
 
-def _p_value(drawn: np.ndarray, blocks: int) -> float:
+def _compute_p_value(drawn: np.ndarray, blocks: int) -> float:
     """Find the level at which the interval just leaves out 0."""
     beyond = min(np.count_nonzero(drawn <= 0), np.count_nonzero(drawn >= 0))
     tail = min((beyond + 1) / (len(drawn) + 1), 0.5)

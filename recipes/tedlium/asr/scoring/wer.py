@@ -1,4 +1,4 @@
-"""Word error rates of recognized talks, with sclite or without, and the same either way."""
+"""Score recognized talks with sclite or with our own alignment; both give the same counts."""
 
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 from aed_plugins.core import InputError
 from asr.formats.ctm import CtmWord
 from asr.formats.stm import StmSegment
-from asr.formats.transcript import for_scoring
+from asr.formats.transcript import remove_unscored_words
 from asr.scoring.alignment import align_segments
 from asr.scoring.sclite import find_sclite, run_sclite
 from asr.scoring.score import Score
@@ -14,20 +14,21 @@ from asr.scoring.score import Score
 Engine = Literal["auto", "sclite", "own"]
 
 
-def score(
+def score_words(
     references: Sequence[StmSegment], hypotheses: Sequence[CtmWord], engine: Engine = "auto"
 ) -> Score:
-    """Align what was recognised in talks with what was said.
+    """Align recognized words with the references, and count the errors.
 
     Parameters
     ----------
     references : sequence of StmSegment
-        The segments that a person wrote down, and those that are to be ignored.
+        The transcribed segments, and those that are to be ignored.
     hypotheses : sequence of CtmWord
-        What was recognised. A talk may be missing: all its words are deletions then. Annotations
-        and `<unk>` are removed on both sides (see `transcript.for_scoring`).
+        The recognized words. A talk may be missing: all its words are deletions then. Non-speech
+        tags and `<unk>` are removed on both sides (see `transcript.remove_unscored_words`).
     engine : {"auto", "sclite", "own"}
-        What aligns them: NIST's program, this module, or the program where it is installed.
+        What aligns them: NIST's program, `alignment.align_segments`, or the program where it is
+        installed.
 
     Returns
     -------
@@ -37,19 +38,21 @@ def score(
     Raises
     ------
     InputError
-        If there is nothing to score, a talk was recognised that the references lack, or sclite is
+        If there is nothing to score, a talk was recognized that the references lack, or sclite is
         asked for and not there.
 
     Examples
     --------
-    >>> said = [StmSegment("ted", "A", "al", 0.0, 2.0, "", ("so", "[BREATH]", "it", "is"))]
-    >>> heard = [CtmWord("ted", "A", 0.5, 0.2, "it"), CtmWord("ted", "A", 1.0, 0.2, "was")]
-    >>> score(said, heard, "own").total
+    >>> references = [StmSegment("ted", "A", "al", 0.0, 2.0, "", ("so", "[BREATH]", "it", "is"))]
+    >>> recognized = [CtmWord("ted", "A", 0.5, 0.2, "it"), CtmWord("ted", "A", 1.0, 0.2, "was")]
+    >>> score_words(references, recognized, "own").total
     ErrorCounts(correct=1, substitutions=1, insertions=0, deletions=1)
     """
-    segments = sorted(map(_cleaned, references), key=lambda it: (it.talk, it.channel, it.onset))
+    segments = sorted(
+        map(_remove_unscored, references), key=lambda it: (it.talk, it.channel, it.onset)
+    )
     words = sorted(
-        (word for word in hypotheses if for_scoring((word.word,))),
+        (word for word in hypotheses if remove_unscored_words((word.word,))),
         key=lambda word: (word.talk, word.channel, word.onset),
     )
     _check(segments, words)
@@ -64,8 +67,10 @@ def score(
     return Score(tuple(run_sclite(sclite, segments, words)), "sclite")
 
 
-def _cleaned(segment: StmSegment) -> StmSegment:
-    return segment if segment.is_ignored else segment._replace(words=for_scoring(segment.words))
+def _remove_unscored(segment: StmSegment) -> StmSegment:
+    if segment.is_ignored:
+        return segment
+    return segment._replace(words=remove_unscored_words(segment.words))
 
 
 def _check(segments: Iterable[StmSegment], words: Iterable[CtmWord]) -> None:

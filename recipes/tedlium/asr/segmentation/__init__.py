@@ -1,1 +1,1 @@
-"""Where speech is: segments, and detectors that find them."""
+"""Segmentation of talks: by a transcript, by rules, by a tagger, by energy."""

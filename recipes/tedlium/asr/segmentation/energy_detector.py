@@ -1,12 +1,12 @@
-"""The baseline of segmentation: speech is where it is loud.
+"""The baseline of segmentation: speech is where the energy is high.
 
-It cannot tell speech from laughter, applause or music: that is what a tagger has to better.
+It does not separate speech from laughter, applause or music; a tagger can.
 
 Source: L. R. Rabiner and M. R. Sambur, "An algorithm for determining the endpoints of isolated
 utterances", Bell System Technical Journal 54(2), 1975: a threshold between a recording's own noise
 floor and its peak. Deviations: floor and peak are percentiles of the whole talk rather than the
 first 100 ms and the maximum; levels are in decibels; there is no zero-crossing rate. Like Kaldi's
-`compute-vad`, a frame is judged with those around it: here by a median.
+`compute-vad`, a frame is decided together with its neighbors: here by a median.
 """
 
 from collections.abc import Iterable
@@ -21,10 +21,10 @@ from aed_plugins.core import InputError
 from asr.formats.segments import SpeechSegment
 
 SAMPLE_RATE = 16_000
-CELL = 80  # samples: 5 ms
-FRAME_CELLS = 5  # a frame of 25 ms
-STEP_CELLS = 2  # every 10 ms
-STEP = CELL * STEP_CELLS / SAMPLE_RATE
+SUBFRAME = 80  # samples: 5 ms
+SUBFRAMES_PER_FRAME = 5  # a frame has 25 ms
+SUBFRAMES_PER_STEP = 2  # frames start every 10 ms
+STEP = SUBFRAME * SUBFRAMES_PER_STEP / SAMPLE_RATE  # seconds
 QUIETEST = 1e-10  # mean square: -100 decibels, below the rounding of 16 bits
 FLOOR, PEAK = 10, 95  # percentiles of a talk's levels
 SMOOTHING = 11  # frames that a median is taken over: 110 ms
@@ -36,26 +36,27 @@ class EnergyDetector:
 
     Parameters
     ----------
-    share : float
-        Where between the talk's noise floor (0) and its peak (1), in decibels, a frame begins to
-        be loud; in (0, 1). The floor is the 10th percentile of the levels, the peak the 95th.
+    threshold : float
+        Level from which a frame is loud, as a fraction of the way from the talk's noise floor to
+        its peak in decibels; in (0, 1). The floor is the 10th percentile of the levels, the peak
+        the 95th.
 
     Raises
     ------
     InputError
-        If the share is not in (0, 1).
+        If the threshold is not in (0, 1).
     """
 
-    share: float = 0.3
+    threshold: float = 0.3
 
     def __post_init__(self) -> None:
-        if not 0 < self.share < 1:
+        if not 0 < self.threshold < 1:
             raise InputError(
-                f"expected a share between 0 and 1 from noise floor to peak, got {self.share}"
+                f"expected a threshold between 0 (noise floor) and 1 (peak), got {self.threshold}"
             )
 
     def detect(self, talk: str, recording: Path) -> list[SpeechSegment]:
-        """Find the loud stretches of a recording, not shaped yet (see `segmentation.Shaping`).
+        """Find the loud stretches of a recording, without shaping them (see `SegmentShaping`).
 
         Reads block by block; keeps 1,600 bytes per second of audio.
 
@@ -69,8 +70,7 @@ class EnergyDetector:
         Returns
         -------
         list of SpeechSegment
-            Sorted and apart from one another, in steps of 10 ms. Of a recording that is equally
-            loud throughout there are none.
+            Sorted, without overlaps, in steps of 10 ms. None for a recording of constant level.
 
         Raises
         ------
@@ -88,11 +88,11 @@ class EnergyDetector:
         >>> EnergyDetector().detect("talk", recording)
         [SpeechSegment(talk='talk', onset=0.49, offset=1.01)]
         """
-        levels = frame_levels(read_blocks(recording, SAMPLE_RATE))
+        levels = compute_frame_levels(read_blocks(recording, SAMPLE_RATE))
         if not len(levels):
             return []
         floor, peak = np.percentile(levels, [FLOOR, PEAK])
-        loud = levels > floor + self.share * (peak - floor)
+        loud = levels > floor + self.threshold * (peak - floor)
         smooth = median_filter(loud.astype(np.int8), SMOOTHING, mode="nearest")
         changes = np.diff(smooth, prepend=0, append=0)
         # Frame 0 is 0 to 25 ms, and stands for 10 to 20 ms.
@@ -104,8 +104,8 @@ class EnergyDetector:
         ]
 
 
-def frame_levels(blocks: Iterable[np.ndarray]) -> np.ndarray:
-    """Measure how loud frames of 25 ms are, one every 10 ms.
+def compute_frame_levels(blocks: Iterable[np.ndarray]) -> np.ndarray:
+    """Compute the levels of frames of 25 ms, one every 10 ms.
 
     Parameters
     ----------
@@ -120,18 +120,20 @@ def frame_levels(blocks: Iterable[np.ndarray]) -> np.ndarray:
 
     Examples
     --------
-    >>> frame_levels([np.full(300, 0.1), np.full(300, 0.1)]).round(2)
+    >>> compute_frame_levels([np.full(300, 0.1), np.full(300, 0.1)]).round(2)
     array([-20., -20.])
     """
     rest = np.empty(0)
-    cells = [rest]
+    powers = [rest]
     for block in blocks:
         samples = np.concatenate([rest, block])
-        whole = len(samples) - len(samples) % CELL
-        cells.append(np.square(samples[:whole]).reshape(-1, CELL).mean(axis=1))
+        whole = len(samples) - len(samples) % SUBFRAME
+        powers.append(np.square(samples[:whole]).reshape(-1, SUBFRAME).mean(axis=1))
         rest = samples[whole:]
-    power = np.concatenate(cells)
-    if len(power) < FRAME_CELLS:
+    power = np.concatenate(powers)
+    if len(power) < SUBFRAMES_PER_FRAME:
         return np.empty(0)
-    frames = np.lib.stride_tricks.sliding_window_view(power, FRAME_CELLS)[::STEP_CELLS]
+    frames = np.lib.stride_tricks.sliding_window_view(power, SUBFRAMES_PER_FRAME)[
+        ::SUBFRAMES_PER_STEP
+    ]
     return 10 * np.log10(np.maximum(frames.mean(axis=1), QUIETEST))

@@ -12,8 +12,8 @@ from asr.formats.stm import StmSegment
 from asr.segmentation.shaping import cut_to_talk, merge_segments, split_equally
 
 
-def human_segments(stm: Iterable[StmSegment]) -> list[SpeechSegment]:
-    """Take the stretches that a person marked, without those that scoring leaves out.
+def segment_by_transcript(stm: Iterable[StmSegment]) -> list[SpeechSegment]:
+    """Return the segments of a transcript, without those that scoring ignores.
 
     Parameters
     ----------
@@ -27,8 +27,8 @@ def human_segments(stm: Iterable[StmSegment]) -> list[SpeechSegment]:
 
     Examples
     --------
-    >>> said = StmSegment("AlGore_2009", "1", "AlGore_2009", 17.82, 28.81, "", ("thank", "you"))
-    >>> human_segments([said])
+    >>> line = StmSegment("AlGore_2009", "1", "AlGore_2009", 17.82, 28.81, "", ("thank", "you"))
+    >>> segment_by_transcript([line])
     [SpeechSegment(talk='AlGore_2009', onset=17.82, offset=28.81)]
     """
     return sorted(
@@ -36,8 +36,8 @@ def human_segments(stm: Iterable[StmSegment]) -> list[SpeechSegment]:
     )
 
 
-def whole_talks(durations: Mapping[str, float]) -> list[SpeechSegment]:
-    """Take every talk from its start to its end.
+def segment_whole_talks(durations: Mapping[str, float]) -> list[SpeechSegment]:
+    """Return every talk as one segment.
 
     Parameters
     ----------
@@ -46,13 +46,13 @@ def whole_talks(durations: Mapping[str, float]) -> list[SpeechSegment]:
 
     Examples
     --------
-    >>> whole_talks({"AlGore_2009": 978.5})
+    >>> segment_whole_talks({"AlGore_2009": 978.5})
     [SpeechSegment(talk='AlGore_2009', onset=0.0, offset=978.5)]
     """
     return [SpeechSegment(talk, 0.0, seconds) for talk, seconds in sorted(durations.items())]
 
 
-def fixed_chunks(durations: Mapping[str, float], length: float) -> list[SpeechSegment]:
+def segment_into_chunks(durations: Mapping[str, float], length: float) -> list[SpeechSegment]:
     """Divide every talk into equal chunks, as few as a greatest length allows.
 
     Equal ones, so that no sliver is left at the end.
@@ -71,30 +71,30 @@ def fixed_chunks(durations: Mapping[str, float], length: float) -> list[SpeechSe
 
     Examples
     --------
-    >>> [chunk.offset for chunk in fixed_chunks({"AlGore_2009": 25.0}, 10.0)]
+    >>> [chunk.offset for chunk in segment_into_chunks({"AlGore_2009": 25.0}, 10.0)]
     [8.333333333333334, 16.666666666666668, 25.0]
     """
     if not length > 0:
         raise InputError(f"expected a chunk length above 0 seconds, got {length}")
-    return [part for talk in whole_talks(durations) for part in split_equally(talk, length)]
+    return [part for talk in segment_whole_talks(durations) for part in split_equally(talk, length)]
 
 
-def speech_from_events(
+def segment_by_events(
     talk: str, events: Iterable[Event], speech_labels: Collection[str], duration: float
 ) -> list[SpeechSegment]:
-    """Take the stretches in which a tagger heard a kind of speech.
+    """Return the stretches in which a tagger detected a kind of speech.
 
     Parameters
     ----------
     talk : str
         The talk.
     events : iterable of Event
-        What was heard when, in any order, such as those of `PretrainedTagger.timeline_file`.
+        The detected events, in any order, such as those of `PretrainedTagger.timeline_file`.
     speech_labels : collection of str
         Which labels count as speech. Where events of several of them overlap or touch, they become
         one segment.
     duration : float
-        Seconds of the talk; nothing is taken from beyond.
+        Seconds of the talk; what is beyond is cut off.
 
     Returns
     -------
@@ -104,12 +104,12 @@ def speech_from_events(
     Raises
     ------
     InputError
-        If no label counts as speech, or a single text is given in place of a collection.
+        If no label counts as speech, or a single text is given instead of a collection.
 
     Examples
     --------
-    >>> heard = [Event("Speech", 1.0, 4.0), Event("Cough", 4.0, 4.5), Event("Narration", 3.0, 6.0)]
-    >>> speech_from_events("AlGore_2009", heard, {"Speech", "Narration"}, duration=60.0)
+    >>> events = [Event("Speech", 1.0, 4.0), Event("Cough", 4.0, 5.0), Event("Narration", 3.0, 6.0)]
+    >>> segment_by_events("AlGore_2009", events, {"Speech", "Narration"}, duration=60.0)
     [SpeechSegment(talk='AlGore_2009', onset=1.0, offset=6.0)]
     """
     if isinstance(speech_labels, str) or not speech_labels:
@@ -117,9 +117,9 @@ def speech_from_events(
             f"expected a list of labels that count as speech, got {speech_labels!r}; name at least "
             "one of the tagger's labels, such as [Speech]"
         )
-    heard = (
+    speech = (
         SpeechSegment(talk, event.onset, event.offset)
         for event in events
         if event.label in speech_labels
     )
-    return merge_segments(cut_to_talk(heard, duration), gap=0.0)
+    return merge_segments(cut_to_talk(speech, duration), gap=0.0)

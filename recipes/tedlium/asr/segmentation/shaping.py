@@ -10,8 +10,8 @@ from asr.formats.segments import SpeechSegment
 
 
 @dataclass(frozen=True)
-class Shaping:
-    """How segments that a machine found are made fit for a recogniser.
+class SegmentShaping:
+    """Makes the segments of a detector fit for a recognizer.
 
     Source: the order of the steps and the defaults follow Kaldi's
     `steps/segmentation/detect_speech_activity.sh`: its `segment_padding`, and in its `graph_opts`
@@ -32,7 +32,7 @@ class Shaping:
     Raises
     ------
     InputError
-        If a figure is below 0, or the longest is not above the shortest.
+        If a value is below 0, or the longest is not above the shortest.
     """
 
     padding: float = 0.2
@@ -51,7 +51,7 @@ class Shaping:
                 f"expected longest to be above shortest, {self.shortest} s, got {self.longest}"
             )
 
-    def shaped(self, segments: Iterable[SpeechSegment], duration: float) -> list[SpeechSegment]:
+    def apply(self, segments: Iterable[SpeechSegment], duration: float) -> list[SpeechSegment]:
         """Shape the segments of one talk, in this order.
 
         1. What is beyond the talk's end is cut off; segments that overlap or touch are united.
@@ -80,17 +80,17 @@ class Shaping:
         Examples
         --------
         >>> found = [SpeechSegment("a", 1.0, 2.0), SpeechSegment("a", 2.3, 6.0)]
-        >>> Shaping(padding=0.25, merge_gap=0.0).shaped(found, duration=6.0)
+        >>> SegmentShaping(padding=0.25, merge_gap=0.0).apply(found, duration=6.0)
         [SpeechSegment(talk='a', onset=0.75, offset=2.15),
          SpeechSegment(talk='a', onset=2.15, offset=6.0)]
         """
         found = merge_segments(cut_to_talk(segments, duration), self.merge_gap)
         if len({segment.talk for segment in found}) > 1:
             raise ValueError(
-                "expected segments of one talk, got those of several; shape each apart"
+                "expected segments of one talk, got those of several; shape each talk alone"
             )
-        kept = [segment for segment in found if segment.duration >= self.shortest]
-        padded = _padded(kept, self.padding, duration)
+        long_enough = [segment for segment in found if segment.duration >= self.shortest]
+        padded = _pad_segments(long_enough, self.padding, duration)
         return [part for segment in padded for part in split_equally(segment, self.longest)]
 
 
@@ -133,7 +133,7 @@ def merge_segments(segments: Iterable[SpeechSegment], gap: float) -> list[Speech
     return united
 
 
-def _padded(
+def _pad_segments(
     segments: Sequence[SpeechSegment], padding: float, duration: float
 ) -> list[SpeechSegment]:
     """Pad sorted segments of one talk that do not overlap."""

@@ -6,7 +6,7 @@ import pytest
 from arpa_file import read_entries
 
 from aed_plugins.core import InputError
-from asr.formats.arpa import read_arpa, with_nonspeech_words
+from asr.formats.arpa import add_nonspeech_words, read_arpa
 from asr.recognizers.language_model import estimate_language_model
 
 SENTENCES = [["one", "two", "three"], ["two", "two"], ["[NOISE]", "one"], ["three"]]
@@ -54,27 +54,27 @@ def test_a_model_that_cannot_be_read_is_named(tmp_path, content):
         read_arpa(path)
 
 
-def test_annotations_get_their_share_and_other_words_the_rest(tmp_path):
+def test_tags_get_their_fraction_and_other_words_the_rest(tmp_path):
     old, new = tmp_path / "old.arpa", tmp_path / "new.arpa"
     estimate_language_model([["one", "two"], ["two"]], old)
-    with_nonspeech_words(old, {"[NOISE]": 5, "[COUGH]": 15, "[UM]": 0, "one": 7}, 100, new)
+    add_nonspeech_words(old, {"[NOISE]": 5, "[COUGH]": 15, "[UM]": 0, "one": 7}, 100, new)
     before, after = read_entries(old), read_entries(new)
     assert after.keys() - before.keys() == {("[NOISE]",), ("[COUGH]",)}
     assert 10 ** after[("[COUGH]",)][0] == pytest.approx(0.15, rel=1e-3)
     for entry, (log, weight) in before.items():
-        share = math.log10(0.8) if len(entry) == 1 and entry != ("<s>",) else 0
-        assert after[entry] == pytest.approx((log + share, weight), abs=1e-4)
+        factor = math.log10(0.8) if len(entry) == 1 and entry != ("<s>",) else 0
+        assert after[entry] == pytest.approx((log + factor, weight), abs=1e-4)
 
 
-def test_more_annotations_than_words_are_refused(tmp_path):
+def test_more_tags_than_words_are_refused(tmp_path):
     estimate_language_model(SENTENCES, tmp_path / "old.arpa")
-    with pytest.raises(InputError, match="expected fewer annotations than the 5 words"):
-        with_nonspeech_words(tmp_path / "old.arpa", {"[COUGH]": 5}, 5, tmp_path / "new.arpa")
+    with pytest.raises(InputError, match="expected fewer non-speech tags than the 5 words"):
+        add_nonspeech_words(tmp_path / "old.arpa", {"[COUGH]": 5}, 5, tmp_path / "new.arpa")
 
 
 def test_pocketsphinx_knows_the_words_of_an_estimated_model(tmp_path):
     estimate_language_model(SENTENCES, tmp_path / "old.arpa")
-    with_nonspeech_words(tmp_path / "old.arpa", {"[COUGH]": 1}, 100, tmp_path / "new.arpa")
+    add_nonspeech_words(tmp_path / "old.arpa", {"[COUGH]": 1}, 100, tmp_path / "new.arpa")
     model = pocketsphinx.NGramModel(
         pocketsphinx.Config(), pocketsphinx.LogMath(), str(tmp_path / "new.arpa")
     )

@@ -4,7 +4,7 @@ from hypothesis import given, settings, strategies as st
 from aed_plugins.core import InputError
 from asr.formats.ctm import (
     CtmWord,
-    ctm_text,
+    format_ctm,
     read_ctm,
     write_ctm,
 )
@@ -14,7 +14,7 @@ fields = st.text(
 )
 seconds = st.integers(0, 10**7).map(lambda milliseconds: milliseconds / 1000)
 shares = st.none() | st.integers(0, 1000).map(lambda thousandths: thousandths / 1000)
-recognised = st.builds(CtmWord, fields, fields, seconds, seconds, fields, shares)
+recognized = st.builds(CtmWord, fields, fields, seconds, seconds, fields, shares)
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def path(tmp_path_factory):
     return tmp_path_factory.mktemp("ctm") / "talk.ctm"
 
 
-@given(words=st.lists(recognised, max_size=6))
+@given(words=st.lists(recognized, max_size=6))
 @settings(max_examples=30, deadline=None)
 def test_what_is_written_is_read_back_sorted(path, words):
     write_ctm(path, words)
@@ -31,7 +31,7 @@ def test_what_is_written_is_read_back_sorted(path, words):
 
 def test_words_at_the_same_time_keep_their_order():
     words = [CtmWord("a", "A", 1.0, 0.0, "so"), CtmWord("a", "A", 1.0, 0.0, "it")]
-    assert ctm_text(words) == "a A 1.00 0.00 so\na A 1.00 0.00 it\n"
+    assert format_ctm(words) == "a A 1.00 0.00 so\na A 1.00 0.00 it\n"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import soundfile
 from hypothesis import given, settings, strategies as st
 
 from aed_plugins.core import InputError
-from asr.formats.kaldi_data import audio_entry, find_sph2pipe, write_data_folder
+from asr.formats.kaldi_data import find_sph2pipe, make_audio_entry, write_data_folder
 from asr.formats.kaldi_data_reader import read_data_folder
 from asr.formats.sphere import write_sphere
 from asr.formats.stm import IGNORED, StmSegment
@@ -33,7 +33,7 @@ STM = [
     said("Al-2", 1.0, 12.25, "yes"),
     said("only_gaps", 1.0, 2.0, IGNORED),
 ]
-SPOKEN = [STM[index] for index in (4, 1, 2, 0)]
+UTTERANCES = [STM[index] for index in (4, 1, 2, 0)]
 RECORDINGS = {talk: Path(f"/talks/{talk}.sph") for talk in ("Al-2", "Zoë", "bob", "only_gaps")}
 SPH2PIPE = "sph2pipe"  # named in wav.scp, never started
 
@@ -72,7 +72,7 @@ def test_what_is_written_is_read_back_or_refused(tmp_path_factory, data, names):
 
 def test_ignored_stretches_stay_in_the_stm_alone(folder):
     found = read_data_folder(folder)
-    assert list(found.utterances) == SPOKEN
+    assert list(found.utterances) == UTTERANCES
     assert sorted(found.stm) == sorted(STM)
     assert list(found.audio) == ["Al-2", "Zoë", "bob"]
     assert IGNORED not in (folder / "text").read_text()
@@ -195,11 +195,11 @@ def test_only_a_wav_file_that_kaldi_reads_is_not_decoded(tmp_path):
     soundfile.write(stereo, np.stack([NOISE, NOISE], 1), 16000)
     soundfile.write(floats, NOISE / np.float32(32768), 16000, subtype="FLOAT")
     decoded = tmp_path / "wav/talk.wav"
-    assert audio_entry(plain, "sph2pipe", decoded) == str(plain)
-    assert samples_of(audio_entry(spaced, "sph2pipe", decoded), tmp_path) == NOISE.tobytes()
+    assert make_audio_entry(plain, "sph2pipe", decoded) == str(plain)
+    assert samples_of(make_audio_entry(spaced, "sph2pipe", decoded), tmp_path) == NOISE.tobytes()
     assert not decoded.exists()
     for path in (stereo, floats):
-        assert audio_entry(path, "sph2pipe", decoded) == str(decoded)
+        assert make_audio_entry(path, "sph2pipe", decoded) == str(decoded)
         assert samples_of(str(decoded), tmp_path) == NOISE.tobytes()
         decoded.unlink()
 
@@ -213,9 +213,9 @@ def test_sph2pipe_is_found_among_kaldi_s_tools_and_then_used_for_sphere_alone(
     monkeypatch.setenv("KALDI_ROOT", str(tmp_path))
     assert find_sph2pipe() == str(program)
     decoded = tmp_path / "talk.wav"
-    assert audio_entry("/a.sph", str(program), decoded) == f"{program} -f wav -p /a.sph |"
+    assert make_audio_entry("/a.sph", str(program), decoded) == f"{program} -f wav -p /a.sph |"
     soundfile.write(tmp_path / "a.flac", NOISE, 16000)
-    assert audio_entry(tmp_path / "a.flac", str(program), decoded) == str(decoded)
+    assert make_audio_entry(tmp_path / "a.flac", str(program), decoded) == str(decoded)
     monkeypatch.delenv("KALDI_ROOT")
     monkeypatch.setenv("PATH", str(program.parent))
     assert find_sph2pipe() == str(program)
@@ -223,7 +223,7 @@ def test_sph2pipe_is_found_among_kaldi_s_tools_and_then_used_for_sphere_alone(
 
 def test_a_path_with_a_line_end_is_refused():
     with pytest.raises(InputError, match=r"a path without line ends, got '/a\\nb.sph'"):
-        audio_entry("/a\nb.sph", "sph2pipe", "talk.wav")
+        make_audio_entry("/a\nb.sph", "sph2pipe", "talk.wav")
 
 
 # ---- what is not read

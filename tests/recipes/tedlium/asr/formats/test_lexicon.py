@@ -7,10 +7,10 @@ from hypothesis import given, settings, strategies as st
 from aed_plugins.core import InputError
 from asr.formats.lexicon import (
     Lexicon,
-    for_words,
-    missing_words,
+    add_nonspeech_phones,
+    find_missing_words,
     read_lexicon,
-    with_nonspeech_tags,
+    select_words,
 )
 from asr.recognizers.sphinx_files import write_dictionary
 
@@ -61,10 +61,10 @@ def test_a_word_that_comes_again_has_another_pronunciation(tmp_path):
     }
 
 
-def test_any_annotation_has_a_phone_of_letters():
-    phones = with_nonspeech_tags(
+def test_any_tag_has_a_phone_of_letters():
+    phones = add_nonspeech_phones(
         Lexicon(READ, {}), ["[NOISE2]", "[?]", "[NOISE]"]
-    ).annotation_phones
+    ).nonspeech_phones
     assert phones == {"[NOISE2]": "NOISE", "[?]": "ANN", "[NOISE]": "NSN"}
 
 
@@ -83,25 +83,25 @@ def test_a_lexicon_that_cannot_be_read_is_named(tmp_path, name):
 def test_words_without_a_pronunciation_are_counted():
     lexicon = Lexicon(READ, {"[NOISE]": "NSN"})
     said = Counter({"red": 2, "[NOISE]": 5, "reed": 3, "[COUGH]": 1})
-    assert missing_words(lexicon, said) == {"reed": 3, "[COUGH]": 1}
+    assert find_missing_words(lexicon, said) == {"reed": 3, "[COUGH]": 1}
 
 
-def test_only_some_words_are_kept_and_all_annotations():
-    lexicon = for_words(Lexicon(READ, {"[NOISE]": "NSN"}), ["red", "blue"])
+def test_only_some_words_are_selected_and_all_tags():
+    lexicon = select_words(Lexicon(READ, {"[NOISE]": "NSN"}), ["red", "blue"])
     assert lexicon == Lexicon({"red": (("R", "EH", "D"),)}, {"[NOISE]": "NSN"})
 
 
-def test_annotations_have_the_phones_of_kaldis_recipe():
+def test_tags_have_the_phones_of_kaldis_recipe():
     names = ["[BREATH]", "[NOISE]", "[COUGH]", "[SMACK]", "[UM]", "[UH]"]
-    lexicon = with_nonspeech_tags(Lexicon(READ, {}), names)
-    found = [lexicon.annotation_phones[name] for name in names]
+    lexicon = add_nonspeech_phones(Lexicon(READ, {}), names)
+    found = [lexicon.nonspeech_phones[name] for name in names]
     assert found == ["BRH", "NSN", "CGH", "SMK", "UM", "UHH"]
 
 
-def test_an_annotation_never_takes_a_phone_of_words_or_of_another_annotation():
+def test_a_tag_never_takes_a_phone_of_words_or_of_another_tag():
     lexicon = Lexicon({"uh": (("AH",),), "r": (("R",),)}, {})
-    phones = with_nonspeech_tags(lexicon, ["[R]", "[AH]", "[NSN]", "[NOISE]", "[SIL]"])
-    assert phones.annotation_phones == {
+    phones = add_nonspeech_phones(lexicon, ["[R]", "[AH]", "[NSN]", "[NOISE]", "[SIL]"])
+    assert phones.nonspeech_phones == {
         "[AH]": "AH_",
         "[NOISE]": "NSN",
         "[NSN]": "NSN_",
@@ -111,9 +111,9 @@ def test_an_annotation_never_takes_a_phone_of_words_or_of_another_annotation():
 
 
 @pytest.mark.parametrize("name", ["NOISE", "[]", "{NOISE}"])
-def test_what_is_no_annotation_is_refused(name):
-    with pytest.raises(InputError, match="expected an annotation such as"):
-        with_nonspeech_tags(Lexicon(READ, {}), [name])
+def test_what_is_no_tag_is_refused(name):
+    with pytest.raises(InputError, match="expected a non-speech tag such as"):
+        add_nonspeech_phones(Lexicon(READ, {}), [name])
 
 
 words = st.text("aé'.-z", min_size=1, max_size=6)

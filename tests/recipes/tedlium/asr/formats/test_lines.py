@@ -2,8 +2,8 @@ import pytest
 
 from aed_plugins.core import InputError
 from asr.formats.lines import (
-    line_of,
-    number_text,
+    format_number,
+    join_fields,
     read_fields,
     read_lines,
 )
@@ -41,7 +41,7 @@ def test_comments_and_blank_lines_are_passed_over_and_counted(tmp_path):
 
 
 def test_a_sample_at_16_khz_is_written_exactly():
-    assert float(number_text(1056001 / 16000)) == 1056001 / 16000
+    assert float(format_number(1056001 / 16000)) == 1056001 / 16000
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,4 @@ def test_a_sample_at_16_khz_is_written_exactly():
 )
 def test_what_would_not_be_read_back_is_not_written(parts):
     with pytest.raises(InputError, match="expected names and words without white space"):
-        line_of(parts)
+        join_fields(parts)

@@ -4,7 +4,7 @@ from pyannote.core import Segment
 from pyannote.database.util import load_rttm
 
 from aed_plugins.core import InputError
-from asr.formats.segments import SpeechSegment, read_segments_rttm, segments_rttm
+from asr.formats.segments import SpeechSegment, format_rttm, read_rttm
 
 names = st.text(st.characters(exclude_categories=("Z", "C")), min_size=1, max_size=5)
 talks = (names | st.sampled_from(["Al.Gore", "Al.wav", "<NA>", ";;"])).filter(
@@ -26,12 +26,12 @@ def path(tmp_path_factory):
 @given(found=st.lists(segments(), max_size=6))
 @settings(max_examples=30, deadline=None)
 def test_segments_of_several_talks_are_read_back_sorted(path, found):
-    path.write_text(segments_rttm(found), encoding="utf-8")
-    assert read_segments_rttm(path) == sorted(found)
+    path.write_text(format_rttm(found), encoding="utf-8")
+    assert read_rttm(path) == sorted(found)
 
 
 def test_pyannote_reads_our_segments(path):
-    path.write_text(segments_rttm([SpeechSegment("b", 1, 2.5), SpeechSegment("a", 0.25, 3)]))
+    path.write_text(format_rttm([SpeechSegment("b", 1, 2.5), SpeechSegment("a", 0.25, 3)]))
     found = {talk: list(speech.itersegments()) for talk, speech in load_rttm(path).items()}
     assert found == {"a": [Segment(0.25, 3)], "b": [Segment(1, 2.5)]}
 
@@ -39,7 +39,7 @@ def test_pyannote_reads_our_segments(path):
 def test_a_segment_of_no_length_is_refused(path):
     path.write_text("SPEAKER a 1 1.5 0 <NA> <NA> speech <NA> <NA>\n")
     with pytest.raises(InputError, match=r"talks\.rttm: expected segments that last, got .* of a;"):
-        read_segments_rttm(path)
+        read_rttm(path)
 
 
 def test_names_are_rounded_and_not_cut_off():

@@ -8,11 +8,11 @@ from hypothesis import given, settings, strategies as st
 from aed_plugins.audio import read_waveform
 from aed_plugins.core import InputError
 from asr.formats.sphere import (
+    convert_to_wav,
     is_sphere,
-    read_header,
-    talk_duration,
+    read_duration,
+    read_sphere_header,
     write_sphere,
-    write_wav,
 )
 
 RATE = 16000
@@ -40,7 +40,7 @@ def sphere(path, samples, size=1024, **changed):
 
 def wav_of(path):
     target = path.with_name("new") / "talk.wav"
-    write_wav(target, path)
+    convert_to_wav(target, path)
     with wave.open(str(target)) as file:
         assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, RATE)
         return np.frombuffer(file.readframes(file.getnframes()), "<i2")
@@ -52,7 +52,7 @@ def test_what_is_written_is_read_back(tmp_path_factory, samples):
     path = tmp_path_factory.getbasetemp() / "talk.sph"
     write_sphere(path, np.array(samples, np.int16), RATE)
     assert wav_of(path).tolist() == samples
-    assert read_header(path) == (RATE, 1, len(samples), 2, "pcm", 1024)
+    assert read_sphere_header(path) == (RATE, 1, len(samples), 2, "pcm", 1024)
     assert soundfile.info(path).format == "NIST"
 
 
@@ -63,13 +63,13 @@ def test_either_byte_order_and_a_larger_header_are_read(tmp_path):
     for path in (little, big):
         assert wav_of(path).tolist() == NOISE.tolist()
         assert np.array_equal(read_waveform(path, RATE), NOISE / np.float32(32768))
-    assert read_header(little).size == 2048
+    assert read_sphere_header(little).size == 2048
 
 
 def test_two_channels_are_mixed_and_the_count_is_of_each(tmp_path):
     stereo = np.stack([NOISE, np.full_like(NOISE, 2)], axis=1)
     path = sphere(tmp_path / "talk.sph", stereo.tobytes(), channel_count="-i 2")
-    assert read_header(path).duration == 800 / RATE
+    assert read_sphere_header(path).duration == 800 / RATE
     assert wav_of(path).tolist() == np.rint((NOISE.astype(float) + 2) / 2).tolist()
 
 
@@ -110,28 +110,28 @@ def test_what_follows_the_declared_samples_is_not_sound(tmp_path):
 def test_a_file_that_cannot_be_used_is_refused_in_one_line(tmp_path, changed, message):
     path = sphere(tmp_path / "talk.sph", NOISE.tobytes(), **changed)
     with pytest.raises(InputError, match=rf"talk\.sph:? (.* )?{message}") as error:
-        talk_duration(path)
+        read_duration(path)
     assert "\n" not in str(error.value)
 
 
 def test_what_is_not_sphere_is_refused(tmp_path):
     path = tmp_path / "talk.sph"
     with pytest.raises(InputError, match="expected a SPHERE file, got: No such file"):
-        talk_duration(path)
+        read_duration(path)
     path.write_bytes(b"NIST_1A\n   1024\nsample_rate -i 16000\n".ljust(1024))
     with pytest.raises(InputError, match="expected end_head in the header, but there is none"):
-        talk_duration(path)
+        read_duration(path)
     for content in (b"", b"RIFF....WAVE", b"NIST_1A\n   1e24\n", b"NIST_1A\n      0\n"):
         path.write_bytes(content)
         with pytest.raises(InputError, match="expected a SPHERE file, which begins with NIST_1A"):
-            talk_duration(path)
+            read_duration(path)
 
 
 def test_other_formats_have_a_duration_and_become_wav(tmp_path):
     for name in ("talk.flac", "talk.wav"):
         soundfile.write(tmp_path / name, NOISE, RATE)
         assert not is_sphere(tmp_path / name)
-        assert talk_duration(tmp_path / name) == 800 / RATE
+        assert read_duration(tmp_path / name) == 800 / RATE
         assert wav_of(tmp_path / name).tolist() == NOISE.tolist()
     (sphere(tmp_path / "talk.sph", NOISE.tobytes())).rename(tmp_path / "talk.bin")
     assert is_sphere(tmp_path / "talk.bin")
@@ -139,7 +139,7 @@ def test_other_formats_have_a_duration_and_become_wav(tmp_path):
 
 def test_a_recording_that_cannot_be_read_leaves_no_wav(tmp_path):
     with pytest.raises(InputError, match=r"No such file or directory; correct the path$"):
-        write_wav(tmp_path / "talk.wav", tmp_path / "none.sph")
+        convert_to_wav(tmp_path / "talk.wav", tmp_path / "none.sph")
     assert not any(tmp_path.iterdir())
 
 

@@ -9,8 +9,8 @@ from aed_plugins.core import InputError
 from asr.formats.stm import (
     IGNORED,
     StmSegment,
+    format_stm,
     read_stm,
-    stm_text,
     write_stm,
 )
 
@@ -69,7 +69,7 @@ def test_lines_of_a_release_are_read_as_they_stand(path):
         ("a 1 a 3,5 4.0 x", r"expected a number as start, got '3,5'"),
         ("a 1 3.0 4.0 x y", r"expected a number as end, got 'x'"),
         ("a 1 a 1e999 4.0 x", r"expected a number as start"),
-        ("a 1 b 2.98 4.0 x", r"expected segments that do not overlap, got 2\.98 to 4\.0 beside "),
+        ("a 1 b 2.98 4.0 x", r"expected segments that do not overlap, got 2\.98 to 4\.0 and "),
     ],
 )  # fmt: skip
 def test_a_malformed_line_is_named(path, line, message):
@@ -87,13 +87,13 @@ def test_an_overlap_by_rounding_and_other_talks_and_channels_pass(path):
 
 def test_segments_inside_a_longer_one_overlap_it(path):
     path.write_text("a 1 a 5 6 x\na 1 a 1 9 y\na 1 a 2 3 z\n")
-    with pytest.raises(InputError, match=r"line 3: .* got 2\.0 to 3\.0 beside 1\.0 to 9\.0 of"):
+    with pytest.raises(InputError, match=r"line 3: .* got 2\.0 to 3\.0 and 1\.0 to 9\.0 of"):
         read_stm(path)
 
 
 def test_a_word_with_a_space_is_not_written():
     with pytest.raises(InputError, match="without white space"):
-        stm_text([StmSegment("a", "A", "a", 0.0, 1.0, "", ("so", "to say"))])
+        format_stm([StmSegment("a", "A", "a", 0.0, 1.0, "", ("so", "to say"))])
 
 
 @pytest.mark.skipif(SCLITE is None, reason="sclite is not installed (Debian: apt install sctk)")

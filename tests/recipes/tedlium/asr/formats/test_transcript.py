@@ -3,10 +3,10 @@ from hypothesis import given, settings, strategies as st
 
 from asr.formats.stm import IGNORED, StmSegment
 from asr.formats.transcript import (
-    for_scoring,
     is_nonspeech_tag,
-    normalize,
-    without_nonspeech_tags,
+    normalize_segment,
+    remove_nonspeech_tags,
+    remove_unscored_words,
 )
 
 
@@ -37,7 +37,7 @@ def said(text, condition=""):
     ],
 )
 def test_transcripts_of_releases_come_to_one_form(release, expected):
-    assert normalize(said(release)).words == tuple(expected.split())
+    assert normalize_segment(said(release)).words == tuple(expected.split())
 
 
 @pytest.mark.parametrize(
@@ -46,16 +46,16 @@ def test_transcripts_of_releases_come_to_one_form(release, expected):
      ("<o,f0,male>", "<o,f0,male>"), ("<NA>", "<NA>"), ("", "")],
 )  # fmt: skip
 def test_conditions_come_to_one_form(release, expected):
-    assert normalize(said("one", release)).condition == expected
+    assert normalize_segment(said("one", release)).condition == expected
 
 
 def test_the_channel_becomes_a_and_the_rest_stays():
-    assert normalize(said("one")) == said("one")._replace(channel="A")
+    assert normalize_segment(said("one")) == said("one")._replace(channel="A")
 
 
 def test_an_ignored_segment_stays_but_for_the_channel():
     gap = said(IGNORED, "<F0_M>")
-    assert normalize(gap) == gap._replace(channel="A")
+    assert normalize_segment(gap) == gap._replace(channel="A")
 
 
 tokens = st.sampled_from(
@@ -67,16 +67,16 @@ tokens = st.sampled_from(
 @given(words=st.lists(tokens, max_size=8), condition=st.sampled_from(["", "<F0_M>", "<x>"]))
 @settings(max_examples=80, deadline=None)
 def test_doing_it_twice_changes_nothing(words, condition):
-    once = normalize(said(" ".join(words), condition))
-    assert normalize(once) == once
+    once = normalize_segment(said(" ".join(words), condition))
+    assert normalize_segment(once) == once
     assert not {"<sil>", "{noise}", "zero(2)"} & set(once.words)
 
 
-def test_scoring_keeps_real_words_and_leaves_out_annotations_and_unknown_words():
+def test_scoring_keeps_real_words_and_removes_tags_and_unknown_words():
     words = ["[NOISE]", "noise", "[COUGH]", "cough", "<unk>", "um", "[UM]", "{BREATH}"]
-    assert without_nonspeech_tags(words) == ("noise", "cough", "<unk>", "um")
-    assert for_scoring(words) == ("noise", "cough", "um")
-    assert for_scoring([IGNORED]) == (IGNORED,)
+    assert remove_nonspeech_tags(words) == ("noise", "cough", "<unk>", "um")
+    assert remove_unscored_words(words) == ("noise", "cough", "um")
+    assert remove_unscored_words([IGNORED]) == (IGNORED,)
 
 
 def test_brackets_that_hold_no_name_or_do_not_match_in_number_are_words():

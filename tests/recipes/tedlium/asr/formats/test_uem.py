@@ -6,8 +6,8 @@ from pyannote.database.util import load_uem
 from aed_plugins.core import InputError
 from asr.formats.uem import (
     UemRegion,
+    format_uem,
     read_uem,
-    uem_text,
     write_uem,
 )
 
@@ -55,4 +55,4 @@ def test_a_malformed_line_is_named(path, line, message):
 
 def test_a_name_with_a_space_is_not_written():
     with pytest.raises(InputError, match="without white space"):
-        uem_text([UemRegion("a b", "1", 0.0, 1.0)])
+        format_uem([UemRegion("a b", "1", 0.0, 1.0)])

@@ -1,48 +1,26 @@
 import itertools
-import os
-import random
-import shutil
-import subprocess
 
-import numpy as np
 import pytest
-import soundfile
+from digits import DIGITS
 from hypothesis import given, settings, strategies as st
 
-from aed_plugins.audio import read_waveform
 from aed_plugins.core import InputError
 from asr.formats.lexicon import Lexicon
 from asr.formats.segments import SpeechSegment
 from asr.formats.stm import StmSegment
-from asr.recognizers.interface import DecodingWeights, Language, TrainingSet
+from asr.recognizers.interface import DecodingWeights, Language
 from asr.recognizers.kaldi import Kaldi
-from asr.recognizers.kaldi_decoding import KaldiDecoding, read_words
-from asr.recognizers.kaldi_features import Jobs, make_data
-from asr.recognizers.kaldi_language import dictionary_files
+from asr.recognizers.kaldi_decoding import KaldiDecoding, read_decoded_words
+from asr.recognizers.kaldi_features import KaldiJobs, make_data
+from asr.recognizers.kaldi_language import format_dictionary_files
 from asr.recognizers.kaldi_programs import (
     SYSTEMS,
-    check_no_space,
+    check_shell_safe,
     find_kaldi,
-    kaldi_programs,
+    list_kaldi_programs,
 )
-from asr.recognizers.kaldi_training import SIZES, size_for
-from asr.recognizers.kaldi_work import WorkFolder, telling_line
-
-DIGITS = Lexicon(
-    {
-        "zero": (("Z", "IY", "R", "OW"), ("Z", "IH", "R", "OW")),
-        "one": (("W", "AH", "N"),),
-        "two": (("T", "UW"),),
-        "three": (("TH", "R", "IY"),),
-        "four": (("F", "AO", "R"),),
-        "five": (("F", "AY", "V"),),
-        "six": (("S", "IH", "K", "S"),),
-        "seven": (("S", "EH", "V", "AH", "N"),),
-        "eight": (("EY", "T"),),
-        "nine": (("N", "AY", "N"),),
-    },
-    {"[NOISE]": "NSN", "[BREATH]": "BRH"},
-)
+from asr.recognizers.kaldi_training import SIZES, choose_model_size
+from asr.recognizers.kaldi_work import KaldiWorkFolder, find_error_line
 
 
 @pytest.fixture
@@ -90,11 +68,11 @@ def test_root_with_a_space_is_refused(tmp_path):
 @pytest.mark.parametrize("character", [" ", "\t", "'", "$", ":", "*", ";"])
 def test_what_a_shell_reads_is_refused_in_paths(tmp_path, character):
     with pytest.raises(InputError, match="expected a path that Kaldi's scripts can read"):
-        check_no_space(tmp_path / f"a{character}b")
+        check_shell_safe(tmp_path / f"a{character}b")
 
 
 def test_each_system_needs_more_programs_than_the_one_before():
-    needed = [kaldi_programs([system]) for system in SYSTEMS]
+    needed = [list_kaldi_programs([system]) for system in SYSTEMS]
     for fewer, more in itertools.pairwise(needed):
         assert set(fewer) < set(more)
     assert len(set(needed[-1])) == len(needed[-1])
@@ -129,19 +107,19 @@ def test_weights_are_those_of_the_recipes_in_ascending_order():
 @pytest.mark.parametrize(("jobs", "parts"), [(1, "1"), (2, "2"), (40, "2")])
 def test_command_is_passed_through_and_parts_are_capped_by_speakers(tmp_path, jobs, parts):
     (tmp_path / "spk2utt").write_text("Al Al-1 Al-2\nBo Bo-1\n")
-    options = Jobs("queue.pl --mem 4G", jobs).options(tmp_path)
+    options = KaldiJobs("queue.pl --mem 4G", jobs).options(tmp_path)
     assert options == ("--cmd", "queue.pl --mem 4G", "--nj", parts)
 
 
 @pytest.mark.parametrize("system", SIZES)
 def test_a_fifth_of_release_1_has_the_recipes_sizes(system):
-    assert size_for(system, 118 / 5) == SIZES[system]
+    assert choose_model_size(system, 118 / 5) == SIZES[system]
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.sampled_from(list(SIZES)), st.floats(0, 300), st.floats(0, 300))
 def test_more_speech_never_gives_a_smaller_model(system, hours, more):
-    small, large = size_for(system, hours), size_for(system, hours + more)
+    small, large = choose_model_size(system, hours), choose_model_size(system, hours + more)
     assert small.leaves <= large.leaves <= SIZES[system].leaves
     assert small.gaussians <= large.gaussians <= SIZES[system].gaussians
     assert 0 < 10 * small.leaves <= small.gaussians
@@ -150,15 +128,15 @@ def test_more_speech_never_gives_a_smaller_model(system, hours, more):
 # ---- the dictionary
 
 
-def test_annotations_are_words_with_a_silence_phone_each():
-    files = dictionary_files(DIGITS)
+def test_tags_are_words_with_a_silence_phone_each():
+    files = format_dictionary_files(DIGITS)
     assert files["lexicon.txt"].split("\n")[:3] == ["<unk> NSN", "[BREATH] BRH", "[NOISE] NSN"]
     assert files["silence_phones.txt"].split() == ["SIL", "NSN", "BRH"]
     assert not {"SIL", "NSN", "BRH"} & set(files["nonsilence_phones.txt"].split())
 
 
-def test_without_annotations_only_silence_and_the_unknown_word_are_added():
-    files = dictionary_files(Lexicon(DIGITS.pronunciations, {}))
+def test_without_tags_only_silence_and_the_unknown_word_are_added():
+    files = format_dictionary_files(Lexicon(DIGITS.pronunciations, {}))
     assert files["silence_phones.txt"].split() == ["SIL", "NSN"]
     assert "[" not in files["lexicon.txt"]
     assert files["lexicon.txt"].count("zero ") == 2
@@ -166,7 +144,7 @@ def test_without_annotations_only_silence_and_the_unknown_word_are_added():
 
 def test_sentence_marks_and_words_of_kaldis_own_stay_out_of_the_dictionary():
     words = dict.fromkeys(("<s>", "</s>", "<unk>", "#0", "<eps>", "two"), (("T", "UW"),))
-    files = dictionary_files(Lexicon(words, {}))
+    files = format_dictionary_files(Lexicon(words, {}))
     assert files["lexicon.txt"] == "<unk> NSN\ntwo T UW\n"
 
 
@@ -174,7 +152,7 @@ def test_sentence_marks_and_words_of_kaldis_own_stay_out_of_the_dictionary():
 
 
 def test_what_fails_names_stage_line_and_log(uncompiled, tmp_path):
-    work = WorkFolder(tmp_path / "work", uncompiled)
+    work = KaldiWorkFolder(tmp_path / "work", uncompiled)
     work.prepare()
     program = "mkdir -p exp/mono/log; echo 'ERROR (gmm-est[5]) no data' > exp/mono/log/est.1.log; "
     with pytest.raises(InputError) as caught:
@@ -182,12 +160,12 @@ def test_what_fails_names_stage_line_and_log(uncompiled, tmp_path):
     assert str(caught.value) == (
         "Kaldi's stage mono failed in sh: ERROR (gmm-est[5]) no data; its log: "
         f"{tmp_path / 'work'}/exp/mono/log/est.1.log; "
-        "run the same command again when this is mended: earlier stages are kept"
+        "run the same command again when this is fixed: earlier stages are kept"
     )
 
 
 def test_what_fails_without_a_log_of_its_own_says_its_last_line(uncompiled, tmp_path):
-    work = WorkFolder(tmp_path / "work", uncompiled)
+    work = KaldiWorkFolder(tmp_path / "work", uncompiled)
     work.prepare()
     with pytest.raises(
         InputError, match=r"in sh: bash: expected status 0, got 3: no model; its log: \S+; run"
@@ -198,38 +176,38 @@ def test_what_fails_without_a_log_of_its_own_says_its_last_line(uncompiled, tmp_
 def test_a_log_from_before_is_passed_over(tmp_path):
     log = tmp_path / "old.log"
     log.write_text("ERROR old\n")
-    assert telling_line(tmp_path, log.stat().st_mtime + 60) is None
-    assert telling_line(tmp_path, log.stat().st_mtime) == ("ERROR old", log)
+    assert find_error_line(tmp_path, log.stat().st_mtime + 60) is None
+    assert find_error_line(tmp_path, log.stat().st_mtime) == ("ERROR old", log)
 
 
 def test_work_folder_follows_kaldi_when_it_moves(uncompiled, tmp_path):
-    work = WorkFolder(tmp_path / "work", uncompiled)
+    work = KaldiWorkFolder(tmp_path / "work", uncompiled)
     work.prepare()
-    moved = uncompiled.rename(tmp_path / "moved")
-    WorkFolder(work.folder, moved).prepare()
+    renamed = uncompiled.rename(tmp_path / "renamed")
+    KaldiWorkFolder(work.folder, renamed).prepare()
     assert (work.folder / "steps" / "train_mono.sh").is_file()
-    assert f"KALDI_ROOT={moved}\n" in (work.folder / "path.sh").read_text()
+    assert f"KALDI_ROOT={renamed}\n" in (work.folder / "path.sh").read_text()
 
 
 def test_work_folder_with_a_space_is_refused(uncompiled, tmp_path):
     with pytest.raises(InputError, match="my work: expected a path that Kaldi's scripts can read"):
-        WorkFolder(tmp_path / "my work", uncompiled).prepare()
+        KaldiWorkFolder(tmp_path / "my work", uncompiled).prepare()
 
 
 # ---- words
 
 
 def test_segments_too_short_for_a_word_have_none(uncompiled, tmp_path):
-    work = WorkFolder(tmp_path, uncompiled)
-    decoding = KaldiDecoding(work, work, Jobs("run.pl", 1), "mono")
+    work = KaldiWorkFolder(tmp_path, uncompiled)
+    decoding = KaldiDecoding(work, work, KaldiJobs("run.pl", 1), "mono")
     weight = DecodingWeights(10, 0)
     short = [SpeechSegment("Al", 1.0, 1.05)]
     assert decoding.decode({}, short, Language(DIGITS, tmp_path / "lm"), [weight]) == {weight: []}
 
 
 def test_a_system_that_was_not_trained_is_said_in_one_line(uncompiled, tmp_path):
-    work = WorkFolder(tmp_path, uncompiled)
-    decoding = KaldiDecoding(work, work, Jobs("run.pl", 1), "mono")
+    work = KaldiWorkFolder(tmp_path, uncompiled)
+    decoding = KaldiDecoding(work, work, KaldiJobs("run.pl", 1), "mono")
     language = Language(DIGITS, tmp_path / "lm")
     with pytest.raises(
         InputError, match=r"expected the trained system mono, but .*; train it first$"
@@ -245,7 +223,7 @@ def test_words_get_times_from_the_talks_start_and_unknown_words_are_left_out(tmp
         "Al-0002000-0003000 1 0.50 0.30 <unk> 1.00\n"
         "Al-0000500-0000700 1 1.00 0.40 [NOISE] 0.50\n"
     )
-    assert read_words(path, segments) == [
+    assert read_decoded_words(path, segments) == [
         ("Al", "A", 6.0, 0.4, "[NOISE]", 0.5),
         ("Al", "A", 20.1, 0.3, "two", 1.0),
     ]
@@ -258,160 +236,14 @@ def test_a_malformed_line_of_words_is_named(tmp_path, line):
     with pytest.raises(
         InputError, match=r"words.txt line 1: expected a segment's name and 5 fields"
     ):
-        read_words(path, {"Al-0000500-0000700": SpeechSegment("Al", 5, 7)})
-
-
-# ---- with a compiled Kaldi
-
-needs_kaldi = pytest.mark.skipif(
-    not os.environ.get("KALDI_ROOT") or shutil.which("espeak-ng") is None,
-    reason="KALDI_ROOT is not set, or espeak-ng is missing",
-)
-WEIGHTS = [DecodingWeights(10.0, 0.0), DecodingWeights(12.0, 0.5)]
-
-
-def spoken(words, voice, speed, folder):
-    path = folder / "spoken.wav"
-    command = ["espeak-ng", "-v", f"en-us+{voice}", "-s", str(speed), "-w", path, " ".join(words)]
-    subprocess.run(command, check=True)
-    return read_waveform(path, 16000)
-
-
-def make_talk(name, voice, utterances, folder, generator):
-    """Write a talk of spoken digits, with a little hiss, and give its transcript."""
-    noise = np.random.default_rng(generator.getrandbits(32))
-    parts, transcript, onset = [], [], 0.0
-    for _ in range(utterances):
-        words = tuple(generator.choices(list(DIGITS.pronunciations), k=generator.randint(2, 6)))
-        wave = np.pad(spoken(words, voice, generator.randint(140, 180), folder), (3200, 3200))
-        offset = onset + len(wave) / 16000
-        transcript.append(StmSegment(name, "A", name, onset, offset, "", words))
-        parts += [wave, np.zeros(4800)]
-        onset = offset + 0.3
-    talk = np.concatenate(parts)
-    talk += noise.normal(0, 1e-3, len(talk))
-    soundfile.write(folder / f"{name}.wav", talk, 16000)
-    return transcript
-
-
-def write_model(path):
-    """Write a language model in which every word, and a sentence's end, are as likely."""
-    words = [*DIGITS.pronunciations, *DIGITS.annotation_phones, "</s>", "outside"]
-    share = -np.log10(len(words))
-    lines = ["\\data\\", f"ngram 1={len(words) + 1}", "", "\\1-grams:", "-99\t<s>"]
-    lines += [f"{share:.4f}\t{word}" for word in words]
-    path.write_text("\n".join([*lines, "", "\\end\\", ""]))
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("corpus")
-    write_model(folder / "digits.arpa")
-    generator = random.Random(3)
-    voices = {"Al": "m1", "Bo": "m2", "Cy": "m3", "Di": "f1", "Eve": "f2", "Flo": "f3"}
-    talks = {name: make_talk(name, voices[name], 15, folder, generator) for name in voices}
-    held_out = make_talk("Gus", "m4", 10, folder, generator)
-    recordings = {name: folder / f"{name}.wav" for name in (*voices, "Gus")}
-    utterances = [utterance for talk in talks.values() for utterance in talk]
-    language = Language(DIGITS, folder / "digits.arpa")
-    return TrainingSet(recordings, utterances, language), held_out
-
-
-@pytest.fixture(scope="module")
-def models(corpus, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    Kaldi(SYSTEMS, jobs=2).train(corpus[0], folder)
-    return folder
-
-
-def errors(reference, words):
-    """Count the edits between two lists of words."""
-    row = list(range(len(words) + 1))
-    for i, expected in enumerate(reference, start=1):
-        previous, row[0] = row[0], i
-        for j, word in enumerate(words, start=1):
-            changed = previous + (expected != word)
-            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, changed)
-    return row[-1]
-
-
-@needs_kaldi
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_each_system_recognises_most_digits_of_a_new_speaker(corpus, models, tmp_path, system):
-    data, held_out = corpus
-    segments = [SpeechSegment(s.talk, s.onset, s.offset) for s in held_out]
-    segments.append(SpeechSegment("Gus", 0.0, 0.03))
-    arguments = (data.recordings, segments, data.language, WEIGHTS, models, tmp_path)
-    found = Kaldi(SYSTEMS, jobs=2).decode(system, *arguments)
-    assert list(found) == WEIGHTS
-    reference = [word for segment in held_out for word in segment.words]
-    for words in found.values():
-        spoken_words = [word.word for word in words if not word.word.startswith("[")]
-        assert errors(reference, spoken_words) <= 0.2 * len(reference)
-        assert words == sorted(words)
-        assert all(0 <= word.confidence <= 1 for word in words)
-        assert all(any(s.onset <= w.onset < s.offset for s in segments) for w in words)
-
-
-@needs_kaldi
-def test_another_lexicon_serves_with_the_same_models(corpus, models, tmp_path):
-    data, held_out = corpus
-    known = {word: DIGITS.pronunciations[word] for word in ("one", "two", "six", "seven")}
-    language = Language(Lexicon(known, {}), data.language.arpa)
-    segments = [SpeechSegment(s.talk, s.onset, s.offset) for s in held_out]
-    arguments = (data.recordings, segments, language, WEIGHTS[:1], models, tmp_path)
-    found = Kaldi(("mono",), jobs=2).decode("mono", *arguments)
-    assert {word.word for word in found[WEIGHTS[0]]} == set(known)
-
-
-@needs_kaldi
-def test_what_is_done_is_not_done_again_and_what_is_missing_is(corpus, models, tmp_path):
-    data, _ = corpus
-    folder = tmp_path / "models"
-    shutil.copytree(models, folder, symlinks=True)
-    kaldi = Kaldi(("mono", "tri1"), jobs=2)
-    kaldi.train(data, folder)
-    mono, tri1 = (folder / "exp" / system / "final.mdl" for system in kaldi.systems)
-    before = mono.stat().st_mtime_ns, tri1.stat().st_mtime_ns
-    kaldi.train(data, folder)
-    assert (mono.stat().st_mtime_ns, tri1.stat().st_mtime_ns) == before
-    tri1.unlink()
-    kaldi.train(data, folder)
-    assert mono.stat().st_mtime_ns == before[0]
-    assert tri1.stat().st_mtime_ns > before[1]
-
-
-@needs_kaldi
-def test_a_stage_that_dies_keeps_those_before_and_goes_on(corpus, models, tmp_path):
-    data, _ = corpus
-    folder = tmp_path / "models"
-    shutil.copytree(models, folder, symlinks=True)
-    mono, tri1 = (folder / "exp" / system / "final.mdl" for system in ("mono", "tri1"))
-    Kaldi(("mono",), jobs=2).train(data, folder)
-    before = mono.stat().st_mtime_ns
-    tri1.unlink()
-    with pytest.raises(
-        InputError, match=r"^Kaldi's stage tri1 failed in align_si: [^\n]*are kept$"
-    ):
-        Kaldi(("mono", "tri1"), train_cmd="false", jobs=2).train(data, folder)
-    Kaldi(("mono", "tri1"), jobs=2).train(data, folder)
-    assert mono.stat().st_mtime_ns == before
-    assert tri1.is_file()
+        read_decoded_words(path, {"Al-0000500-0000700": SpeechSegment("Al", 5, 7)})
 
 
 def test_a_talk_without_audio_is_named(uncompiled, tmp_path):
-    work = WorkFolder(tmp_path, uncompiled)
+    work = KaldiWorkFolder(tmp_path, uncompiled)
     said = [StmSegment("Al", "A", "Al", 0.0, 1.0, "", ("two",))]
-    jobs = Jobs("run.pl", 1)
+    jobs = KaldiJobs("run.pl", 1)
     with pytest.raises(InputError, match=r"Al.sph: expected the audio of talk Al; add it$"):
         make_data(work, "train", {"Al": tmp_path / "Al.sph"}, said, jobs)
     with pytest.raises(InputError, match=r"^recordings: expected the audio of talk Al; add it$"):
         make_data(work, "train", {}, said, jobs)
-
-
-@needs_kaldi
-def test_a_starter_that_is_not_there_is_named():
-    with pytest.raises(
-        InputError, match=r"expected a program in Kaldi's utils.*got 'qeueu.pl --x'"
-    ):
-        Kaldi(decode_cmd="qeueu.pl --x").check()

@@ -11,7 +11,7 @@ from aed_plugins.core import InputError
 from asr.formats.lexicon import Lexicon
 from asr.formats.segments import SpeechSegment
 from asr.recognizers.interface import DecodingWeights, Language
-from asr.recognizers.pocketsphinx import ENGLISH_PHONES, PocketSphinx, english_dictionary
+from asr.recognizers.pocketsphinx import ENGLISH_PHONES, PocketSphinx, format_english_dictionary
 
 pocketsphinx = pytest.importorskip("pocketsphinx")
 
@@ -34,7 +34,7 @@ def arpa(words):
 
 
 @pytest.fixture(scope="module")
-def heard(tmp_path_factory):
+def digits(tmp_path_factory):
     """A talk of two synthesized sentences, its segments, and a language of digits."""
     if shutil.which("espeak-ng") is None:
         pytest.skip("espeak-ng is not installed")
@@ -42,8 +42,8 @@ def heard(tmp_path_factory):
     parts, segments, onset = [], [], 0.0
     for number, words in enumerate(SAID):
         path = folder / f"{number}.wav"
-        spoken = ["espeak-ng", "-v", "en-us", "-s", "150", "-w", str(path), ", ".join(words)]
-        subprocess.run(spoken, check=True)
+        command = ["espeak-ng", "-v", "en-us", "-s", "150", "-w", str(path), ", ".join(words)]
+        subprocess.run(command, check=True)
         wave, rate = soundfile.read(path)
         parts += [wave, np.zeros(rate)]
         segments.append(SpeechSegment("digits", onset, onset + len(wave) / rate))
@@ -63,8 +63,8 @@ def test_the_phones_are_those_of_the_wheels_dictionary():
     assert {phone for line in lines for phone in line.split()[1:]} == ENGLISH_PHONES
 
 
-def test_digits_are_recognised_for_all_weights_inside_their_segments(heard, tmp_path):
-    recordings, segments, language = heard
+def test_digits_are_recognized_for_all_weights_inside_their_segments(digits, tmp_path):
+    recordings, segments, language = digits
     found = PocketSphinx(jobs=1).decode(
         "english", recordings, segments[::-1], language, CHOSEN, tmp_path, tmp_path
     )
@@ -80,18 +80,18 @@ def test_digits_are_recognised_for_all_weights_inside_their_segments(heard, tmp_
         assert {word.word for word in words} <= DIGITS.keys()
 
 
-def test_a_second_call_decodes_nothing_again(heard, tmp_path):
-    recordings, segments, language = heard
-    recogniser = PocketSphinx(jobs=1)
+def test_a_second_call_decodes_nothing_again(digits, tmp_path):
+    recordings, segments, language = digits
+    recognizer = PocketSphinx(jobs=1)
     arguments = ("english", recordings, segments, language, [DEFAULT], tmp_path, tmp_path)
-    first = recogniser.decode(*arguments)
+    first = recognizer.decode(*arguments)
     written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
-    assert recogniser.decode(*arguments) == first
+    assert recognizer.decode(*arguments) == first
     assert written == {path: path.stat().st_mtime_ns for path in written}
 
 
-def test_the_wheels_own_language_serves_where_none_is_given(heard, tmp_path):
-    recordings, segments, _ = heard
+def test_the_wheels_own_language_serves_where_none_is_given(digits, tmp_path):
+    recordings, segments, _ = digits
     found = PocketSphinx(jobs=1).decode(
         "english", recordings, segments[:1], None, [DEFAULT], tmp_path, tmp_path
     )
@@ -104,27 +104,27 @@ def test_every_weight_is_offered_once_and_in_order():
 
 
 def test_it_is_there_and_comes_trained(tmp_path):
-    recogniser = PocketSphinx()
-    recogniser.check()
-    assert not recogniser.trainable
-    assert len(recogniser.systems) == 1
+    recognizer = PocketSphinx()
+    recognizer.check()
+    assert not recognizer.trainable
+    assert len(recognizer.systems) == 1
 
 
-def test_variants_are_numbered_and_annotations_left_out():
+def test_variants_are_numbered_and_tags_left_out():
     lexicon = Lexicon({"nine": DIGITS["nine"], "eight": DIGITS["eight"] * 2}, {"[UM]": "UM"})
-    assert english_dictionary(lexicon) == "eight EY T\neight(2) EY T\nnine N AY N\n"
+    assert format_english_dictionary(lexicon) == "eight EY T\neight(2) EY T\nnine N AY N\n"
 
 
 def test_words_with_phones_that_the_model_does_not_know_are_named():
     lexicon = Lexicon({**DIGITS, "two": (("T", "UW1"),), "too": (("T", "UW1"),)}, {})
     with pytest.raises(InputError, match=r"39 phones: too \(UW1\), two \(UW1\); give a lexicon"):
-        english_dictionary(lexicon)
+        format_english_dictionary(lexicon)
 
 
 def test_a_few_such_words_are_left_out_with_a_warning(caplog):
     words = {f"word{number}": (("T", "UW"),) for number in range(20)}
     lexicon = Lexicon({**words, "too": (("T", "UW1"), ("T", "UW")), "two": (("T", "UW1"),)}, {})
-    text = english_dictionary(lexicon)
+    text = format_english_dictionary(lexicon)
     assert "too T UW\n" in text
     assert "two" not in text
     assert "1 words without a pronunciation" in caplog.text

@@ -1,4 +1,4 @@
-"""The recogniser under test is a real SpeechBrain model with weights set by hand.
+"""The recognizer under test is a real SpeechBrain model with weights set by hand.
 
 It hears three tones: low is the letter A, high the letter B, and the one between them is a space.
 """
@@ -15,9 +15,9 @@ from aed_plugins.core import InputError
 from asr.formats.segments import SpeechSegment
 from asr.recognizers.speechbrain import (
     SpeechBrainRecognizer,
-    batches,
-    spread,
-    words_of,
+    make_batches,
+    split_words,
+    spread_words,
 )
 
 TONES = {"A": 300.0, "B": 4000.0, " ": 1200.0}
@@ -69,7 +69,7 @@ def model(tmp_path_factory):
     return folder
 
 
-def recogniser(model, **given):
+def recognizer(model, **given):
     return SpeechBrainRecognizer(model, **{"interface": "EncoderASR", **given})
 
 
@@ -82,9 +82,9 @@ def talks(tmp_path):
     return {talk: tmp_path / f"{talk}.wav" for talk in texts}
 
 
-def decode(heard, talks, segments, folder):
-    (words,) = heard.decode(
-        "speechbrain", talks, segments, None, heard.weights, folder, folder
+def decode(loaded, talks, segments, folder):
+    (words,) = loaded.decode(
+        "speechbrain", talks, segments, None, loaded.weights, folder, folder
     ).values()
     return words
 
@@ -98,7 +98,7 @@ SEGMENTS = [
 
 
 def test_words_come_with_times_in_their_segments_by_talk_and_onset(model, talks, tmp_path):
-    words = decode(recogniser(model), talks, SEGMENTS, tmp_path)
+    words = decode(recognizer(model), talks, SEGMENTS, tmp_path)
     assert [(word.talk, word.word) for word in words] == [
         ("first", "ab"),
         ("first", "a"),
@@ -114,24 +114,24 @@ def test_words_come_with_times_in_their_segments_by_talk_and_onset(model, talks,
 
 
 def test_segments_that_are_decoded_together_give_what_each_gives_alone(model, talks, tmp_path):
-    together = decode(recogniser(model), talks, SEGMENTS, tmp_path / "together")
-    alone = decode(recogniser(model, batch_seconds=0.1), talks, SEGMENTS, tmp_path / "alone")
+    together = decode(recognizer(model), talks, SEGMENTS, tmp_path / "together")
+    alone = decode(recognizer(model, batch_seconds=0.1), talks, SEGMENTS, tmp_path / "alone")
     assert together == alone
 
 
-def test_a_talk_that_is_done_is_kept_until_its_segments_change(model, talks, tmp_path):
-    heard = recogniser(model)
-    first = decode(heard, talks, SEGMENTS, tmp_path)
-    (kept,) = tmp_path.glob("second-*.ctm")
-    kept.write_text("second A 0.00 1.50 kept\n")
-    assert [w.word for w in decode(heard, talks, SEGMENTS, tmp_path)] == [
+def test_a_finished_talk_is_cached_until_its_segments_change(model, talks, tmp_path):
+    loaded = recognizer(model)
+    first = decode(loaded, talks, SEGMENTS, tmp_path)
+    (cache,) = tmp_path.glob("second-*.ctm")
+    cache.write_text("second A 0.00 1.50 cached\n")
+    assert [w.word for w in decode(loaded, talks, SEGMENTS, tmp_path)] == [
         "ab",
         "a",
         "bbaba",
-        "kept",
+        "cached",
     ]
     other = [SpeechSegment("second", 0.0, 1.4), *SEGMENTS[1:]]
-    assert [w.word for w in decode(heard, talks, other, tmp_path)] == [w.word for w in first]
+    assert [w.word for w in decode(loaded, talks, other, tmp_path)] == [w.word for w in first]
 
 
 def test_silence_has_no_words(model, tmp_path):
@@ -139,7 +139,7 @@ def test_silence_has_no_words(model, tmp_path):
     segments = [SpeechSegment("quiet", 0.0, 2.0)]
     for _ in range(2):
         assert (
-            decode(recogniser(model), {"quiet": tmp_path / "quiet.wav"}, segments, tmp_path) == []
+            decode(recognizer(model), {"quiet": tmp_path / "quiet.wav"}, segments, tmp_path) == []
         )
 
 
@@ -152,13 +152,13 @@ def test_silence_has_no_words(model, tmp_path):
 )
 def test_a_segment_without_audio_is_refused(model, talks, tmp_path, segment, said):
     with pytest.raises(InputError, match=said):
-        decode(recogniser(model), talks, [segment], tmp_path)
+        decode(recognizer(model), talks, [segment], tmp_path)
 
 
 def test_a_model_of_another_interface_is_refused(model, talks, tmp_path):
-    heard = SpeechBrainRecognizer(model)
+    loaded = SpeechBrainRecognizer(model)
     with pytest.raises(InputError, match=r"EncoderDecoderASR loads, but it has no module decoder"):
-        decode(heard, talks, SEGMENTS, tmp_path)
+        decode(loaded, talks, SEGMENTS, tmp_path)
 
 
 def test_a_model_that_lacks_a_file_is_refused_in_one_line(model, talks, tmp_path):
@@ -166,13 +166,13 @@ def test_a_model_that_lacks_a_file_is_refused_in_one_line(model, talks, tmp_path
     broken.mkdir()
     (broken / "hyperparams.yaml").write_text("modules: {}\n")
     with pytest.raises(InputError, match="got KeyError: 'pretrainer'") as caught:
-        decode(recogniser(broken), talks, SEGMENTS, tmp_path)
+        decode(recognizer(broken), talks, SEGMENTS, tmp_path)
     assert "\n" not in str(caught.value)
 
 
 def test_a_folder_without_hyperparams_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"expected hyperparams\.yaml in it, but there is none"):
-        recogniser(tmp_path).check()
+        recognizer(tmp_path).check()
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_a_source_that_is_neither_folder_nor_name_is_refused():
 @settings(max_examples=60, deadline=None)
 def test_batches_hold_every_segment_once_and_keep_to_their_seconds(durations, seconds):
     segments = [SpeechSegment("a", 0.0, duration) for duration in durations]
-    made = list(batches(segments, seconds))
+    made = list(make_batches(segments, seconds))
     assert sorted(segment for batch in made for segment in batch) == sorted(segments)
     for batch in made:
         assert len(batch) == 1 or len(batch) * max(s.duration for s in batch) <= seconds
@@ -214,7 +214,7 @@ def test_batches_hold_every_segment_once_and_keep_to_their_seconds(durations, se
 @settings(max_examples=60, deadline=None)
 def test_spread_words_follow_one_another_inside_their_segment(words, onset, duration):
     segment = SpeechSegment("a", onset, onset + duration)
-    found = spread(words, segment)
+    found = spread_words(words, segment)
     assert [word.word for word in found] == words
     edges = [edge for word in found for edge in (word.onset, word.onset + word.duration)]
     assert edges == pytest.approx(sorted(edges), abs=1e-9)
@@ -232,4 +232,4 @@ def test_spread_words_follow_one_another_inside_their_segment(words, onset, dura
     ],
 )
 def test_words_are_lower_case_without_punctuation(text, words):
-    assert words_of(text) == words
+    assert split_words(text) == words

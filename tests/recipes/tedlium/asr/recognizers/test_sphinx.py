@@ -13,14 +13,14 @@ import pytest
 import soundfile
 
 from aed_plugins.core import InputError
-from asr.formats.lexicon import Lexicon, with_nonspeech_tags
+from asr.formats.lexicon import Lexicon, add_nonspeech_phones
 from asr.formats.segments import SpeechSegment
 from asr.formats.stm import StmSegment
 from asr.recognizers.interface import DecodingWeights, Language, TrainingSet
 from asr.recognizers.language_model import estimate_language_model
 from asr.recognizers.pocketsphinx_decoding import SphinxModel, decode_talks
 from asr.recognizers.sphinx import Sphinx
-from asr.recognizers.sphinx_features import front_end
+from asr.recognizers.sphinx_features import find_front_end
 from asr.recognizers.sphinx_files import write_corpus
 from asr.recognizers.sphinx_training import PROGRAMS
 
@@ -65,14 +65,14 @@ def say(word, voice, folder):
 
 
 def utter(words, voice, folder, noise):
-    """Give the samples of words with pauses, and with a burst of noise for each annotation."""
-    pieces = []
+    """Give the samples of words with pauses, and with a burst of noise for each tag."""
+    parts = []
     for word in words:
         if word == NOISE:
-            pieces.append(noise.normal(0, 0.1, RATE // 3))
+            parts.append(noise.normal(0, 0.1, RATE // 3))
         else:
-            pieces += [say(word, voice, folder), np.zeros(noise.integers(RATE // 5))]
-    return np.concatenate([np.zeros(RATE // 5), *pieces, np.zeros(RATE // 5)])
+            parts += [say(word, voice, folder), np.zeros(noise.integers(RATE // 5))]
+    return np.concatenate([np.zeros(RATE // 5), *parts, np.zeros(RATE // 5)])
 
 
 def make_talk(name, voice, count, folder, words_of):
@@ -84,15 +84,15 @@ def make_talk(name, voice, count, folder, words_of):
         samples.append(utter(words, voice, folder, noise))
         start, end = end, end + len(samples[-1])
         utterances.append(StmSegment(name, "1", name, start / RATE, end / RATE, "", words))
-    heard = np.concatenate(samples)
-    soundfile.write(folder / f"{name}.wav", heard + noise.normal(0, 0.001, len(heard)), RATE)
+    waveform = np.concatenate(samples)
+    soundfile.write(folder / f"{name}.wav", waveform + noise.normal(0, 0.001, len(waveform)), RATE)
     return utterances
 
 
 def broken_programs(folder):
     """Give a folder where one of the programs ends well and writes nothing."""
     folder.mkdir()
-    real = Sphinx()._programs()
+    real = Sphinx()._find_programs()
     for program in PROGRAMS:
         (folder / program).symlink_to(real / program)
     (folder / "bldtree").unlink()
@@ -122,7 +122,7 @@ def trained(tmp_path_factory):
     estimate_language_model(
         [use.words for use in utterances], folder / "digits.arpa", ["azure", "[COUGH]"]
     )
-    lexicon = with_nonspeech_tags(Lexicon(PRONUNCIATIONS, {}), [NOISE, "[COUGH]"])
+    lexicon = add_nonspeech_phones(Lexicon(PRONUNCIATIONS, {}), [NOISE, "[COUGH]"])
     recordings = {name: folder / f"{name}.wav" for name in [*voices, "Dan"]}
     data = TrainingSet(recordings, utterances, Language(lexicon, folder / "digits.arpa"))
     models = folder / "models"
@@ -149,36 +149,36 @@ def decode(trained, system, folder, jobs=1, **changes: Any):
     return Sphinx(jobs=jobs).decode(system, **arguments)[WEIGHTS]
 
 
-def errors(reference, heard):
+def errors(reference, recognized):
     """Count substitutions, insertions and deletions."""
-    row = list(range(len(heard) + 1))
+    row = list(range(len(recognized) + 1))
     for number, word in enumerate(reference, start=1):
         before, row[0] = row[0], number
-        for place, other in enumerate(heard, start=1):
+        for place, other in enumerate(recognized, start=1):
             best = min(row[place] + 1, row[place - 1] + 1, before + (word != other))
             before, row[place] = row[place], best
     return row[-1]
 
 
 @pytest.mark.parametrize("system", ["mono", "tri"])
-def test_most_words_of_an_unheard_talk_are_recognised(trained, tmp_path, system):
-    heard = decode(trained, system, tmp_path)
+def test_most_words_of_an_unseen_talk_are_recognized(trained, tmp_path, system):
+    recognized = decode(trained, system, tmp_path)
     reference = [word for use in trained.held_out for word in use.words]
-    assert errors(reference, [each.word for each in heard]) <= 0.25 * len(reference)
+    assert errors(reference, [each.word for each in recognized]) <= 0.25 * len(reference)
 
 
 def test_words_have_the_times_at_which_they_are_said(trained, tmp_path):
-    heard = decode(trained, "mono", tmp_path)
-    assert heard == sorted(heard, key=lambda each: each.onset)
+    recognized = decode(trained, "mono", tmp_path)
+    assert recognized == sorted(recognized, key=lambda each: each.onset)
     for use in trained.held_out:
-        inside = [each for each in heard if use.onset <= each.onset < use.offset]
+        inside = [each for each in recognized if use.onset <= each.onset < use.offset]
         assert abs(len(inside) - len(use.words)) <= 2
         assert all(each.onset + each.duration <= use.offset + 0.02 for each in inside)
         assert all(0 <= each.confidence <= 1 and each.duration > 0 for each in inside)
-    assert Counter(each.word for each in heard)[NOISE] > 0
+    assert Counter(each.word for each in recognized)[NOISE] > 0
 
 
-def test_neither_order_nor_jobs_change_what_is_recognised(trained, tmp_path):
+def test_neither_order_nor_jobs_change_what_is_recognized(trained, tmp_path):
     segments = [SpeechSegment(use.talk, use.onset, use.offset) for use in trained.held_out]
     segments += [SpeechSegment("Ann", 0.0, 3.0), SpeechSegment("Ann", 3.0, 9.0)]
     one = decode(trained, "tri", tmp_path / "one", segments=segments)
@@ -191,12 +191,12 @@ def test_neither_order_nor_jobs_change_what_is_recognised(trained, tmp_path):
     assert alone
 
 
-def test_what_was_decoded_is_kept_until_the_segments_change(trained, tmp_path):
+def test_what_was_decoded_is_cached_until_the_segments_change(trained, tmp_path):
     first = decode(trained, "mono", tmp_path)
-    kept = next(tmp_path.glob("lw8_wip0.2/Dan.json"))
-    written = kept.stat().st_mtime_ns
+    cache = next(tmp_path.glob("lw8_wip0.2/Dan.json"))
+    written = cache.stat().st_mtime_ns
     assert decode(trained, "mono", tmp_path) == first
-    assert kept.stat().st_mtime_ns == written
+    assert cache.stat().st_mtime_ns == written
     fewer = [SpeechSegment("Dan", 0.0, trained.held_out[0].offset)]
     assert len(decode(trained, "mono", tmp_path, segments=fewer)) < len(first)
 
@@ -224,7 +224,7 @@ def test_words_with_phones_that_were_never_trained_are_left_out(trained, tmp_pat
     with caplog.at_level(logging.WARNING):
         decode(trained, "tri", tmp_path)
     assert "2 of 13 words have only pronunciations with phones that were never" in caplog.text
-    dictionary = (tmp_path / "recognised.dic").read_text()
+    dictionary = (tmp_path / "recognized.dic").read_text()
     assert "azure" not in dictionary
     assert "[COUGH]" not in dictionary
     assert "[NOISE] +NSN+\n" in dictionary
@@ -265,7 +265,7 @@ def test_a_model_without_a_file_is_named(trained, tmp_path):
 def test_the_wheels_own_model_does_not_depend_on_order_either(trained, tmp_path):
     dictionary = tmp_path / "digits.dic"
     dictionary.write_text("".join(f"{word} {phones}\n" for word, phones in DIGITS.items()))
-    model = SphinxModel(front_end(), dictionary, trained.data.language.arpa)
+    model = SphinxModel(find_front_end(), dictionary, trained.data.language.arpa)
     spans = [(use.onset, use.offset) for use in trained.held_out[:2]]
 
     def hear(*chosen):

@@ -9,14 +9,14 @@ from aed_plugins.core import InputError
 from asr.formats.ctm import CtmWord, write_ctm
 from asr.formats.stm import IGNORED, StmSegment, write_stm
 from asr.scoring import sclite
-from asr.scoring.alignment import align
+from asr.scoring.alignment import align_words
 from asr.scoring.score import (
     AlignedWord,
     ErrorCounts,
     Score,
     ScoredSegment,
 )
-from asr.scoring.wer import score
+from asr.scoring.wer import score_words
 
 SCLITE = sclite.find_sclite()
 needs_sclite = pytest.mark.skipif(SCLITE is None, reason="sclite is not installed")
@@ -26,7 +26,7 @@ def segment(talk, onset, offset, words, speaker="al"):
     return StmSegment(talk, "A", speaker, onset, offset, "<o,f0,male>", tuple(words.split()))
 
 
-def heard(talk, *words):
+def words_of(talk, *words):
     return [CtmWord(talk, "A", onset, 0.2, word) for onset, word in words]
 
 
@@ -87,9 +87,9 @@ def talks(seed, names=("A", "a", "b_1", "b", "B-2", "é")):
 @pytest.mark.parametrize("seed", range(60))
 def test_every_word_is_aligned_as_sclite_aligns_it(seed):
     references, hypotheses = talks(seed)
-    theirs = score(references, hypotheses, "sclite")
+    theirs = score_words(references, hypotheses, "sclite")
     assert theirs.engine == "sclite"
-    assert score(references, hypotheses, "own").segments == theirs.segments
+    assert score_words(references, hypotheses, "own").segments == theirs.segments
 
 
 GLM = """;;
@@ -124,16 +124,16 @@ def test_totals_are_those_of_hubscr(tmp_path, seed):
     figures = next(line for line in raw.split("\n") if "| Sum " in line).split("|")
     _, words = map(int, figures[2].split())
     correct, substitutions, deletions, insertions = map(int, figures[3].split()[:4])
-    total = score(references, hypotheses, "own").total
+    total = score_words(references, hypotheses, "own").total
     assert total == (correct, substitutions, insertions, deletions)
     assert total.reference_words == words
 
 
 def test_a_substitution_weighs_more_than_in_most_edit_distances():
-    said, recognised = [*"pqrab"], [*"abxyz"]
-    assert sum(count_ops(op_table(said, recognised)).values()) == 5
+    said, recognized = [*"pqrab"], [*"abxyz"]
+    assert sum(count_ops(op_table(said, recognized)).values()) == 5
     expected = [(0, None), (1, None), (2, None), (3, 0), (4, 1), (None, 2), (None, 3), (None, 4)]
-    assert align(said, recognised) == expected
+    assert align_words(said, recognized) == expected
 
 
 sequences = st.lists(st.sampled_from("abcd"), max_size=9)
@@ -141,12 +141,12 @@ sequences = st.lists(st.sampled_from("abcd"), max_size=9)
 
 @given(sequences, sequences)
 @settings(max_examples=100)
-def test_an_alignment_holds_every_word_once_and_has_no_fewer_errors_than_possible(said, recognised):
-    places = align(said, recognised)
+def test_an_alignment_holds_every_word_once_and_has_no_fewer_errors_than_possible(said, recognized):
+    places = align_words(said, recognized)
     assert [row for row, _ in places if row is not None] == [*range(len(said))]
-    assert [column for _, column in places if column is not None] == [*range(len(recognised))]
-    wrong = [(r, c) for r, c in places if None in (r, c) or said[r] != recognised[c]]
-    fewest = sum(count_ops(op_table(said, recognised)).values())
+    assert [column for _, column in places if column is not None] == [*range(len(recognized))]
+    wrong = [(r, c) for r, c in places if None in (r, c) or said[r] != recognized[c]]
+    fewest = sum(count_ops(op_table(said, recognized)).values())
     # A substitution costs 4, an insertion with a deletion 6: what is two for most is three here.
     assert fewest <= len(wrong) <= 1.5 * fewest
 
@@ -160,7 +160,9 @@ def engine(request):
 
 
 def test_upper_and_lower_case_are_one_and_spelling_is_kept(engine):
-    scored = score([segment("t", 0, 2, "The É")], heard("t", (0.5, "tHE"), (1.0, "é")), engine)
+    scored = score_words(
+        [segment("t", 0, 2, "The É")], words_of("t", (0.5, "tHE"), (1.0, "é")), engine
+    )
     (only,) = scored.segments
     assert kinds(only) == ["c", "c"]
     assert [(word.reference, word.hypothesis.word) for word in only.words] == [
@@ -169,40 +171,40 @@ def test_upper_and_lower_case_are_one_and_spelling_is_kept(engine):
     ]
 
 
-def test_annotations_are_removed_on_both_sides_and_real_words_stay(engine):
+def test_tags_are_removed_on_both_sides_and_real_words_stay(engine):
     said = [segment("t", 0, 2, "[NOISE] noise <unk> cough")]
-    recognised = heard("t", (0.2, "[COUGH]"), (0.5, "noise"), (0.9, "<unk>"), (1.0, "cough"))
-    scored = score(said, recognised, engine)
+    recognized = words_of("t", (0.2, "[COUGH]"), (0.5, "noise"), (0.9, "<unk>"), (1.0, "cough"))
+    scored = score_words(said, recognized, engine)
     assert scored.total == ErrorCounts(correct=2)
     assert scored.segments[0].segment.words == ("noise", "cough")
 
 
 def test_words_between_segments_go_to_the_later_one_and_the_rest_to_the_last(engine):
     said = [segment("t", 4, 6, "b"), segment("t", 0, 2, "a"), segment("t", 8, 9, IGNORED)]
-    recognised = heard("t", (1.0, "a"), (2.5, "x"), (4.5, "b"), (7.0, "y"), (99.0, "z"))
-    scored = score(said, recognised, engine)
+    recognized = words_of("t", (1.0, "a"), (2.5, "x"), (4.5, "b"), (7.0, "y"), (99.0, "z"))
+    scored = score_words(said, recognized, engine)
     assert [kinds(it) for it in scored.segments] == [["c"], ["i", "c"]]
 
 
-def test_a_talk_without_a_recognised_word_is_deletions(engine):
+def test_a_talk_without_a_recognized_word_is_deletions(engine):
     said = [segment(talk, 0, 2, "so it is", speaker=f"the {talk}") for talk in "cab"]
-    scored = score(said, heard("b", (0.5, "so")), engine)
+    scored = score_words(said, words_of("b", (0.5, "so")), engine)
     deleted = ErrorCounts(deletions=3)
     assert scored.per_talk == {"a": deleted, "b": ErrorCounts(1, 0, 0, 2), "c": deleted}
     assert [*scored.per_talk] == [*"abc"]
     assert scored.per_speaker["the b"].wer == pytest.approx(2 / 3)
-    assert score(said, [], engine).total.wer == 1
+    assert score_words(said, [], engine).total.wer == 1
 
 
 def test_two_talks_of_a_speaker_are_added(engine):
     said = [segment("a", 0, 2, "x y"), segment("b", 0, 2, "x")]
-    scored = score(said, heard("a", (0.5, "x"), (1, "z"), (1.5, "z")), engine)
+    scored = score_words(said, words_of("a", (0.5, "x"), (1, "z"), (1.5, "z")), engine)
     assert scored.per_speaker == {"al": ErrorCounts(1, 1, 1, 1)}
-    assert [it.segment.talk for it in scored.of_talk("b")] == ["b"]
+    assert [it.segment.talk for it in scored.select_talk("b")] == ["b"]
 
 
 def test_insertions_alone_have_no_rate(engine):
-    scored = score([segment("t", 0, 2, "[NOISE]")], heard("t", (0.5, "so")), engine)
+    scored = score_words([segment("t", 0, 2, "[NOISE]")], words_of("t", (0.5, "so")), engine)
     assert scored.total == ErrorCounts(insertions=1)
     assert scored.total.wer != scored.total.wer
 
@@ -214,12 +216,12 @@ def test_insertions_alone_have_no_rate(engine):
 def test_references_without_anything_to_score_are_refused(words, engine):
     said = [] if words is None else [segment("t", 0, 1, words)]
     with pytest.raises(InputError, match="expected references with a segment that is to be scored"):
-        score(said, [], engine)
+        score_words(said, [], engine)
 
 
 def test_a_talk_without_a_reference_is_refused(engine):
     with pytest.raises(InputError, match=r"^'u' channel 'A': expected hypotheses for talks"):
-        score([segment("t", 0, 1, "a")], heard("u", (0.5, "a")), engine)
+        score_words([segment("t", 0, 1, "a")], words_of("u", (0.5, "a")), engine)
 
 
 def test_without_sclite_this_module_scores(monkeypatch, tmp_path):
@@ -227,9 +229,9 @@ def test_without_sclite_this_module_scores(monkeypatch, tmp_path):
     monkeypatch.delenv("KALDI_ROOT", raising=False)
     monkeypatch.setattr(sclite, "_DEBIAN", tmp_path / "sclite")
     said = [segment("t", 0, 1, "a")]
-    assert score(said, []).engine == "own"
+    assert score_words(said, []).engine == "own"
     with pytest.raises(InputError, match="install Debian's package sctk"):
-        score(said, [], "sclite")
+        score_words(said, [], "sclite")
 
 
 def test_sclite_is_found_on_the_path_and_within_kaldi(monkeypatch, tmp_path):
@@ -246,20 +248,20 @@ def test_sclite_is_found_on_the_path_and_within_kaldi(monkeypatch, tmp_path):
     assert sclite.find_sclite() == program
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(InputError, match=r"sclite: expected status 0, got 3: no memory; its log"):
-        score([segment("t", 0, 1, "a")], [], "sclite")
+        score_words([segment("t", 0, 1, "a")], [], "sclite")
 
 
 @needs_sclite
 def test_sclites_files_are_removed(monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert score([segment("t", 0, 1, "a")], [], "sclite").engine == "sclite"
+    assert score_words([segment("t", 0, 1, "a")], [], "sclite").engine == "sclite"
     assert [*tmp_path.iterdir()] == []
 
 
 def test_counts_are_added():
     words = [
-        AlignedWord("correct", "a", heard("t", (0, "a"))[0]),
-        AlignedWord("insertion", None, heard("t", (1, "b"))[0]),
+        AlignedWord("correct", "a", words_of("t", (0, "a"))[0]),
+        AlignedWord("insertion", None, words_of("t", (1, "b"))[0]),
     ]
     scored = ScoredSegment(segment("t", 0, 2, "a"), tuple(words))
     assert scored.counts == ErrorCounts(correct=1, insertions=1)

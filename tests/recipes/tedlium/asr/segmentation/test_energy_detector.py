@@ -5,8 +5,8 @@ from hypothesis import given, settings, strategies as st
 
 from aed_plugins.core import InputError
 from asr.formats.segments import SpeechSegment
-from asr.segmentation.energy_detector import EnergyDetector, frame_levels
-from asr.segmentation.shaping import Shaping
+from asr.segmentation.energy_detector import EnergyDetector, compute_frame_levels
+from asr.segmentation.shaping import SegmentShaping
 
 NOISE = np.random.default_rng(5).normal(0, 1, 16000 * 10)
 
@@ -28,7 +28,7 @@ def test_a_level_is_the_mean_square_of_25_ms_every_10_ms():
     wave = talk_with_loud([(1, 2)])[:50_001]
     starts = range(0, len(wave) - 399, 160)
     squares = np.array([np.mean(wave[start : start + 400] ** 2) for start in starts])
-    assert frame_levels([wave]) == pytest.approx(10 * np.log10(squares), abs=1e-9)
+    assert compute_frame_levels([wave]) == pytest.approx(10 * np.log10(squares), abs=1e-9)
 
 
 @given(st.lists(st.integers(0, 3000), max_size=8))
@@ -36,7 +36,7 @@ def test_a_level_is_the_mean_square_of_25_ms_every_10_ms():
 def test_levels_do_not_depend_on_how_the_waveform_is_divided(cuts):
     wave = NOISE[:3000]
     blocks = np.split(wave, sorted(cuts))
-    assert frame_levels(blocks) == pytest.approx(frame_levels([wave]), abs=1e-9)
+    assert compute_frame_levels(blocks) == pytest.approx(compute_frame_levels([wave]), abs=1e-9)
 
 
 def test_loud_stretches_are_found_within_two_frames(tmp_path):
@@ -66,11 +66,11 @@ def test_clicks_are_smoothed_away(tmp_path):
     assert len(found) == 1
 
 
-def test_a_larger_share_finds_less(tmp_path):
+def test_a_higher_threshold_finds_less(tmp_path):
     ramp = written(tmp_path, NOISE * np.geomspace(0.001, 0.1, len(NOISE)))
     lengths = [
-        sum(segment.duration for segment in EnergyDetector(share).detect("a", ramp))
-        for share in (0.2, 0.5, 0.8)
+        sum(segment.duration for segment in EnergyDetector(threshold).detect("a", ramp))
+        for threshold in (0.2, 0.5, 0.8)
     ]
     assert lengths == sorted(lengths, reverse=True)
     assert lengths == pytest.approx([7.3, 4.75, 2.2], abs=0.3)
@@ -83,13 +83,13 @@ def test_silence_and_what_is_shorter_than_a_frame_have_no_speech(tmp_path, sampl
 
 def test_what_it_finds_can_be_shaped(tmp_path):
     found = EnergyDetector().detect("a", written(tmp_path, talk_with_loud([(1, 1.4), (1.6, 2)])))
-    shaped = Shaping(padding=0.5, merge_gap=0.3).shaped(found, 10.0)
+    shaped = SegmentShaping(padding=0.5, merge_gap=0.3).apply(found, 10.0)
     assert shaped == [
         SpeechSegment("a", pytest.approx(0.5, abs=0.02), pytest.approx(2.5, abs=0.02))
     ]
 
 
-@pytest.mark.parametrize("share", [0, 1, float("nan")])
-def test_a_share_beyond_floor_and_peak_is_refused(share):
-    with pytest.raises(InputError, match="share between 0 and 1"):
-        EnergyDetector(share)
+@pytest.mark.parametrize("threshold", [0, 1, float("nan")])
+def test_a_threshold_outside_floor_and_peak_is_refused(threshold):
+    with pytest.raises(InputError, match=r"threshold between 0 \(noise floor\) and 1 \(peak\)"):
+        EnergyDetector(threshold)

@@ -7,10 +7,10 @@ from aed_plugins.core import Event, InputError
 from asr.formats.segments import SpeechSegment
 from asr.formats.stm import IGNORED, StmSegment
 from asr.segmentation.segmenters import (
-    fixed_chunks,
-    human_segments,
-    speech_from_events,
-    whole_talks,
+    segment_by_events,
+    segment_by_transcript,
+    segment_into_chunks,
+    segment_whole_talks,
 )
 
 CLOSE = 1e-9
@@ -21,7 +21,7 @@ def test_human_segments_are_sorted_and_leave_ignored_stretches_out():
         return StmSegment(talk, "1", talk, onset, onset + 1.0, "", words)
 
     stm = [line("b", 0.0, "yes"), line("a", 5.0, "well"), line("a", 2.0, IGNORED), line("a", 0.0)]
-    assert human_segments(stm) == [
+    assert segment_by_transcript(stm) == [
         SpeechSegment("a", 0.0, 1.0),
         SpeechSegment("a", 5.0, 6.0),
         SpeechSegment("b", 0.0, 1.0),
@@ -31,7 +31,7 @@ def test_human_segments_are_sorted_and_leave_ignored_stretches_out():
 @given(st.floats(0.5, 2000), st.floats(0.5, 30))
 @settings(max_examples=100, deadline=None)
 def test_chunks_cover_the_talk_and_are_equal(duration, length):
-    chunks = fixed_chunks({"a": duration}, length)
+    chunks = segment_into_chunks({"a": duration}, length)
     assert chunks[0].onset == 0
     assert chunks[-1].offset == duration
     assert all(one.offset == two.onset for one, two in itertools.pairwise(chunks))
@@ -41,11 +41,11 @@ def test_chunks_cover_the_talk_and_are_equal(duration, length):
 
 def test_chunks_without_length_are_refused():
     with pytest.raises(InputError, match="above 0 seconds, got 0"):
-        fixed_chunks({"a": 1.0}, 0)
+        segment_into_chunks({"a": 1.0}, 0)
 
 
 def test_whole_talks_come_sorted():
-    assert whole_talks({"b": 2.0, "a": 1.0}) == [
+    assert segment_whole_talks({"b": 2.0, "a": 1.0}) == [
         SpeechSegment("a", 0.0, 1.0),
         SpeechSegment("b", 0.0, 2.0),
     ]
@@ -60,7 +60,7 @@ def test_events_of_speech_that_overlap_or_touch_become_one_segment():
         Event("Speech", 8.0, 12.0),
         Event("Laughter", 5.0, 8.0),
     ]
-    assert speech_from_events("a", events, ["Speech", "Narration", "Conversation"], 10.0) == [
+    assert segment_by_events("a", events, ["Speech", "Narration", "Conversation"], 10.0) == [
         SpeechSegment("a", 1.0, 5.0),
         SpeechSegment("a", 8.0, 10.0),
     ]
@@ -69,4 +69,4 @@ def test_events_of_speech_that_overlap_or_touch_become_one_segment():
 @pytest.mark.parametrize("labels", [[], "Speech"])
 def test_speech_labels_must_be_a_list_of_some(labels):
     with pytest.raises(InputError, match="list of labels"):
-        speech_from_events("a", [], labels, 10.0)
+        segment_by_events("a", [], labels, 10.0)

@@ -1,27 +1,25 @@
-"""What the pages of talks have in common: their head and their style."""
+"""The layout of all pages of talks: their head and their style."""
 
 from collections.abc import Mapping
 
 from aed_plugins.report import escape_html, fill_template, read_asset
 
-DEMONSTRATION = (
-    "DEMONSTRATION with synthesized talks: no figure here says anything about real speech."
-)
+DEMONSTRATION = "DEMONSTRATION with synthesized talks: no score here applies to real speech."
 
 
-def framed(
+def render_page(
     title: str, notes: Mapping[str, str], demonstration: bool, body: str, script: str = ""
 ) -> str:
-    """Give a page whose only style and script are those that come with this package.
+    """Render a page whose only style and script are those of this package.
 
     Parameters
     ----------
     title : str
-        What stands at its top.
+        Its heading.
     notes : mapping of str to str
-        What else a reader should know; shown in its order.
+        Further facts, shown in this order.
     demonstration : bool
-        Whether the talks are synthesized; the page says so.
+        Whether the talks are synthesized; the page then has a notice.
     body : str
         HTML.
     script : str
@@ -43,4 +41,4 @@ def framed(
         "body": body,
     }
     style = read_asset("page.css") + read_asset("talk.css", package)
-    return fill_template(read_asset("frame.html", package), style, script, values)
+    return fill_template(read_asset("layout.html", package), style, script, values)

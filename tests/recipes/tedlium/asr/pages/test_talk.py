@@ -26,8 +26,8 @@ def said(onset, offset, *words, talk=TALK):
 
 
 def aligned(kind, reference, word=None, onset=None):
-    heard = None if word is None else CtmWord(TALK, "A", onset, 0.4, word)
-    return AlignedWord(kind, reference, heard)
+    recognized = None if word is None else CtmWord(TALK, "A", onset, 0.4, word)
+    return AlignedWord(kind, reference, recognized)
 
 
 REFERENCE = (
@@ -99,13 +99,13 @@ def opened(browser, folder):
 
 def test_words_and_what_scoring_left_out_stand_in_the_order_of_the_transcript(tmp_path):
     first, *_ = data(write(tmp_path / "page.html"))["rows"]
-    assert [(word["kind"], word["said"], word["heard"]) for word in first["words"]] == [
-        ("annotation", "[BREATH]", None),
+    assert [(word["kind"], word["reference"], word["recognized"]) for word in first["words"]] == [
+        ("unscored", "[BREATH]", None),
         ("correct", "so", "so"),
         ("substitution", "it", "at"),
-        ("annotation", "<unk>", None),
+        ("unscored", "<unk>", None),
         ("deletion", "is", None),
-        ("annotation", "[NOISE]", None),
+        ("unscored", "[NOISE]", None),
     ]
 
 
@@ -143,7 +143,7 @@ def test_only_a_demonstration_says_so(tmp_path):
 
 def test_a_segment_of_another_talk_is_refused(tmp_path):
     stranger = ScoredSegment(said(0.0, 1.0, "so", talk="Other"), (aligned("deletion", "so"),))
-    with pytest.raises(InputError, match=f"segments of {TALK} alone, got one of Other; leave it"):
+    with pytest.raises(InputError, match=f"segments of {TALK} alone, got one of Other; remove it"):
         write(tmp_path / "page.html", scored=(stranger,))
     assert not list(tmp_path.iterdir())
 
@@ -179,7 +179,7 @@ def test_index_sums_each_group_and_links_the_pages(tmp_path):
     ]
     total = "<td>15.0 %</td><td>20</td><td>1</td><td>1</td><td>1</td>"
     assert f'<tr class="sum"><th scope="row">All 2</th>{total}</tr>' in page
-    assert "<td>none said</td>" in page
+    assert "<td>none</td>" in page
     assert HOSTILE not in page
     assert "DEMONSTRATION" in page
 
@@ -191,7 +191,7 @@ def test_a_click_on_a_word_plays_from_there_and_marks_it(opened):
     word.click()
     page.until(PLAYING)
     assert page.until("document.querySelector('audio').currentTime") >= 6.75 + DELAY - 0.01
-    page.until("document.querySelector('.word.now .heard')?.textContent === 'yes'")
+    page.until("document.querySelector('.word.now .recognized')?.textContent === 'yes'")
     page.press(Keys.SPACE)
     page.until(PAUSED)
 
@@ -214,13 +214,13 @@ def test_keys_lead_through_errors_and_words(opened):
         return page.run("return document.activeElement.getAttribute('aria-label')")
 
     page.press("n")
-    assert focused() == "substitution: said it, heard at, at 0:01.8"
+    assert focused() == "substitution: reference it, recognized at, at 0:01.8"
     page.press("n")
-    assert focused() == "deletion: said is, at 0:02.2"
+    assert focused() == "deletion: reference is, at 0:02.2"
     page.press("n", "p", Keys.ARROW_LEFT)
-    assert focused() == "not scored: said <unk>, at 0:02.2"
+    assert focused() == "not scored: reference <unk>, at 0:02.2"
     page.press(Keys.ARROW_DOWN)
-    assert focused().startswith("correct: said <img")
+    assert focused().startswith("correct: reference <img")
     assert len(page.all(".word[tabindex='0']")) == 1
 
 
