@@ -181,10 +181,7 @@ def test_labels_that_no_clip_has_are_refused_with_the_command_that_does_without(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (
-            "siren: Siren\n  drilling: [\n",
-            "expected lines such as siren: Siren in UTF-8, got: line 2: ",
-        ),
+        ("siren: Siren\n  drilling: [\n", "such as siren: Siren in UTF-8, got: line 2: "),
         ("- siren\n", "labels.yaml: expected lines such as siren: Siren, got CommentedSeq"),
         ("", "labels.yaml: expected lines such as siren: Siren, got NoneType"),
         ("siren: Siren\ndrilling:\n", "labels.yaml line 2: .*got None for drilling"),
