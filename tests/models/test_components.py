@@ -1,15 +1,24 @@
-"""The contract of every front-end, encoder and head; a new one is a line in one of the lists."""
+"""The contract of every front-end, encoder and head; a new one is a line in one of the tables."""
+
+import copy
+import pickle
 
 import pytest
 import torch
 from torch import nn
 
+from aed_plugins import models
 from aed_plugins.models import (
     VGG,
     AudioTagger,
     DilatedFrontEnd,
     DNNHead,
+    Encoder,
     FeatureNormalization,
+    FittedHead,
+    ForestHead,
+    FrontEnd,
+    Head,
     LogMel,
     MFCCStatistics,
     MobileNet,
@@ -17,7 +26,6 @@ from aed_plugins.models import (
     ResNet,
     RNNHead,
     VGGish,
-    compute_receptive_field,
 )
 
 FRONT_ENDS = {
@@ -37,6 +45,7 @@ ENCODERS = {
     ),
     "vgg": lambda channels: VGG(channels, width=1 / 32),
     "mobilenet": lambda channels: MobileNet(channels, width=0.1),
+    "mfcc statistics": lambda _: MFCCStatistics(n_mels=64),
 }
 HEADS = {
     "dnn mean": lambda size: DNNHead(size, 5),
@@ -50,7 +59,10 @@ HEADS = {
     "gru": lambda size: RNNHead(size, 5, hidden_size=6),
     "lstm attention": lambda size: RNNHead(size, 5, "lstm", 6, 2, pooling="attention"),
     "gru one direction": lambda size: RNNHead(size, 5, hidden_size=6, bidirectional=False),
+    "forest": lambda size: ForestHead(size, 5, trees=3, depth=2),
 }
+BARE = {"mfcc statistics"}  # encoders of a spectrogram, of no front-end's maps
+FITTED = {"forest"}  # heads without gradients
 SAMPLES = (80000, 800, 43457)  # two patches of VGGish and more, less than a frame, between
 
 
@@ -64,14 +76,16 @@ def make_tagger(front_end="dilated", encoder="resnet18", head="dnn mean", repeat
     return tagger
 
 
-COMBINATIONS = [{"front_end": name} for name in FRONT_ENDS] + [
-    {"encoder": encoder, "head": head} for encoder in ENCODERS for head in HEADS
-]
-COMBINATIONS += [{"encoder": encoder, "repeat_to": 3.0} for encoder in ENCODERS]
-ENCODERS["mfcc statistics"] = lambda _: MFCCStatistics(n_mels=64)  # of one channel alone
-STATISTICS = {"front_end": "none", "encoder": "mfcc statistics"}
-COMBINATIONS += [STATISTICS | {"head": head} for head in HEADS]
-COMBINATIONS += [STATISTICS | {"repeat_to": 3.0}]
+def names(encoder="resnet18", **others):
+    return {"encoder": encoder, "front_end": "none" if encoder in BARE else "dilated"} | others
+
+
+COMBINATIONS = [names(encoder, head=head) for encoder in ENCODERS for head in HEADS]
+COMBINATIONS += [names(encoder, repeat_to=3.0) for encoder in ENCODERS]
+COMBINATIONS += [names(front_end=front_end) for front_end in FRONT_ENDS]
+# One with every component.
+COMPONENTS = [names(encoder) for encoder in ENCODERS]
+COMPONENTS += [names(head=head) for head in HEADS] + COMBINATIONS[-len(FRONT_ENDS) :]
 
 
 @pytest.fixture
@@ -81,6 +95,16 @@ def batch():
     for clip, samples in enumerate(SAMPLES):
         waveform[clip, :samples] = 0.1 * torch.randn(samples, generator=generator)
     return waveform, torch.tensor(SAMPLES) / max(SAMPLES)
+
+
+def test_every_public_component_is_in_a_table():
+    interfaces = {FrontEnd, Encoder, Head, FittedHead}
+    public = [getattr(models, name) for name in dir(models)]
+    classes = {each for each in public if isinstance(each, type)} - interfaces
+    components = {each for each in classes if issubclass(each, tuple(interfaces))}
+    tables = [make() for make in FRONT_ENDS.values()]
+    tables += [make(1) for table in (ENCODERS, HEADS) for make in table.values()]
+    assert components == {type(each) for each in tables} - {nn.Identity}
 
 
 @pytest.mark.parametrize("names", COMBINATIONS, ids=str)
@@ -124,7 +148,9 @@ def test_a_clip_cannot_be_repeated_for_ever():
             make_tagger(repeat_to=repeat_to)
 
 
-@pytest.mark.parametrize("names", COMBINATIONS, ids=str)
+@pytest.mark.parametrize(
+    "names", [each for each in COMBINATIONS if each.get("head") not in FITTED], ids=str
+)
 def test_output_is_finite_and_gradients_reach_every_parameter(names, batch):
     tagger = make_tagger(**names)
     output = tagger(*batch)
@@ -154,101 +180,35 @@ def test_time_stride_is_true(name):
         assert abs(steps - frames / stride) < 1
 
 
-def _dependence(function, positions, axis):
-    """Positions of the input along an axis on which the middle unit of the output depends."""
-    maps = torch.rand(1, 1, *positions, dtype=torch.float64, requires_grad=True)
-    out = function(maps)
-    middle = out[..., out.shape[2] // 2, out.shape[3] // 2]
-    (gradient,) = torch.autograd.grad(middle.sum(), maps)
-    others = [other for other in range(4) if other != axis]
-    seen = gradient.abs().sum(others).nonzero().flatten()
-    return int(seen[0]), int(seen[-1])
+@pytest.mark.parametrize("names", COMPONENTS, ids=str)
+def test_copies_and_pickles_give_what_the_tagger_gives(names, batch):
+    tagger = make_tagger(**names).eval()
+    with torch.no_grad():
+        expected = tagger(*batch)
+        for other in (copy.deepcopy(tagger), pickle.loads(pickle.dumps(tagger))):
+            assert all(map(torch.equal, other(*batch), expected))
+
+
+@pytest.mark.parametrize("names", COMPONENTS, ids=str)
+def test_bfloat16_gives_about_what_float32_gives(names, batch):
+    tagger = make_tagger(**names).eval()
+    with torch.no_grad():
+        expected = tagger(*batch).clip_logits
+        with torch.autocast("cpu", torch.bfloat16):
+            got = tagger(*batch).clip_logits.float()
+    torch.testing.assert_close(got, expected, atol=0.05, rtol=0.05)
 
 
 @pytest.mark.parametrize(
-    ("front_end", "encoder", "frames"),
-    [
-        ("none", "resnet18", 435),
-        ("dilated", "resnet18", 443),
-        ("dilated sum", "resnet18 fine", 231),
-        ("plain", "resnet34", 901),
-        ("dilated", "resnet50", 435),
-    ],
+    ("table", "name"), [("encoder", e) for e in ENCODERS] + [("head", h) for h in HEADS]
 )
-def test_receptive_field_is_what_gradients_see(front_end, encoder, frames):
+def test_a_compiled_component_gives_the_same(table, name):
     torch.manual_seed(0)
-    front = FRONT_ENDS[front_end]()
-    body = ENCODERS[encoder](1 if isinstance(front, nn.Identity) else front.out_channels)
-    for module in [*front.modules(), *body.modules()]:
-        if isinstance(module, nn.Conv2d):  # positive everywhere: no ReLU hides a path
-            nn.init.uniform_(module.weight, 0.5, 1.0)
-            module.weight.data /= module.weight[0].numel()
-    body = body.double().eval()
-    body.maxpool = nn.AvgPool2d(3, 2, padding=1)  # the maximum has a gradient for one position only
-    field = compute_receptive_field(LogMel(), front, body)
-
-    def maps_before_the_mel_mean(maps):
-        maps = front.double().eval()(maps)
-        maps = body.maxpool(torch.relu(body.bn1(body.conv1(maps))))
-        for stage in (body.layer1, body.layer2, body.layer3, body.layer4):
-            for block in stage:
-                maps = block(maps, lambda masked: masked)
-        return maps
-
-    # The middle of an input this long is far from the edges.
-    size = 64 * (2 * field.frames // 64 + 2)
-    first, last = _dependence(maps_before_the_mel_mean, (size, 64), axis=2)
-    assert last - first + 1 == field.frames == frames
-    first, last = _dependence(maps_before_the_mel_mean, (64, size), axis=3)
-    assert last - first + 1 == field.mel_bands
-    assert field.seconds == pytest.approx((field.frames - 1) * 0.023 + 0.046)
-
-
-def test_the_control_has_the_same_parameters():
-    def shapes(name):
-        return {key: tensor.shape for key, tensor in FRONT_ENDS[name]().state_dict().items()}
-
-    assert shapes("plain") == shapes("dilated")
-
-
-def test_combining_by_sum_adds_the_branches():
-    front_end = DilatedFrontEnd(channels=2, dilations=[1, 3], combine="sum").eval()
-    maps = torch.rand(1, 1, 9, 7)
-    first, second = (convolution(maps) for convolution in front_end.convolutions)
-    expected = torch.relu(front_end.norm(first + second))
-    torch.testing.assert_close(front_end(maps), expected)
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"dilations": []}, "list of integers from 1"),
-        ({"dilations": [0, 1]}, "list of integers from 1"),
-        ({"combine": "mean"}, "'concatenate' or 'sum'"),
-    ],
-)
-def test_impossible_front_ends_are_refused(settings, message):
-    with pytest.raises(ValueError, match=message):
-        DilatedFrontEnd(**settings)
-
-
-def test_an_unknown_pooling_is_refused():
-    with pytest.raises(ValueError, match="mean, max, attention, linear_softmax, got 'median'"):
-        DNNHead(8, 2, pooling="median")
-
-
-def test_attention_that_is_uniform_is_the_mean():
-    head = DNNHead(8, 3, pooling="attention")
-    nn.init.zeros_(head.pooling.attention.weight)
-    embeddings, lengths = torch.rand(2, 6, 8), torch.tensor([1.0, 0.5])
-    step_logits, clip_logits = head(embeddings, lengths)
-    torch.testing.assert_close(clip_logits[0], step_logits[0].mean(0))
-    torch.testing.assert_close(clip_logits[1], step_logits[1, :3].mean(0))
-
-
-def test_linear_softmax_of_one_label_is_the_log_of_its_weighted_probability():
-    head = DNNHead(4, 3, pooling="linear_softmax")
-    step_logits, clip_logits = head(torch.rand(1, 5, 4))
-    steps = step_logits.softmax(-1)
-    expected = (steps.square().sum(1) / steps.sum(1)).log()
-    torch.testing.assert_close(clip_logits, expected)
+    component = (ENCODERS if table == "encoder" else HEADS)[name](1).eval()
+    given = torch.randn(2, 1, 200, 64) if table == "encoder" else torch.randn(2, 7, 1)
+    lengths = torch.tensor([1.0, 0.5])
+    with torch.no_grad():
+        expected = component(given, lengths)
+        torch.compiler.reset()
+        compiled = torch.compile(component, backend="eager")(given, lengths)
+    torch.testing.assert_close(compiled, expected, atol=1e-4, rtol=1e-4)
