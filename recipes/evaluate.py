@@ -23,7 +23,7 @@ from typing import Any
 
 from speechbrain.utils.distributed import infer_device
 
-from aed_plugins.core import InputError, Parser, boolean, yaml_value
+from aed_plugins.core import InputError, Parser, parse_boolean, parse_yaml
 from aed_plugins.data import Manifest, read_manifest
 from aed_plugins.experiments import (
     EVALUATION_FILES,
@@ -132,7 +132,7 @@ def parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    flag = {"nargs": "?", "const": True, "type": boolean, "metavar": "BOOL"}
+    flag = {"nargs": "?", "const": True, "type": parse_boolean, "metavar": "BOOL"}
     what.add_argument("run", metavar="RUN", type=Path, help="a finished run, or a fold of it")
     what.add_argument("--on", required=True, choices=DATASETS, help="the dataset to evaluate on")
     what.add_argument("--data_folder", help="as for the recipe")
@@ -141,10 +141,10 @@ def parser() -> Parser:
         "--mapping", type=Path, default=MAPPING, help="UrbanSound8K label: AudioSet's"
     )
     what.add_argument(
-        "--classes", type=yaml_value, help="labels of the dataset; all that are shared"
+        "--classes", type=parse_yaml, help="labels of the dataset; all that are shared"
     )
     what.add_argument("--skip_bad_clips", default=False, help="as for the recipe", **flag)
-    what.add_argument("--folds", type=yaml_value, help="of UrbanSound8K; all")
+    what.add_argument("--folds", type=parse_yaml, help="of UrbanSound8K; all")
     what.add_argument("--allow_partial", help="as for the UrbanSound8K recipe", **flag)
     for name in OPTIONS["audioset"]:
         what.add_argument(f"--{name}", help="as for the AudioSet recipe")

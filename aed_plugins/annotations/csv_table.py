@@ -3,7 +3,7 @@
 Source: RFC 4180 (quoting; lines end in LF here, as in the project's other tables). The columns
 `filename`, `event_onset`, `event_offset` and `event_label`, separated by tabs, are those of DESED
 (https://github.com/turpaultn/DESED) and of sed_eval and dcase_util. A row that names a recording
-and nothing else is how DESED says that nothing is heard in it.
+and nothing else is how DESED states that a recording has no event.
 
 Keeps times and scores exactly. Does not keep the recording's name and duration.
 """

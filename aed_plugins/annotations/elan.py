@@ -1,11 +1,11 @@
 """ELAN's annotation files (EAF 3.0).
 
-Source: Max Planck Institute for Psycholinguistics, "EAF Timeline Format" and the schema
+Source: Max Planck Institute for Psycholinguistics, "EAF Annotation Format" and the schema
 http://www.mpi.nl/tools/elan/EAFv3.0.xsd. Annotations cannot overlap within a tier: each label has a
 tier of its own, and further ones (`dog (2)`) where its events overlap. Scores stand in a tier that
 depends on it, of the type `event-score`, one for each annotation. The recording is named without a
-folder: ELAN finds it beside the file. The label is an annotation's text, not its tier's name; other
-dependent tiers are not read.
+folder: ELAN looks for it in the file's folder. The label is an annotation's text, not its tier's
+name; other dependent tiers are not read.
 
 Times are rounded to a millisecond, the unit of EAF. Keeps scores exactly, the recording's name, its
 duration (as a property of the header) and zero-length events, which ELAN itself does not make.

@@ -33,7 +33,7 @@ from aed_plugins.annotations import (
     textgrid,
     webvtt,
 )
-from aed_plugins.core import InputError, Timeline, atomic_write, first_few
+from aed_plugins.core import InputError, Timeline, atomic_write, first_few, printable
 
 _MODULES = {
     "csv": csv_table,
@@ -190,7 +190,7 @@ def read_timelines(
         If the file is missing, unreadable or malformed; the message names the line, row or element.
     """
     path = Path(path)
-    where = _shown(path)
+    where = printable(path)
     name = _format_of(path, {**_SUFFIXES, ".tsv": "csv"}) if format is None else format
     _check_format(name)
     try:
@@ -201,7 +201,7 @@ def read_timelines(
             " correct the path or its permissions"
         ) from error
     if len(found) == 1 and not found[0].recording:
-        found = [dataclasses.replace(found[0], recording=_shown(Path(path.stem)))]
+        found = [dataclasses.replace(found[0], recording=printable(Path(path.stem)))]
     if not all(timeline.recording for timeline in found):
         raise InputError(f"{where}: expected a recording in each row, got some without; add it")
     return {timeline.recording: timeline for timeline in found}
@@ -216,14 +216,9 @@ def _format_of(path: Path, suffixes: Mapping[str, str]) -> str:
     if path.suffix.lower() not in suffixes:
         known = ", ".join(suffixes)
         raise InputError(
-            f"{_shown(path)}: expected a suffix of {known}, got {path.suffix!r}; name the format"
+            f"{printable(path)}: expected a suffix of {known}, got {path.suffix!r}; name the format"
         )
     return suffixes[path.suffix.lower()]
-
-
-def _shown(path: Path) -> str:
-    """Give a file's name in one line, whatever characters it has."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(path))
 
 
 def _decoded(path: Path, where: str) -> str:

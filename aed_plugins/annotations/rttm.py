@@ -1,4 +1,4 @@
-r"""RTTM: rich transcription time marks, as diarisation tools read them.
+r"""RTTM: rich transcription time marks, as diarization tools read them.
 
 Source: NIST, "The 2009 (RT-09) Rich Transcription Meeting Recognition Evaluation Plan", appendix A.
 An event is a `SPEAKER` line with the label in the field of the speaker's name, the score in the
@@ -24,7 +24,7 @@ from aed_plugins.annotations.parsing import (
 )
 from aed_plugins.core import Event, InputError, Timeline
 
-# The other types of lines: not about who is heard, or without times.
+# The other types of lines: not about a speaker, or without times.
 _PASSED_OVER = frozenset(
     (
         *("SEGMENT", "NOSCORE", "NO_RT_METADATA", "LEXEME", "NON-LEX", "NON-SPEECH", "FILLER"),

@@ -7,7 +7,7 @@ from aed_plugins.core import Event
 
 
 def split_into_tiers(events: Iterable[Event]) -> list[list[Event]]:
-    """Share out events among as few lanes as needed, so that none overlap within a lane.
+    """Distribute events over as few lanes as needed, so that none overlap within a lane.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def split_into_tiers(events: Iterable[Event]) -> list[list[Event]]:
 
 
 def by_label(events: Iterable[Event]) -> dict[str, list[Event]]:
-    """Give the events of each label, the labels in the order in which they are first heard.
+    """Return the events of each label, the labels in the order of their first events.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from aed_plugins.core import InputError
+from aed_plugins.core import InputError, printable
 
 # Hertz. Outside this range a header is damaged, and resampling would fill the memory.
 RATES = range(1_000, 1_000_001)
@@ -70,7 +70,7 @@ def read_waveform(path: str | Path, sample_rate: int) -> np.ndarray:
 
 
 def read_blocks(path: str | Path, sample_rate: int) -> Iterator[np.ndarray]:
-    """Read a recording piece by piece, in memory that does not grow with it.
+    """Read a recording in blocks, in memory that does not grow with it.
 
     Parameters
     ----------
@@ -124,10 +124,10 @@ def to_int16(waveform: np.ndarray) -> np.ndarray:
 
 
 def quantize(waveform: np.ndarray) -> np.ndarray:
-    """Give samples as a model heard them in training: rounded to 16 bits.
+    """Round samples to 16 bits, as clips are stored for training.
 
-    A sound without high frequencies, such as one of 8 kHz brought to 16, shows there what rounding
-    leaves, and a model that never met it without would be at a loss.
+    In a sound without high frequencies, such as one resampled from 8 to 16 kHz, rounding leaves
+    noise there; a model that was trained with that noise would get an unusual input without it.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ def read_info(path: str | Path) -> AudioInfo:
 
 @contextlib.contextmanager
 def _clear(path: Path) -> Iterator[None]:
-    """Say in one line what the system or the decoder says."""
+    """Turn errors of the system and of the decoder into one line."""
     try:
         yield
     except OSError as error:
@@ -214,10 +214,9 @@ def _resampled(path: Path, sound: soundfile.SoundFile, sample_rate: int) -> Iter
         raise _refusal(path, f"one sample at {sample_rate} hertz", "it is shorter", "leave it out")
 
 
-def _refusal(path: Path, expected: str, came: str, mend: str) -> InputError:
-    """Say in one line what is wrong with a file, whatever characters its name has."""
-    name = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(path))
-    return InputError(f"{name}: expected {expected}, but {came}; {mend}")
+def _refusal(path: Path, expected: str, came: str, advice: str) -> InputError:
+    """Return a one-line error about a file, whatever characters its name has."""
+    return InputError(f"{printable(path)}: expected {expected}, but {came}; {advice}")
 
 
 def _openable(path: Path) -> str | BinaryIO:
@@ -276,7 +275,7 @@ def _open(path: Path) -> soundfile.SoundFile:
     try:
         sound = soundfile.SoundFile(_openable(path))
     except (TypeError, UnicodeEncodeError) as error:
-        # soundfile wants to be told the rate of .raw files, and takes no name that is not UTF-8.
+        # soundfile needs the rate of .raw files, and takes no name that is not UTF-8.
         expected = "a format with a header, and a name in UTF-8"
         raise _refusal(path, expected, f"got: {error}", "rename the file") from error
     if sound.samplerate not in RATES:

@@ -8,7 +8,7 @@ import numpy as np
 from aed_plugins.audio.decoding import AudioInfo, read_blocks, read_info
 from aed_plugins.core import InputError, error_prefix
 
-QUIET = 1e-4  # of full scale, -80 dB: below it all the time, nothing is to be heard
+QUIET = 1e-4  # of full scale, -80 dB: below it all the time, nothing is audible
 AT_FULL_SCALE = 0.9999
 CLIPPED = 1e-3  # fraction of the samples at full scale
 OFFSET = 0.05  # mean of the samples, in parts of full scale
@@ -79,7 +79,7 @@ SHORTEST = 0.05  # seconds: less holds no sound event, and hardly a frame
 
 
 def check_duration(duration: float) -> None:
-    """Refuse a recording that is too short to hear anything in.
+    """Refuse a recording that is too short for any sound event.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ COMMANDS = {
     "tag": "predict the classes of recordings",
     "timeline": "detect which sound events occur in recordings, and when",
     "summary": "add up how long and how often each class occurs",
-    "report": "make a page to look at and listen to",
+    "report": "make an interactive page of recordings and their events",
     "embed": "write embeddings over time",
     "search": "find the segments that are most similar to a recording",
     "tune": "fit a model's thresholds and durations to annotated recordings",

@@ -138,7 +138,7 @@ def annotation_of(recording: Recording, place: Path | None) -> Path:
     recording : Recording
         The recording, or its timeline.
     place : Path or None
-        The annotation itself, the folder where it is, or None for beside the recording.
+        The annotation itself, the folder where it is, or None for the recording's folder.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def _first_magic(path: Path) -> int:
 
 
 def _below(folder: Path) -> list[Path]:
-    """Give all files below a folder; one that cannot be looked into is told, not passed over."""
+    """Return all files below a folder; one that cannot be read is an error."""
 
     def refuse(error: OSError) -> None:
         raise InputError(

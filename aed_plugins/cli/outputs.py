@@ -81,7 +81,7 @@ class Table:
     columns : sequence of str
         Of a CSV table; the first is `file`.
     run : mapping
-        What the rows depend on: kept in the JSON file beside, and rows of another run are refused.
+        What the rows depend on: kept in a JSON file next to it; rows of another run are refused.
     """
 
     def __init__(

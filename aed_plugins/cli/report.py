@@ -1,4 +1,4 @@
-"""Make a page to look at and listen to: one HTML file that works offline.
+"""Make an interactive page of recordings and their events: one HTML file that works offline.
 
     aed report talk.wav --model mn10
     aed report match.wav talk.wav --model MODEL --classes paper --output both.html --png both.png
@@ -33,7 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--audio",
         choices=("embed", "link", "none"),
         default="embed",
-        help="whether the sound is in the page (embed: up to an hour in all), beside it, or not",
+        help="whether the sound is in the page (embed: up to an hour in all), linked, or left out",
     )
     add_progress(parser)
 

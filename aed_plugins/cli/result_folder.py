@@ -22,8 +22,8 @@ def _stamp(path: Path) -> list[Any]:
 class Folder:
     """A folder with a file of results per recording; those that are there are not made again.
 
-    Beside them, `sources.jsonl` tells which recording each is of: of another recording of the same
-    name they are not taken, and of one that has changed they are made again.
+    Next to them, `sources.jsonl` states which recording each is of: of another recording of the
+    same name they are not taken, and of one that has changed they are made again.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
     aed search bark.wav recordings/ --model mn10
     aed search bark.wav --index embeddings/ --model mn10
 
-The folder's recordings are embedded as `aed embed` does, into a folder beside them: new and changed
+The folder's recordings are embedded as `aed embed` does, into a folder next to it: new and changed
 ones only, and after an interruption the same command continues where it stopped. Without FOLDER,
 the embeddings that `aed embed` wrote are searched as they are. The query is the mean of the whole
 recording's segments, or of those from --start to --end: leave silence out.
@@ -44,7 +44,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--window", type=float, help="seconds of a segment; as in the index, else 1"
     )
     parser.add_argument(
-        "--index", type=Path, help="a folder of embeddings; FOLDER.index beside FOLDER"
+        "--index", type=Path, help="a folder of embeddings; FOLDER.index next to FOLDER"
     )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="text")
     add_progress(parser)

@@ -48,7 +48,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_model(parser)
     add_timeline(parser)
     parser.add_argument(
-        "--annotations", type=Path, metavar="PLACE", help="a folder; beside the recordings"
+        "--annotations", type=Path, metavar="PLACE", help="a folder; that of the recordings"
     )
     parser.add_argument(
         "--objective",

@@ -1,7 +1,7 @@
 from .arguments import (
     Parser as Parser,
-    boolean as boolean,
-    yaml_value as yaml_value,
+    parse_boolean as parse_boolean,
+    parse_yaml as parse_yaml,
 )
 from .arrays import (
     BoolArray as BoolArray,
@@ -13,6 +13,7 @@ from .errors import (
     error_prefix as error_prefix,
     first_few as first_few,
     one_line as one_line,
+    printable as printable,
 )
 from .files import (
     atomic_write as atomic_write,

@@ -1,4 +1,4 @@
-"""What the programs that are no recipes read from their command lines."""
+"""Command lines of the programs that are no recipes."""
 
 import argparse
 from typing import Any, NoReturn
@@ -9,12 +9,12 @@ from aed_plugins.core.errors import InputError
 
 
 class Parser(argparse.ArgumentParser):
-    """Tells a mistake in one line, as the recipes do.
+    """A parser that raises an `InputError` of one line, as the recipes do.
 
     Examples
     --------
     >>> parser = Parser(prog="evaluate.py", allow_abbrev=False)
-    >>> _ = parser.add_argument("--folds", type=yaml_value)
+    >>> _ = parser.add_argument("--folds", type=parse_yaml)
     >>> parser.parse_args(["--folds=[1, 2]"]).folds
     [1, 2]
     >>> parser.parse_args(["--fold=1"])
@@ -23,17 +23,17 @@ class Parser(argparse.ArgumentParser):
     """
 
     def error(self, message: str) -> NoReturn:
-        """Raise what `experiment.run` prints."""
+        """Raise the error that the program prints."""
         raise InputError(f"{message}; see --help")
 
 
-def yaml_value(text: str) -> Any:
-    """Read a value as the recipes do: YAML, such as 3, True or [1, 2].
+def parse_yaml(text: str) -> Any:
+    """Parse a value as the recipes do: YAML, such as 3, True or [1, 2].
 
     Parameters
     ----------
     text : str
-        What stands behind the option's name.
+        The text after the option's name.
     """
     try:
         return ruamel.yaml.YAML(typ="safe").load(text)
@@ -41,15 +41,15 @@ def yaml_value(text: str) -> Any:
         raise argparse.ArgumentTypeError(f"cannot read {text!r}") from error
 
 
-def boolean(text: str) -> bool:
-    """Read True or False.
+def parse_boolean(text: str) -> bool:
+    """Parse True or False.
 
     Parameters
     ----------
     text : str
-        What stands behind the option's name.
+        The text after the option's name.
     """
-    given = yaml_value(text)
+    given = parse_yaml(text)
     if not isinstance(given, bool):
         raise argparse.ArgumentTypeError(f"expected True or False, got {text!r}")
     return given

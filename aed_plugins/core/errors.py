@@ -50,6 +50,22 @@ def _message(error: BaseException) -> str:
     return str(error)
 
 
+def printable(path: str | Path) -> str:
+    r"""Return a file's name for a message, on one line whatever characters it has.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Examples
+    --------
+    >>> printable("two\nlines.wav")
+    'two\\nlines.wav'
+    """
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(path))
+
+
 def first_few(items: list[str], shown: int = 3) -> str:
     """Name the first few of many items in one line.
 

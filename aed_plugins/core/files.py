@@ -13,7 +13,7 @@ from typing import Any
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`; rename it to `path` when the block succeeds.
+    """Yield a temporary name in the folder of `path`; rename it to `path` when the block succeeds.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     Examples
     --------
     >>> import tempfile
-    >>> target = Path(tempfile.mkdtemp()) / "new" / "figures.txt"
+    >>> target = Path(tempfile.mkdtemp()) / "new" / "scores.txt"
     >>> with atomic_write(target) as temporary:
     ...     _ = temporary.write_text("83.9")
     ...     target.exists()
@@ -76,7 +76,7 @@ def write_json(path: str | Path, content: Any) -> None:
     Raises
     ------
     ValueError
-        If a figure is not finite.
+        If a number is not finite.
     """
     with atomic_write(path) as temporary:
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)

@@ -1,4 +1,4 @@
-"""What a tagger returns for a recording, beside a timeline: tags and embeddings."""
+"""Tags and embeddings of a recording."""
 
 import io
 import zipfile

@@ -1,7 +1,7 @@
 from .mapping import (
     LabelMatching as LabelMatching,
     LabelPair as LabelPair,
-    mapped_names as mapped_names,
+    map_labels as map_labels,
     match_labels as match_labels,
     read_mapping as read_mapping,
 )

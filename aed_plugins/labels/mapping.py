@@ -17,12 +17,12 @@ class LabelPair(NamedTuple):
 
 
 class LabelMatching(NamedTuple):
-    """Which labels are judged, and why the others are not.
+    """Which labels are evaluated, and why the others are not.
 
     Attributes
     ----------
-    shared : list of Pair
-        Those that are judged.
+    shared : list of LabelPair
+        Those that are evaluated.
     left_out : dict of str to str
         The others, each with its reason.
     """
@@ -77,10 +77,10 @@ def read_mapping(path: Path, known: Collection[str] | None = None) -> dict[str, 
     return mapping
 
 
-def mapped_names(
+def map_labels(
     path: Path, labels: Sequence[str], known: Collection[str] | None = None
 ) -> list[str | None]:
-    r"""Say what the other dataset calls each label.
+    r"""Return the other dataset's name of each label.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def mapped_names(
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "labels.yaml"
     >>> _ = path.write_text('siren: Siren\n')
-    >>> mapped_names(path, ["drilling", "siren"])
+    >>> map_labels(path, ["drilling", "siren"])
     [None, 'Siren']
     """
     mapping = read_mapping(path, known)
@@ -114,16 +114,16 @@ def match_labels(
     data: Collection[str],
     chosen: Collection[str] | None = None,
 ) -> LabelMatching:
-    """Find the labels that can be judged: the model tells them and the dataset has them.
+    """Find the labels that can be evaluated: the model and the dataset have both.
 
     Parameters
     ----------
-    pairs : sequence of Pair
+    pairs : sequence of LabelPair
         The mapping.
     model, data : collection of str
         The labels of either.
     chosen : collection of str, optional
-        Of the dataset's labels those that are to be judged; all by default.
+        Of the dataset's labels those to evaluate; all by default.
 
     Raises
     ------

@@ -175,7 +175,7 @@ def read_ontology(labels: str | Path, ontology: str | Path | None) -> Ontology:
     made = Ontology(f"{labels} and {path}", names, tuple(tagged), parents)
     for mid, above in parents.items():
         if any(mid in made.ancestors(parent) for parent in above):
-            raise InputError(f"{path}: {names[mid]} ({mid}) is its own ancestor; get the file anew")
+            raise InputError(f"{path}: {names[mid]} ({mid}) is its own ancestor; download it again")
     return made
 
 
@@ -204,7 +204,7 @@ def _read_labels(path: Path) -> dict[str, str]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: expected a CSV table in UTF-8: {error}") from error
     if not names:
-        raise InputError(f"{path}: expected classes, found none; get the file anew")
+        raise InputError(f"{path}: expected classes, found none; download it again")
     return names
 
 

@@ -53,7 +53,7 @@ class Card {
     );
   }
 
-  /** The names beside the lanes, each with its probability at the cursor. */
+  /** The names of the lanes, each with its probability at the cursor. */
   buildHeads() {
     this.heads = this.recording.labels.map((label) => {
       const value = element("span", { class: "value", "aria-hidden": "true" });

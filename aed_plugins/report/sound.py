@@ -1,4 +1,4 @@
-"""The sound that a page plays: put into it, or read from the file beside it."""
+"""The sound that a page plays: embedded in it, or read from the linked file."""
 
 import base64
 import os

@@ -122,7 +122,7 @@ def _read_list(
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: expected a CSV table in UTF-8: {error}") from error
     if not rows:
-        raise InputError(f"{path}: expected segments, found none; get the file anew")
+        raise InputError(f"{path}: expected segments, found none; download it again")
 
 
 def _segment(

@@ -22,7 +22,7 @@ from aed_plugins.experiments import (
     results_table,
     run_program,
 )
-from aed_plugins.labels import mapped_names
+from aed_plugins.labels import map_labels
 from aed_plugins.training import run_on_main
 
 PICTURES = {False: "confusion_matrix.png", True: "per_class.png"}
@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> None:
     handed_in = {"dataset": listing.name, "labels": listing.labels, "multi_label": multi_label}
     if options.audioset_names is not None:
         path = Path(options.audioset_names)
-        names = run_on_main(mapped_names, path, listing.labels, known=listing.labels)
+        names = run_on_main(map_labels, path, listing.labels, known=listing.labels)
         handed_in["audioset_names"] = names
     data = run_on_main(
         prepare,

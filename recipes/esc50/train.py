@@ -20,7 +20,7 @@ from aed_plugins.experiments import (
     results_table,
     run_program,
 )
-from aed_plugins.labels import mapped_names
+from aed_plugins.labels import map_labels
 from aed_plugins.pretrained import find_run
 from aed_plugins.training import INITIAL_MODEL_OPTION, run_on_main
 
@@ -82,7 +82,7 @@ def main(arguments: list[str]) -> None:
     dataset = official if options.folds_by_recording is None else f"{official}_own_folds"
     handed_in = {"dataset": dataset, "labels": labels_of(rows), "multi_label": False}
     if experiment.has("audioset_names"):
-        handed_in["audioset_names"] = mapped_names(AUDIOSET_NAMES, labels_of(rows))
+        handed_in["audioset_names"] = map_labels(AUDIOSET_NAMES, labels_of(rows))
     data = run_on_main(
         prepare,
         folder,

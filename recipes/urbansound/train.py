@@ -21,7 +21,7 @@ from aed_plugins.experiments import (
     results_table,
     run_program,
 )
-from aed_plugins.labels import mapped_names
+from aed_plugins.labels import map_labels
 from aed_plugins.training import make_teacher, run_on_main
 
 AUDIOSET_NAMES = Path(__file__).parents[1] / "labels_urbansound_audioset.yaml"
@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> None:
     if experiment.has("crop"):
         handed_in["crop"] = experiment.overrides.get("crop", CROP)
     if experiment.has("audioset_names"):
-        handed_in["audioset_names"] = mapped_names(AUDIOSET_NAMES, LABELS)
+        handed_in["audioset_names"] = map_labels(AUDIOSET_NAMES, LABELS)
     prepared_at = partial(
         prepare,
         folder,
