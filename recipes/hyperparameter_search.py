@@ -1,4 +1,4 @@
-r"""Search over the hyperparameters of any recipe and any YAML.
+r"""Hyperparameter search over any recipe and any YAML, with Optuna.
 
     python recipes/hyperparameter_search.py RECIPE YAML --grid KEY=VALUE,VALUE ... [-- options]
 
@@ -20,17 +20,20 @@ where RANGE is LOW..HIGH (whole numbers if both are), LOW..HIGH:log, LOW..HIGH:S
 a run that is worse than the median of the others at the same epoch.
 
 The study is kept in --output: interrupt it at any moment, even with kill -9; the same command goes
-on. Give it in several terminals, and they share the work (such as one for each GPU:
--- --device=cuda:1). A trial that fails is noted and the search goes on. After each trial
-leaderboard.md and leaderboard.csv are written anew.
+on. A trial whose process was killed is run again half a minute later, from its last checkpoint.
+Give the command in several terminals, and they share the work (such as one for each GPU:
+-- --device=cuda:1). Several machines share it through a database that all can reach, such as
+--storage postgresql://user@host/name; they need one --output, best on a disk that they share. A
+trial that fails is noted and the search goes on. leaderboard.md and leaderboard.csv are written
+after each trial.
 
-What is high is the first of valid_accuracy, valid_mAP, accuracy and mAP that results.json has, or
---metric. With valid_, the validation clips of the epoch that was tested choose, and the leaderboard
-shows the test figure beside it. Where there is no validation, the test clips choose, and the best
-of many is a flattering figure. The leaderboard says which it was.
+The metric that is maximized is the first of valid_accuracy, valid_mAP, accuracy and mAP that
+results.json has, or --metric. With valid_, the validation clips of the epoch that was tested
+choose, and the leaderboard has the test score as well. Where there is no validation, the test clips
+choose, and the best of many is optimistically biased. The leaderboard tells which it was.
 
-For a figure to report, give the test figure of the best by validation. In a cross-validation what
-one run tests on another validates on: search on some folds and run the best on others.
+Report the test score of the best trial by validation. In a cross-validation what one run tests on
+another validates on: search on some folds and run the best on others.
 """
 
 import argparse
@@ -39,12 +42,14 @@ from pathlib import Path
 
 from aed_plugins.core import InputError, Parser
 from aed_plugins.experiments import (
-    COMPLETE,
     DEFAULT_METRICS,
-    SearchWorker,
+    Search,
+    SearchPlan,
     be_interruptible,
-    read_aim,
+    grid_points,
     read_commands,
+    read_space,
+    read_values,
     run_program,
 )
 
@@ -70,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument("--seed", type=int, default=1, help="of what is drawn; 1")
     what.add_argument(
         "--metric",
-        help="figure of results.json that is to be high; the first that is there of"
+        help="metric of results.json that is maximized; the first that is there of"
         f" {', '.join(DEFAULT_METRICS)}",
     )
     what.add_argument(
@@ -83,6 +88,7 @@ def parser() -> argparse.ArgumentParser:
     )
     what.add_argument("--retry", action="store_true", help="run the trials that failed again")
     what.add_argument("--output", type=Path, help="results/search/<recipe>/<YAML>")
+    what.add_argument("--storage", metavar="URL", help="database; SQLite's study.db in --output")
     return what
 
 
@@ -97,15 +103,21 @@ def main(arguments: list[str]) -> None:
     for name, number in {"--trials": trials, "--prune": given.prune, "--seed": given.seed}.items():
         if number is not None and number < (name == "--trials"):
             raise InputError(f"{name}: expected a positive number, got {number}")
-    commands = read_commands(given.recipe, given.hparams, given.over, arguments[cut + 1 :])
-    items = getattr(given, method)
-    aim = read_aim(commands, method, items, given.metric, trials, given.seed, given.prune)
+    over = None if given.over is None else read_values(given.over)
+    commands = read_commands(given.recipe, given.hparams, arguments[cut + 1 :], over)
+    space = read_space(getattr(given, method))
     named = Path("results/search", commands.recipe.parent.name, commands.hparams.stem)
     output = named if given.output is None else given.output
-    say = functools.partial(print, flush=True)
-    rows = SearchWorker(commands, aim, output, given.metric, say).run(given.retry)
-    if not any(row.state == COMPLETE for row in rows):
-        raise InputError(f"no trial gave a figure; the first: {rows[0].note} ({rows[0].folder})")
+    if method == "grid":
+        trials = len(grid_points(space))
+    plan = SearchPlan(
+        *(commands, space, method, output, trials),
+        *(given.seed, given.metric, given.prune, given.storage),
+    )
+    results = Search(plan, functools.partial(print, flush=True)).run(given.retry)
+    if results[0].state != "complete":
+        note, folder = results[0].outcome["note"], results[0].folder
+        raise InputError(f"no trial has a score; the first: {note} ({folder})")
     print("", (output / "leaderboard.md").read_text(encoding="utf-8"), sep="\n")
     print("look at:", output / "leaderboard.md", output / "leaderboard.csv", sep="\n  ")
 

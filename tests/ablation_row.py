@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from aed_plugins.experiments.ablation.run import Row, to_hex
+from aed_plugins.experiments.ablation.run import AblationRun, to_hex
 
 
 def row(fold=1, seed=1, right=(1, 1, 0, 0), variant="v", configuration="0" * 12, **others):
@@ -16,7 +16,7 @@ def row(fold=1, seed=1, right=(1, 1, 0, 0), variant="v", configuration="0" * 12,
         "clips_digest": f"{fold:012}",
     } | others
     accuracy = float(np.mean(right))
-    return Row(
+    return AblationRun(
         variant, configuration, fold, seed, clips=len(right), accuracy=accuracy,
         right=to_hex(right), **values,
     )  # fmt: skip

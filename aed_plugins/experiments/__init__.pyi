@@ -23,16 +23,18 @@ from .evaluation_report import (
     describe_evaluation as describe_evaluation,
     write_evaluation_report as write_evaluation_report,
 )
-from .hyperparameter_search.leaderboard import COMPLETE as COMPLETE
-from .hyperparameter_search.plan import (
-    read_aim as read_aim,
+from .hyperparameter_search.plan import SearchPlan as SearchPlan
+from .hyperparameter_search.space import (
+    grid_points as grid_points,
+    read_space as read_space,
+)
+from .hyperparameter_search.study import Search as Search
+from .recipe_options import read_values as read_values
+from .recipe_runs import (
+    be_interruptible as be_interruptible,
     read_commands as read_commands,
 )
-from .hyperparameter_search.runs import be_interruptible as be_interruptible
-from .hyperparameter_search.worker import (
-    DEFAULT_METRICS as DEFAULT_METRICS,
-    SearchWorker as SearchWorker,
-)
+from .recipe_scores import DEFAULT_METRICS as DEFAULT_METRICS
 from .reports.multi_label import MultiLabelReport as MultiLabelReport
 from .reports.single_label import SingleLabelReport as SingleLabelReport
 from .reports.task_report import TaskReport as TaskReport

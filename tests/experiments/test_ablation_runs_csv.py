@@ -28,7 +28,7 @@ def test_rows_are_read_as_they_were_written(tmp_path):
         append_row(path, each)
     assert list(read_rows(path).values()) == rows
     assert path.read_text().splitlines()[0] == COLUMNS
-    assert [name.name for name in path.parent.iterdir()] == ["rows.csv"]
+    assert {name.name for name in path.parent.iterdir()} == {"rows.csv", ".rows.csv.lock"}
 
 
 def test_what_is_in_the_file_stays_as_it_is(tmp_path):

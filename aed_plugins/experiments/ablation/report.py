@@ -5,7 +5,7 @@ from pathlib import Path
 
 from aed_plugins.core import atomic_write, markdown_table
 from aed_plugins.experiments.ablation.plot import draw_differences
-from aed_plugins.experiments.ablation.run import Row
+from aed_plugins.experiments.ablation.run import AblationRun
 from aed_plugins.experiments.ablation.summary import Summary, summaries
 
 ABLATION_FILES = ("ablation.md", "ablation.png")
@@ -30,14 +30,16 @@ STATES = {
 }
 
 
-def write_ablation_report(folder: Path, rows: Mapping[str, Sequence[Row]], total: int) -> str:
+def write_ablation_report(
+    folder: Path, rows: Mapping[str, Sequence[AblationRun]], total: int
+) -> str:
     """Write `ablation.md` and `ablation.png`.
 
     Parameters
     ----------
     folder : Path
         Where; made if missing.
-    rows : mapping of str to sequence of Row
+    rows : mapping of str to sequence of AblationRun
         The finished runs of each variant by its name, the reference first.
     total : int
         How many runs there are to be.
@@ -58,7 +60,7 @@ def write_ablation_report(folder: Path, rows: Mapping[str, Sequence[Row]], total
 
 
 def _lines(
-    found: Sequence[Summary], rows: Sequence[Row], states: Sequence[str], total: int
+    found: Sequence[Summary], rows: Sequence[AblationRun], states: Sequence[str], total: int
 ) -> list[str]:
     reference = found[0]
     lines = [f"# Ablation of {reference.name}: {len(rows)} of {total} runs", ""]
@@ -98,7 +100,7 @@ def _own_cells(summary: Summary) -> list[str]:
     return [summary.name, runs, _number(summary.mean, 1), _number(summary.deviation, 1)]
 
 
-def _notes(found: Sequence[Summary], rows: Collection[Row]) -> list[str]:
+def _notes(found: Sequence[Summary], rows: Collection[AblationRun]) -> list[str]:
     """Say how the columns came about."""
     name, seconds = found[0].name, found[0].seconds
     folds, seeds = ({getattr(row, what) for row in rows} for what in ("fold", "seed"))

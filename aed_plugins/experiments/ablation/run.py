@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aed_plugins.core import BoolArray, InputError
-from aed_plugins.experiments.hyperparameter_search.runs import RunFailed
+from aed_plugins.experiments.recipe_runs import RunFailed
 from aed_plugins.experiments.results import FoldResult
 
 DIGITS = 12  # of a digest
@@ -28,7 +28,7 @@ class Key(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Row:
+class AblationRun:
     """A finished run.
 
     Attributes
@@ -130,7 +130,7 @@ def from_hex(text: str, clips: int) -> BoolArray:
     return bits[:clips].astype(bool)
 
 
-def row_of(folder: Path, variant: str, key: Key, threads: int) -> Row:
+def row_of(folder: Path, variant: str, key: Key, threads: int) -> AblationRun:
     """Read what a run left.
 
     Parameters
@@ -173,7 +173,7 @@ def row_of(folder: Path, variant: str, key: Key, threads: int) -> Row:
             f"{path} says {result.metrics['accuracy']:.6f} of {result.clips} clips, {PREDICTIONS}"
             f" beside it {accuracy:.6f} of {len(marks)}"
         )
-    return Row(
+    return AblationRun(
         variant=variant,
         **key._asdict(),
         data=result.data_state,
@@ -188,12 +188,12 @@ def row_of(folder: Path, variant: str, key: Key, threads: int) -> Row:
     )
 
 
-def mean_row(members: Mapping[Path, Row], variant: str, key: Key) -> Row:
+def mean_row(members: Mapping[Path, AblationRun], variant: str, key: Key) -> AblationRun:
     """Average the probabilities of several runs on one fold.
 
     Parameters
     ----------
-    members : mapping of Path to Row
+    members : mapping of Path to AblationRun
         The runs by their output folders.
     variant : str
         Name of the variant.
@@ -202,7 +202,7 @@ def mean_row(members: Mapping[Path, Row], variant: str, key: Key) -> Row:
 
     Returns
     -------
-    Row
+    AblationRun
         Its seconds are the sum of theirs; `device` is empty and `threads` 0 where these differ.
 
     Raises

@@ -2,20 +2,20 @@
 
 import contextlib
 import csv
-import fcntl
 import io
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from aed_plugins.core import InputError, atomic_write
-from aed_plugins.experiments.ablation.run import DIGITS, Key, Row
+from aed_plugins.experiments.ablation.run import DIGITS, AblationRun, Key
 
 
-def read_rows(path: Path) -> dict[Key, Row]:
+def read_rows(path: Path) -> dict[Key, AblationRun]:
     """Read the finished runs; none where there is no file yet.
 
     Parameters
@@ -33,8 +33,8 @@ def read_rows(path: Path) -> dict[Key, Row]:
         raise InputError(f"{path}: expected a CSV file of finished runs, got a folder")
     if not path.is_file():
         return {}
-    names = [field.name for field in fields(Row)]
-    rows: dict[Key, Row] = {}
+    names = [field.name for field in fields(AblationRun)]
+    rows: dict[Key, AblationRun] = {}
     try:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.reader(file)
@@ -54,14 +54,14 @@ def read_rows(path: Path) -> dict[Key, Row]:
     return rows
 
 
-def append_row(path: Path, row: Row) -> None:
+def append_row(path: Path, row: AblationRun) -> None:
     """Add a run to the file, which is whole at any moment; several processes may do so.
 
     Parameters
     ----------
     path : Path
         The CSV file, made if missing.
-    row : Row
+    row : AblationRun
         The run; one that is there already is not added.
 
     Raises
@@ -71,7 +71,7 @@ def append_row(path: Path, row: Row) -> None:
         there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path.parent):
+    with FileLock(path.with_name(f".{path.name}.lock")):
         known = read_rows(path)
         if row.key in known:
             return
@@ -80,7 +80,7 @@ def append_row(path: Path, row: Row) -> None:
         written = io.StringIO()
         writer = csv.writer(written, lineterminator="\n")
         if not there:
-            writer.writerow(field.name for field in fields(Row))
+            writer.writerow(field.name for field in fields(AblationRun))
         elif not there.endswith("\n"):
             written.write("\n")
         writer.writerow(_cell(value) for value in astuple(row))
@@ -88,7 +88,7 @@ def append_row(path: Path, row: Row) -> None:
             temporary.write_text(there + written.getvalue(), encoding="utf-8", newline="")
 
 
-def _check_alike(path: Path, rows: Iterable[Row]) -> None:
+def _check_alike(path: Path, rows: Iterable[AblationRun]) -> None:
     kinds: dict[str, str] = {}
     for row in rows:
         kind = f"{row.data} data, trained on {len(row.train_folds)} folds"
@@ -98,17 +98,6 @@ def _check_alike(path: Path, rows: Iterable[Row]) -> None:
                 f"{path}: {row.variant} is there on {first}, but on fold {row.fold} with seed"
                 f" {row.seed} on {kind}; their mean would mean nothing: give another --rows"
             )
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keep others from adding a row; the folder itself is locked, so that no file is left."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _cell(value: Any) -> str:
@@ -152,7 +141,7 @@ _COLUMNS: Mapping[str, tuple[Callable[[str], Any], str]] = {
 }
 
 
-def _parsed(cells: list[str], names: list[str]) -> Row:
+def _parsed(cells: list[str], names: list[str]) -> AblationRun:
     if len(cells) != len(names):
         raise ValueError(f"expected {len(names)} cells, got {len(cells)}")
     values: dict[str, Any] = {}
@@ -162,7 +151,7 @@ def _parsed(cells: list[str], names: list[str]) -> Row:
             values[name] = read(text)
         except ValueError as error:
             raise ValueError(f"{name}: expected {expected}, got {text!r}") from error
-    row = Row(**values)
+    row = AblationRun(**values)
     if not (row.clips > 0 and row.train_folds and row.seconds >= 0):
         raise ValueError("expected clips, folds to train on and seconds")
     fraction = row.right_clips.mean()

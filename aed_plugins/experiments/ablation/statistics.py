@@ -11,7 +11,7 @@ from scipy.stats import binom, t
 LEVEL = 0.95
 
 
-class Difference(NamedTuple):
+class PairedDifference(NamedTuple):
     """A mean difference.
 
     Attributes
@@ -31,7 +31,7 @@ class Difference(NamedTuple):
     p_value: float | None = None
 
 
-def corrected_t_test(differences: npt.ArrayLike, test_per_train: float) -> Difference:
+def corrected_t_test(differences: npt.ArrayLike, test_per_train: float) -> PairedDifference:
     """Compare two models by their differences over resampled training and test sets.
 
     The runs of a cross-validation share training clips, and so they are not independent: the
@@ -62,11 +62,11 @@ def corrected_t_test(differences: npt.ArrayLike, test_per_train: float) -> Diffe
     n, mean = len(values), float(np.mean(values))
     variance = float(np.var(values, ddof=1)) if n > 1 else 0.0
     if math.isclose(variance, 0.0, abs_tol=1e-18):
-        return Difference(mean)
+        return PairedDifference(mean)
     error = math.sqrt(variance * (1 / n + test_per_train))
     half = float(t.ppf((1 + LEVEL) / 2, n - 1)) * error
     p_value = float(2 * t.sf(abs(mean) / error, n - 1))
-    return Difference(mean, mean - half, mean + half, p_value)
+    return PairedDifference(mean, mean - half, mean + half, p_value)
 
 
 def mcnemar(right_only_here: int, right_only_there: int) -> float:

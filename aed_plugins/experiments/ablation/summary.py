@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from aed_plugins.core import FloatArray
-from aed_plugins.experiments.ablation.run import Row
+from aed_plugins.experiments.ablation.run import AblationRun
 from aed_plugins.experiments.ablation.statistics import (
-    Difference,
+    PairedDifference,
     corrected_t_test,
     holm,
     mcnemar,
@@ -49,7 +49,7 @@ class Summary:
     relative_seconds : float, optional
         Seconds per second of the reference, on the runs that both have on one kind of device with
         as many threads; None where there is none.
-    difference : Difference, optional
+    difference : PairedDifference, optional
         The mean difference in points; None without a pair.
     holm : float, optional
         The difference's p-value corrected for the number of variants.
@@ -64,7 +64,7 @@ class Summary:
     seconds: float | None
     differences: FloatArray
     relative_seconds: float | None = None
-    difference: Difference | None = None
+    difference: PairedDifference | None = None
     holm: float | None = None
     discordant: Discordant | None = None
     unpaired: int = 0
@@ -80,15 +80,15 @@ class Summary:
         return float(self.accuracies.std(ddof=1)) if len(self.accuracies) > 1 else None
 
 
-Pair = tuple[Row, Row]
+Pair = tuple[AblationRun, AblationRun]
 
 
-def summaries(rows: Mapping[str, Sequence[Row]]) -> list[Summary]:
+def summaries(rows: Mapping[str, Sequence[AblationRun]]) -> list[Summary]:
     """Sum up the runs of each variant, and compare it with the reference.
 
     Parameters
     ----------
-    rows : mapping of str to sequence of Row
+    rows : mapping of str to sequence of AblationRun
         The finished runs of each variant by its name, the reference first.
     """
     reference, *names = rows
@@ -98,7 +98,7 @@ def summaries(rows: Mapping[str, Sequence[Row]]) -> list[Summary]:
     return [_own(reference, rows[reference]), *found]
 
 
-def compare_runs(pairs: Sequence[Pair]) -> Difference:
+def compare_runs(pairs: Sequence[Pair]) -> PairedDifference:
     """Compare a variant with the reference by the corrected resampled t-test.
 
     Runs of one fold with several seeds have training and test clips in common, so that more seeds
@@ -108,7 +108,7 @@ def compare_runs(pairs: Sequence[Pair]) -> Difference:
 
     Parameters
     ----------
-    pairs : sequence of (Row, Row)
+    pairs : sequence of (AblationRun, AblationRun)
         Runs of the variant and of the reference with one fold and seed.
     """
     folds: dict[int, list[float]] = {}
@@ -127,7 +127,7 @@ def compare_clips(pairs: Sequence[Pair]) -> Discordant:
 
     Parameters
     ----------
-    pairs : sequence of (Row, Row)
+    pairs : sequence of (AblationRun, AblationRun)
         Runs of the variant and of the reference over the same clips.
     """
     folds: dict[int, list[tuple[int, int]]] = {}
@@ -140,13 +140,13 @@ def compare_clips(pairs: Sequence[Pair]) -> Discordant:
     return Discordant(here, there, mcnemar(here, there))
 
 
-def _own(name: str, rows: Iterable[Row]) -> Summary:
+def _own(name: str, rows: Iterable[AblationRun]) -> Summary:
     accuracies = np.array([100 * row.accuracy for row in rows])
     seconds = [row.seconds for row in rows]
     return Summary(name, accuracies, float(np.mean(seconds)) if seconds else None, np.array([]))
 
 
-def _compared(name: str, rows: Sequence[Row], reference: Sequence[Row]) -> Summary:
+def _compared(name: str, rows: Sequence[AblationRun], reference: Sequence[AblationRun]) -> Summary:
     summary = _own(name, rows)
     others = {(row.fold, row.seed): row for row in reference}
     both = [(row, others[row.fold, row.seed]) for row in rows if (row.fold, row.seed) in others]
@@ -164,7 +164,7 @@ def _compared(name: str, rows: Sequence[Row], reference: Sequence[Row]) -> Summa
     )
 
 
-def _data(row: Row) -> tuple[object, ...]:
+def _data(row: AblationRun) -> tuple[object, ...]:
     return row.clips_digest, row.clips, row.data, sorted(row.train_folds)
 
 

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,13 @@ import ruamel.yaml
 
 from aed_plugins.core import InputError, error_prefix
 from aed_plugins.experiments.ablation.run import DIGITS
-from aed_plugins.experiments.command_line import flatten
-from aed_plugins.experiments.configuration import RUN_OPTIONS
-from aed_plugins.experiments.hyperparameter_search.plan import (
-    placeholders,
-    read_commands,
-    read_experiment,
-    recipe_options,
+from aed_plugins.experiments.recipe_options import (
+    check_command_line,
+    from_yaml,
+    load_options,
+    overrides,
 )
-from aed_plugins.experiments.hyperparameter_search.runs import Commands
-from aed_plugins.experiments.hyperparameter_search.space import from_yaml, overrides
+from aed_plugins.experiments.recipe_runs import Commands, read_commands
 
 # What the ablation gives the recipe itself, and the option of its own that decides it.
 CHOSEN = {"test_folds": "--folds", "seed": "--seeds", "output_folder": "--output"}
@@ -103,9 +101,9 @@ def read_variants(
         If there is no such recipe, file or option, the recipe tests no folds, an option is what the
         ablation chooses, or two variants have one name or are the same.
     """
-    common = read_commands(recipe, hparams, None, options)
-    own = recipe_options(common.recipe)
-    if "test_folds" not in own:
+    common = read_commands(recipe, hparams, options)
+    own = load_options(common.recipe)
+    if "test_folds" not in own.__dataclass_fields__:
         raise InputError(
             f"{recipe}: expected a recipe with folds and one label per clip, such as"
             " recipes/urbansound/train.py, but it has no --test_folds"
@@ -158,8 +156,8 @@ def join_options(common: Sequence[str], own: Sequence[str]) -> list[str]:
     return overrides(places, rest)
 
 
-def configuration(commands: Commands, own: Sequence[str]) -> dict[str, str]:
-    """List all that the figures of a variant depend on, but for fold, seed and data.
+def configuration(commands: Commands, own: type[Any]) -> dict[str, str]:
+    """List all that the scores of a variant depend on, but for fold, seed and data.
 
     Where weights or data lie on a disk is left out, and what decides only the speed.
 
@@ -167,31 +165,22 @@ def configuration(commands: Commands, own: Sequence[str]) -> dict[str, str]:
     ----------
     commands : Commands
         Run the recipe with it.
-    own : sequence of str
-        What `search.plan.recipe_options` gave.
+    own : dataclass
+        What `recipe_options.load_options` gave.
 
     Raises
     ------
     InputError
         If there is no such file, or an option is neither the recipe's nor the file's.
     """
-    experiment = read_experiment(commands, own)
-    handed_in = placeholders(commands.hparams, experiment.overrides)
-    leaves = flatten(experiment.resolved(**handed_in, seed=0, output_folder="output"))
-    options = experiment.run_options
+    described = check_command_line(own, commands.hparams, commands.options, seed=0)
     return {
         "recipe": commands.name,
         **{
-            f"hyperparameter {key}": _movable(key, value)
-            for key, value in leaves.items()
-            if "num_workers" not in key
+            key: _movable(key, value)
+            for key, value in described.items()
+            if key.removeprefix("option ") not in PLACES
         },
-        **{
-            f"option {key}": str(value)
-            for key, value in asdict(experiment.options).items()
-            if value is not None and key not in PLACES
-        },
-        **{f"run {k}": str(options[k]) for k in RUN_OPTIONS if k in options.overridden_args},
     }
 
 
@@ -202,7 +191,7 @@ def _digest(content: Mapping[str, str]) -> str:
 
 def _movable(key: str, value: str) -> str:
     """Leave of the path of weights on this machine the file's name."""
-    is_path = key.rpartition(".")[2] == "pretrained" and "://" not in value
+    is_path = re.split("[ .]", key)[-1] == "pretrained" and "://" not in value
     return Path(value).name if is_path else value
 
 

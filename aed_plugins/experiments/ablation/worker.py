@@ -7,23 +7,20 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
+
+from filelock import BaseFileLock, FileLock, Timeout
 
 from aed_plugins.experiments.ablation.report import write_ablation_report
 from aed_plugins.experiments.ablation.run import (
+    AblationRun,
     Key,
-    Row,
     mean_row,
     row_of,
 )
 from aed_plugins.experiments.ablation.runs_csv import append_row, read_rows
 from aed_plugins.experiments.ablation.variants import Variant
-from aed_plugins.experiments.hyperparameter_search.runs import (
-    RunFailed,
-    file_name,
-    run,
-    try_lock,
-)
+from aed_plugins.experiments.recipe_runs import RunFailed, file_name, run
 
 WAIT_SECONDS = 1.0
 FAILURE = "failed.txt"
@@ -56,38 +53,38 @@ class Ablation:
     rows: Path
 
     @property
-    def compared(self) -> "list[Run]":
+    def compared(self) -> "list[PlannedRun]":
         """The runs that are compared."""
         return [
-            Run(variant, fold, seed)
+            PlannedRun(variant, fold, seed)
             for seed in self.seeds
             for fold in self.folds
             for variant in self.variants
         ]
 
     @property
-    def runs(self) -> "list[Run]":
+    def runs(self) -> "list[PlannedRun]":
         """All runs, in the order in which they are begun: at any moment all have about the same.
 
         The members of an average stand before it.
         """
-        found: dict[Key, Run] = {}
+        found: dict[Key, PlannedRun] = {}
         for each in self.compared:
             for needed in (*each.members, each):
                 found.setdefault(needed.key, needed)
         return list(found.values())
 
-    def finished(self) -> dict[str, list[Row]]:
+    def finished(self) -> dict[str, list[AblationRun]]:
         """Give the finished runs of each variant by its name."""
         known = read_rows(self.rows)
-        found: dict[str, list[Row]] = {variant.name: [] for variant in self.variants}
+        found: dict[str, list[AblationRun]] = {variant.name: [] for variant in self.variants}
         for each in self.compared:
             if each.key in known:
                 found[each.variant.name].append(known[each.key])
         return found
 
 
-class Run(NamedTuple):
+class PlannedRun(NamedTuple):
     """A variant on a fold with a seed."""
 
     variant: Variant
@@ -104,12 +101,14 @@ class Run(NamedTuple):
         return Key(self.variant.configuration, self.fold, self.seed)
 
     @property
-    def members(self) -> "list[Run]":
+    def members(self) -> "list[PlannedRun]":
         """The trainings whose mean it is; none where it is a training itself."""
         member = self.variant.member
         if member is None:
             return []
-        return [Run(member, self.fold, seed) for seed in self.variant.member_seeds(self.seed)]
+        return [
+            PlannedRun(member, self.fold, seed) for seed in self.variant.member_seeds(self.seed)
+        ]
 
     def folder(self, output: Path) -> Path:
         """Where it runs: the same name for the same configuration alone."""
@@ -141,11 +140,11 @@ class AblationWorker:
     ablation: Ablation
     jobs: int = 1
     say: Callable[[str], None] = print
-    failed: dict[Run, str] = field(default_factory=dict)
+    failed: dict[PlannedRun, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._runs = self.ablation.runs
-        self._running: set[Run] = set()
+        self._running: set[PlannedRun] = set()
         self._mutex = threading.Lock()
         self._end = threading.Event()
         self._started = time.time()
@@ -176,16 +175,18 @@ class AblationWorker:
                 claim, elsewhere = self._claim()
             if claim is not None:
                 each, lock = claim
-                with lock:
-                    self._run(each, lock)
+                try:
+                    self._run(each)
                     with self._mutex:
                         self._running.discard(each)
+                finally:
+                    lock.release()
             elif not elsewhere:
                 return
             else:
                 self._end.wait(WAIT_SECONDS)
 
-    def _claim(self) -> tuple[tuple[Run, IO[str]] | None, int]:
+    def _claim(self) -> tuple[tuple[PlannedRun, BaseFileLock] | None, int]:
         """Take the next run and its lock; say how many run in other processes if there is none."""
         known, elsewhere = read_rows(self.ablation.rows), 0
         for each in self._runs:
@@ -199,7 +200,7 @@ class AblationWorker:
                 continue
             known = read_rows(self.ablation.rows)  # it may have ended just before the lock was free
             if each.key in known or self._failed_elsewhere(each):
-                lock.close()
+                lock.release()
                 continue
             self._running.add(each)
             self.say(f"{self._number(each)}: {each}")
@@ -209,12 +210,12 @@ class AblationWorker:
         self._waits = elsewhere > 0
         return None, elsewhere
 
-    def _run(self, each: Run, lock: IO[str]) -> None:
+    def _run(self, each: PlannedRun) -> None:
         folder = each.folder(self.ablation.output)
         note = folder / FAILURE
         note.unlink(missing_ok=True)
         try:
-            row = self._mean(each) if each.members else self._trained(each, folder, lock)
+            row = self._mean(each) if each.members else self._trained(each, folder)
         except Stopped:
             return
         except RunFailed as error:
@@ -231,17 +232,16 @@ class AblationWorker:
                 self.ablation.output, self.ablation.finished(), len(self.ablation.compared)
             )
 
-    def _trained(self, each: Run, folder: Path, lock: IO[str]) -> Row:
+    def _trained(self, each: PlannedRun, folder: Path) -> AblationRun:
         run(
             each.command(folder),
             folder,
-            lock.fileno(),
             self._follow,
             {"OMP_NUM_THREADS": str(self._threads)},
         )
         return row_of(folder, each.variant.name, each.key, self._threads)
 
-    def _mean(self, each: Run) -> Row:
+    def _mean(self, each: PlannedRun) -> AblationRun:
         known, output = read_rows(self.ablation.rows), self.ablation.output
         members = {member.folder(output): known[member.key] for member in each.members}
         return mean_row(members, each.variant.name, each.key)
@@ -250,7 +250,7 @@ class AblationWorker:
         if self._end.is_set():
             raise Stopped
 
-    def _failed_elsewhere(self, each: Run) -> bool:
+    def _failed_elsewhere(self, each: PlannedRun) -> bool:
         """Tell whether another process has tried it since this one began."""
         note = each.folder(self.ablation.output) / FAILURE
         if not note.is_file() or note.stat().st_mtime < self._started:
@@ -258,12 +258,29 @@ class AblationWorker:
         self._fail(each, note.read_text(encoding="utf-8").strip())
         return True
 
-    def _fail(self, each: Run, why: str) -> None:
+    def _fail(self, each: PlannedRun, why: str) -> None:
         self.failed[each] = why
         self.say(f"{self._number(each)}: {each}: failed: {why}")
 
-    def _number(self, each: Run) -> str:
+    def _number(self, each: PlannedRun) -> str:
         return f"run {self._runs.index(each) + 1} of {len(self._runs)}"
+
+
+def try_lock(folder: Path) -> BaseFileLock | None:
+    """Lock the folder of a run, unless another process has; the lock ends with its process.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if missing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return None
+    return lock
 
 
 def _threads(jobs: int, environment: Mapping[str, str] = os.environ) -> int:

@@ -1,321 +1,216 @@
-"""What a search knows, in a file that several workers share: an Optuna study in SQLite.
+"""A hyperparameter search: an Optuna study, which several processes share, and its trials."""
 
-Two locks, which the system releases when a process dies, however it dies, keep it right: the
-study's, held while a trial is chosen, so that no combination is run twice; and one per trial, held
-by its worker and by the recipe that runs, so that a running trial whose lock is free was
-interrupted and is taken up again. They are of the system, not of the database, so the workers share
-a machine, or a file system that knows such locks.
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
 
-An Optuna trial that ended as failed without an outcome does not count: the combination was put back
-to be run again, or is known already.
-"""
+import optuna
+import sqlalchemy
+from filelock import FileLock
+from optuna.exceptions import ExperimentalWarning, OptunaError
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
-import contextlib
-import fcntl
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from aed_plugins.core import InputError
+from aed_plugins.experiments.hyperparameter_search import leaderboard
+from aed_plugins.experiments.hyperparameter_search.leaderboard import TrialResult
+from aed_plugins.experiments.hyperparameter_search.objective import run_trial, suggest
+from aed_plugins.experiments.hyperparameter_search.plan import SearchPlan, check_plan
+from aed_plugins.experiments.hyperparameter_search.space import grid_points, name_of
+from aed_plugins.experiments.recipe_options import shown
+from aed_plugins.experiments.recipe_runs import RunFailed
 
-from aed_plugins.core import InputError, one_line
-from aed_plugins.experiments.hyperparameter_search.runs import try_lock
-from aed_plugins.experiments.hyperparameter_search.space import (
-    Parameters,
-    Space,
-    grid_points,
-    name_of,
-    random_points,
-    size,
-)
-
-if TYPE_CHECKING:
-    import optuna
-
-GUESSES = 10  # of a guided search that may repeat what is known, before a random point is taken
-PRUNE_AFTER_TRIALS = 3
-# Of two trials of one combination, the later in this list counts.
-ORDER = ("FAIL", "WAITING", "RUNNING", "PRUNED", "COMPLETE")
+FAIL, RUNNING, WAITING = TrialState.FAIL, TrialState.RUNNING, TrialState.WAITING
+HEARTBEAT_SECONDS, GRACE_SECONDS = 5, 30  # without a heartbeat, until a trial is run again
+WAIT_SECONDS, PRUNE_AFTER_TRIALS = 1.0, 3
+warnings.filterwarnings("ignore", category=ExperimentalWarning)
+# Of trials whose process was killed before its first heartbeat: Optuna would wait for ever.
+FIRST_HEARTBEATS = """
+INSERT INTO trial_heartbeats (trial_id, heartbeat) SELECT trial_id, CURRENT_TIMESTAMP FROM trials
+WHERE state = 'RUNNING' AND trial_id NOT IN (SELECT trial_id FROM trial_heartbeats)"""
+run_again = RetryHeartbeatStaleTrialCallback()
 
 
-@dataclass(frozen=True)
-class Aim:
-    """What is searched.
-
-    Attributes
-    ----------
-    space : mapping
-        What may be chosen: see `space.read_space`.
-    method : str
-        `grid`, `random` or `guided` (by a tree-structured Parzen estimator).
-    trials : int
-        How many in all; a grid has as many as it has points.
-    seed : int
-        Of the random numbers.
-    prune : int, optional
-        Epochs after which a trial is stopped that is worse than the median of the others at the
-        same epoch; None for never.
-    configuration : mapping
-        All that the figures of a trial depend on, to refuse a study of something else.
-    """
-
-    space: Space
-    method: str = "grid"
-    trials: int = 20
-    seed: int = 1
-    prune: int | None = None
-    configuration: Mapping[str, str] = field(default_factory=dict)
-
-
-class Claim(NamedTuple):
-    """A trial that this worker runs, and the lock that says so."""
-
-    trial: "optuna.Trial"
-    lock: IO[str]
-
-
-class SharedStudy:
-    """The trials of a search; all methods but `locked` are called within `locked`.
+class Search:
+    """Runs the trials that no other process has run or is running.
 
     Parameters
     ----------
-    folder : Path
-        Keeps `study.db` and a folder per trial, named by its parameters; made if missing.
-    aim : Aim
+    plan : SearchPlan
         What is searched.
+    say : callable
+        Takes lines about the progress.
 
     Raises
     ------
     InputError
-        If the folder holds a study of something else, or a file that is no study.
+        If the plan has a mistake, the database cannot be used, or it holds another search.
     """
 
-    def __init__(self, folder: Path, aim: Aim) -> None:
-        self.folder = folder
-        self.aim = aim
-        folder.mkdir(parents=True, exist_ok=True)
-        with self.locked():
-            self._study = _open_study(folder / "study.db", aim)
-            if self._bound():
-                _check_same(self._study.user_attrs["configuration"], aim.configuration, folder)
-            elif self._study.user_attrs["configuration"] != aim.configuration:
-                self._study = _open_study(folder / "study.db", aim, anew=True)
-            standing = self.standing()
-            for point in self._points():
-                if name_of(point) not in standing:
-                    self._enqueue(point)
+    def __init__(self, plan: SearchPlan, say: Callable[[str], None] = print) -> None:
+        self.plan, self.say = plan, say
+        self.study, self.engine = _open_study(plan, check_plan(plan))
+        self.number: int | None = None  # of the trial that runs
 
-    @property
-    def total(self) -> int:
-        """How many trials there will be."""
-        guided = self.aim.trials if self.aim.method == "guided" else 0
-        return max(len(self.standing()), int(min(guided, size(self.aim.space))))
+    def run(self, retry: bool = False) -> list[TrialResult]:
+        """Run trials, first those that failed if wanted, until none is left in any process."""
+        for trial in standing(self.study) if retry else ():
+            if trial.state == FAIL:
+                run_again(self.study, trial)
+        try:
+            while self._wait_for_a_trial():
+                self.study.optimize(self._run_trial, catch=(RunFailed,), callbacks=[self._after])
+        except BaseException as error:
+            self._put_back(error)
+            raise
+        finally:
+            results = self._write()
+        return results
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep the other workers from choosing a trial or telling of one."""
-        with (self.folder / ".lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+    def _run_trial(self, trial: optuna.Trial) -> float:
+        self.number, started = trial.number, time.monotonic()
+        trial.set_user_attr("outcome", None)  # a trial that is run again has an old one
+        parameters = suggest(trial, self.plan.space)
+        earlier = sum(it.number < trial.number for it in standing(self.study))
+        if earlier >= self.plan.trials:
+            raise RunFailed("another process took the last trial")
+        folder = self.plan.output / name_of(parameters)
+        values = " ".join(f"{name}={shown(value)}" for name, value in parameters.items())
+        self.say(f"trial {earlier + 1} of {self.plan.trials}: {values} ({folder})")
+        outcome: dict[str, Any] = {}
+        try:
+            outcome = run_trial(self.plan, trial, folder)
+        except (RunFailed, optuna.TrialPruned) as error:
+            outcome = {"note": str(error)}
+            raise
+        finally:
+            if outcome:
+                outcome["seconds"] = time.monotonic() - started
+                trial.set_user_attr("outcome", outcome)
+        return outcome["mean"]
 
-    def standing(self) -> "dict[str, optuna.trial.FrozenTrial]":
-        """Give the trial that counts for each combination, by the combination's name."""
-        counting: dict[str, Any] = {}
-        for trial in self._trials():
-            discarded = trial.state.name == "FAIL" and "outcome" not in trial.user_attrs
-            if discarded or not self._is_whole(trial):
-                continue
-            name = name_of(parameters_of(trial))
-            rival = counting.get(name)
-            if rival is None or _rank(rival) <= _rank(trial):
-                counting[name] = trial
-        return counting
+    def _after(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        self.number = None
+        self._write()
+        if trial.user_attrs["outcome"]:
+            self.say(str(self._result(trial)))
+        if not self._may_begin():
+            study.stop()
 
-    def begun(self) -> "list[optuna.trial.FrozenTrial]":
-        """Give the trials that count and have begun."""
-        return [trial for trial in self.standing().values() if trial.state.name != "WAITING"]
+    def _put_back(self, error: BaseException) -> None:
+        """Have the trial that an exception has ended run again."""
+        if self.number in _retried(self.study):
+            why = f"no heartbeat of this process for {GRACE_SECONDS} s: its trial is run again"
+            raise InputError(f"{why}; give the same command again to go on") from error
+        for trial in self.study.get_trials(states=(FAIL,)):
+            if trial.number == self.number:
+                run_again(self.study, trial)
 
-    def claim(self) -> Claim | None:
-        """Take the next trial; None where none is left, though some may still run elsewhere.
+    def _may_begin(self) -> bool:
+        trials = standing(self.study)
+        waiting = any(trial.state == WAITING for trial in trials)
+        return waiting or (self.plan.method != "grid" and len(trials) < self.plan.trials)
 
-        Raises
-        ------
-        InputError
-            If a process of another study writes to the trial's folder.
-        """
-        self._put_interrupted_back()
-        while True:
-            known = {name_of(parameters_of(trial)) for trial in self.begun()}
-            trial = self._next(known)
-            if trial is None:
-                return None
-            name = name_of(trial.params)
-            if name in known:
-                self._discard(trial.number)
-                continue
-            trial.set_user_attr("parameters", trial.params)
-            lock = self._try_lock(name)
-            if lock is not None:
-                return Claim(trial, lock)
-            self.put_back(trial)
-            raise InputError(
-                f"{self.folder / name} is still being written by another run: wait for its end,"
-                " or stop it"
-            )
+    def _wait_for_a_trial(self) -> bool:
+        """Wait until there is a trial to run; return False when there will be none."""
+        running: list[FrozenTrial] = []
+        while not self._may_begin():
+            told, running = bool(running), self.study.get_trials(states=(RUNNING,))
+            if not running:
+                return False
+            if not told:
+                self.say(f"waiting for other processes, which run {len(running)} of the trials")
+            time.sleep(WAIT_SECONDS)
+            with self.engine.begin() as connection:
+                connection.exec_driver_sql(FIRST_HEARTBEATS)
+            optuna.storages.fail_stale_trials(self.study)
+        return True
 
-    def put_back(self, trial: Any) -> None:
-        """Let a trial that was interrupted be taken up by whoever comes next."""
-        self._enqueue(parameters_of(trial))
-        self._discard(trial.number)
+    def _result(self, trial: FrozenTrial) -> TrialResult:
+        parameters = {name: trial.params[name] for name in self.plan.space}
+        outcome = trial.user_attrs["outcome"] if trial.state.is_finished() else {}
+        folder = self.plan.output / name_of(parameters)
+        return TrialResult(parameters, trial.state.name.lower(), folder, outcome)
 
-    def tell(
-        self, trial: "optuna.Trial", state: str, value: float | None, outcome: Mapping[str, Any]
-    ) -> "optuna.trial.FrozenTrial":
-        """Record what came of a trial.
-
-        Parameters
-        ----------
-        trial : optuna.Trial
-            The one claimed.
-        state : str
-            `COMPLETE`, `PRUNED` or `FAIL`.
-        value : float, optional
-            Of a complete trial.
-        outcome : mapping
-            What else there is to keep.
-        """
-        import optuna  # noqa: PLC0415
-
-        trial.set_user_attr("outcome", dict(outcome))
-        return self._study.tell(trial, value, state=optuna.trial.TrialState[state])
-
-    def is_running(self, trial: "optuna.Trial") -> bool:
-        """Tell whether nothing was told of a trial yet."""
-        return self._trials()[trial.number].state.name == "RUNNING"
-
-    def retry_failed(self) -> None:
-        """Have the trials that failed run again."""
-        for trial in self.begun():
-            if trial.state.name == "FAIL":
-                self._enqueue(parameters_of(trial))
-
-    def _points(self) -> Sequence[Parameters]:
-        """Give the points that are known before the first trial."""
-        match self.aim.method:
-            case "grid":
-                return list(grid_points(self.aim.space))
-            case "random":
-                return random_points(self.aim.space, self.aim.trials, self.aim.seed)
-            case _:
-                return []
-
-    def _next(self, known: set[str]) -> "optuna.Trial | None":
-        """Take what waits; in a guided search, think of something new."""
-        import optuna  # noqa: PLC0415
-
-        study, space = self._study, dict(self.aim.space)
-        if self._trials("WAITING"):
-            return study.ask(space)
-        if self.aim.method != "guided" or len(known) >= self.aim.trials:
-            return None
-        for _ in range(GUESSES):
-            # The same guesses whether the search was interrupted or not.
-            seed = self.aim.seed + len(self._trials())
-            study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
-            trial = study.ask(space)
-            if name_of(trial.params) not in known:
-                return trial
-            self._discard(trial.number)
-        for point in random_points(space, len(known) + 1, self.aim.seed):
-            if name_of(point) not in known:
-                self._enqueue(point)
-                return study.ask(space)
-        return None
-
-    def _bound(self) -> bool:
-        """Tell whether the folder holds figures, or a worker that is after them."""
-        if self._trials("COMPLETE", "PRUNED"):
-            return True
-        for trial in filter(self._is_whole, self._trials("RUNNING")):
-            lock = self._try_lock(name_of(parameters_of(trial)))
-            if lock is None:
-                return True
-            lock.close()
-        return False
-
-    def _put_interrupted_back(self) -> None:
-        for trial in self._trials("RUNNING"):
-            if not self._is_whole(trial):  # killed while it was thought of
-                self._discard(trial.number)
-            elif (lock := self._try_lock(name_of(parameters_of(trial)))) is not None:
-                with lock:
-                    self.put_back(trial)
-
-    def _is_whole(self, trial: Any) -> bool:
-        return set(parameters_of(trial)) == set(self.aim.space)
-
-    def _trials(self, *states: str) -> list[Any]:
-        trials = self._study.get_trials(deepcopy=False)
-        return [trial for trial in trials if not states or trial.state.name in states]
-
-    def _enqueue(self, parameters: Parameters) -> None:
-        self._study.enqueue_trial(parameters, user_attrs={"parameters": parameters})
-
-    def _discard(self, number: int) -> None:
-        import optuna  # noqa: PLC0415
-
-        self._study.tell(number, state=optuna.trial.TrialState.FAIL)
-
-    def _try_lock(self, name: str) -> IO[str] | None:
-        """Lock a trial's folder, unless it is locked."""
-        return try_lock(self.folder / name)
+    def _write(self) -> list[TrialResult]:
+        """Write the leaderboard: of trials with the same parameters, the best one."""
+        begun = [it for it in standing(self.study) if it.state != WAITING]
+        every = [self._result(it) for it in begun if set(it.params) == set(self.plan.space)]
+        every.sort(key=lambda it: (leaderboard.ORDER.index(it.state), -it.outcome.get("mean", 0)))
+        results = list({it.folder: it for it in reversed(every)}.values())[::-1]
+        leaderboard.write_leaderboard(
+            self.plan, results, sum(it.state.is_finished() for it in begun)
+        )
+        return results
 
 
-def parameters_of(trial: Any) -> Parameters:
-    """Give a trial's parameters, which one that waits has as well."""
-    return dict(trial.user_attrs.get("parameters") or trial.params)
+def standing(study: optuna.Study) -> list[FrozenTrial]:
+    """Return the trials that count: not those that are run again, or were not needed."""
+    retried, trials = _retried(study), study.get_trials(deepcopy=False)
+    rest = [it for it in trials if it.number not in retried]
+    return [it for it in rest if it.state != FAIL or it.user_attrs.get("outcome")]
 
 
-def _rank(trial: Any) -> int:
-    return ORDER.index(trial.state.name)
+def _retried(study: optuna.Study) -> set[int]:
+    trials = study.get_trials(deepcopy=False)
+    return {number for it in trials for number in it.system_attrs.get("retry_history", ())}
 
 
-def _open_study(path: Path, aim: Aim, anew: bool = False) -> "optuna.Study":
-    """Open a study, or begin one."""
-    import optuna  # noqa: PLC0415  imports for a second, and only for a search
-    import sqlalchemy.exc  # noqa: PLC0415
-
+def _open_study(plan: SearchPlan, configuration: dict[str, str]) -> tuple[optuna.Study, Any]:
+    """Open the study, or begin it."""
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
-    try:
-        storage = optuna.storages.RDBStorage(
-            f"sqlite:///{path.absolute()}", engine_kwargs={"connect_args": {"timeout": 60}}
-        )
-        if anew:
-            optuna.delete_study(study_name="search", storage=storage)
-        study = optuna.create_study(
-            study_name="search",
-            storage=storage,
-            direction="maximize",
-            load_if_exists=True,
-            sampler=optuna.samplers.RandomSampler(seed=aim.seed),
-            pruner=optuna.pruners.MedianPruner(
-                n_startup_trials=PRUNE_AFTER_TRIALS, n_warmup_steps=(aim.prune or 0) + 1
-            ),
-        )
-    except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.OptunaError, RuntimeError) as error:
-        why = one_line(error, first_line=True)
-        raise InputError(
-            f"{path}: cannot be read as a study ({why}); give another --output, or delete that one"
-        ) from error
-    if "configuration" not in study.user_attrs:
-        study.set_user_attr("configuration", dict(aim.configuration))
-    return study
-
-
-def _check_same(old: Mapping[str, str], new: Mapping[str, str], folder: Path) -> None:
-    for key in [*new, *old]:
-        was, now = old.get(key, "nothing"), new.get(key, "nothing")
-        if was != now:
-            raise InputError(
-                f"{folder} holds a search of something else: {key} was {was}, now it is {now};"
-                " give another --output, or delete that one"
+    plan.output.mkdir(parents=True, exist_ok=True)
+    name = "search" if plan.storage is None else plan.output.as_posix()
+    with FileLock(plan.output / ".lock"):
+        try:
+            storage = _open_storage(plan)
+            study = optuna.create_study(
+                study_name=name, storage=storage, direction="maximize", load_if_exists=True
             )
+        except (sqlalchemy.exc.SQLAlchemyError, OptunaError, RuntimeError, ImportError) as error:
+            file = "--storage" if plan.storage else plan.output / "study.db"
+            why = str(error).splitlines()[0]
+            raise InputError(f"{file}: cannot be used as a study ({why})") from error
+        seed = _prepare(study, plan, configuration)
+    samplers, pruners = optuna.samplers, optuna.pruners
+    tpe = samplers.TPESampler(seed=seed, constant_liar=True)
+    study.sampler = tpe if plan.method == "guided" else samplers.RandomSampler(seed)
+    median = pruners.MedianPruner(PRUNE_AFTER_TRIALS, (plan.prune or 0) + 1)
+    study.pruner = pruners.NopPruner() if plan.prune is None else median
+    return study, storage.engine
+
+
+def _prepare(study: optuna.Study, plan: SearchPlan, configuration: dict[str, str]) -> int:
+    """Compare the study with the plan, add the points of a grid, return this process's seed."""
+    old = study.user_attrs.get("configuration", configuration)
+    for key in {**configuration, **old}:
+        was, now = old.get(key, "nothing"), configuration.get(key, "nothing")
+        if was != now:
+            why = f"{key} was {was}, now it is {now}; give another --output, or delete that one"
+            raise InputError(f"{plan.output} holds a search of something else: {why}")
+    study.set_user_attr("configuration", configuration)
+    seed = study.user_attrs.get("next_seed", plan.seed)  # each process draws other points
+    study.set_user_attr("next_seed", seed + 1)
+    known = [trial.params for trial in standing(study)]
+    for point in grid_points(plan.space) if plan.method == "grid" else ():
+        if point not in known:
+            study.add_trial(create_trial(state=WAITING, params=point, distributions=plan.space))
+    return seed
+
+
+def _open_storage(plan: SearchPlan) -> RDBStorage:
+    path = (plan.output / "study.db").absolute()
+    url = plan.storage or sqlalchemy.URL.create("sqlite", database=str(path)).render_as_string()
+    sqlite = {"timeout": 60, "isolation_level": None} if url.startswith("sqlite") else {}
+    storage = RDBStorage(
+        url.replace("{", "{{").replace("}", "}}"),
+        {"connect_args": sqlite},
+        heartbeat_interval=HEARTBEAT_SECONDS,
+        grace_period=GRACE_SECONDS,
+        heartbeat_stale_trial_callback=run_again,
+    )
+    if sqlite:  # it cannot lock a row until the end of a transaction, as Optuna expects
+        begin = "BEGIN IMMEDIATE"
+        sqlalchemy.event.listen(storage.engine, "begin", lambda it: it.exec_driver_sql(begin))
+    return storage
