@@ -3,8 +3,6 @@
 import argparse
 from typing import Any, NoReturn
 
-import ruamel.yaml
-
 from aed_plugins.core.errors import InputError
 
 
@@ -35,6 +33,8 @@ def parse_yaml(text: str) -> Any:
     text : str
         The text after the option's name.
     """
+    import ruamel.yaml  # noqa: PLC0415  not for --help
+
     try:
         return ruamel.yaml.YAML(typ="safe").load(text)
     except ruamel.yaml.error.YAMLError as error:

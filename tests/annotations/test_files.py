@@ -1,7 +1,5 @@
 """What every format keeps, and what is refused in every format."""
 
-import subprocess
-import sys
 from decimal import Decimal
 
 import numpy as np
@@ -166,14 +164,3 @@ def test_a_missing_file_a_folder_and_unknown_formats_are_refused(tmp_path):
         format_timeline(STREET, "xml")
     with pytest.raises(InputError, match=r"expected a suffix of .*got '\.tsv'"):
         write_timeline(tmp_path / "a.tsv", STREET)
-
-
-def test_annotations_need_neither_torch_nor_speechbrain():
-    program = (
-        "import sys, aed_plugins.annotations.files;"
-        " print({'torch', 'speechbrain'} & {*sys.modules})"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "set()\n"

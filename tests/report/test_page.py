@@ -4,8 +4,6 @@ import base64
 import io
 import json
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -146,12 +144,3 @@ def test_unknown_audio_is_refused(tmp_path):
 def test_a_page_of_no_recording_is_refused(tmp_path):
     with pytest.raises(InputError, match="at least one recording to show, got none"):
         write(tmp_path / "page.html")
-
-
-def test_report_needs_neither_torch_nor_speechbrain():
-    heavy = "{'torch', 'speechbrain', 'matplotlib'}"
-    program = f"import sys, aed_plugins.report; print({heavy} & {{*sys.modules}})"
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "set()"
