@@ -32,7 +32,7 @@ from aed_plugins.models import (
     fetch_weights,
     read_state_dict,
 )
-from aed_plugins.pretrained import CLASSIFIER, load_efficientat
+from aed_plugins.pretrained import EFFICIENTAT_CLASSIFIER, load_efficientat
 
 # The last layer of VGGish, as torchvggish and torchaudio name it.
 VGGISH_LAYERS = ("embeddings.4.weight", "embedding_network.4.weight")
@@ -149,7 +149,7 @@ def check(weights: str, pca: str | None) -> list[Comparison]:
     names = read_state_dict(path).keys()
     if not names.isdisjoint(VGGISH_LAYERS):
         return check_vggish(path, pca)
-    if CLASSIFIER not in names:
+    if EFFICIENTAT_CLASSIFIER not in names:
         raise InputError(
             f"{path}: expected the weights of VGGish or of EfficientAT's mn04, got"
             f" {len(names)} tensors of another network: {first_few(list(names))}"

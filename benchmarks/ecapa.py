@@ -67,9 +67,9 @@ from aed_plugins.core import (  # noqa: E402
 from aed_plugins.data import (  # noqa: E402
     FoldPlan,
     collate,
+    compute_manifest_fingerprint,
     describe_data,
-    fold_dataset,
-    manifest_fingerprint,
+    make_fold_dataset,
     plan_folds,
     read_manifest,
 )
@@ -421,7 +421,7 @@ def gathered(given: argparse.Namespace, ours: FoldResult | None, task: SingleLab
     train_folds = None if ours is None else ours.train_folds
     (plan,) = plan_folds(data.folds, [given.test_fold], [], train_folds)
     train, test = (
-        fold_dataset(manifest, task.target, folds) for folds in (plan.train, [plan.test])
+        make_fold_dataset(manifest, task.target, folds) for folds in (plan.train, [plan.test])
     )
     if ours is not None and ours.clips != len(test):
         raise InputError(
@@ -431,7 +431,7 @@ def gathered(given: argparse.Namespace, ours: FoldResult | None, task: SingleLab
     print(describe_data(data.summary()))
     print(f"test fold {plan.test}, training folds {plan.train}: {len(train)} clips", flush=True)
     told = {"state": data.state, "train_clips": len(train), "test_clips": len(test)}
-    return Data(told | {"fingerprint": manifest_fingerprint(manifest)}, plan, train, test)
+    return Data(told | {"fingerprint": compute_manifest_fingerprint(manifest)}, plan, train, test)
 
 
 def main(arguments: list[str]) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from aed_plugins.data import CLASS_NAMES, COLUMNS
+from aed_plugins.data import URBANSOUND_CLASSES, URBANSOUND_COLUMNS
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,10 +35,10 @@ def make_dataset(folder: Path, clips: int) -> None:
         path = folder / f"audio/fold{fold}/{name}"
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, 0.1 * rng.standard_normal(64000), 16000)
-        rows.append((name, number, 0, 4, 1, fold, class_id, CLASS_NAMES[class_id]))
+        rows.append((name, number, 0, 4, 1, fold, class_id, URBANSOUND_CLASSES[class_id]))
     (folder / "metadata").mkdir()
     with (folder / "metadata/UrbanSound8K.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([COLUMNS, *rows])
+        csv.writer(file).writerows([URBANSOUND_COLUMNS, *rows])
 
 
 def seconds_to_first_step(folder: Path, dataset: Path, name: str) -> float:

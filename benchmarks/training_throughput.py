@@ -25,7 +25,7 @@ import soundfile
 import torch
 from torch import nn
 
-from aed_plugins.data import Source, fold_dataset, pack_clips
+from aed_plugins.data import ClipSource, make_fold_dataset, pack_clips
 from aed_plugins.experiments import parse_experiment
 from aed_plugins.models import AudioTagger
 from aed_plugins.training import SingleLabel, TaggingBrain, fit_normalization
@@ -47,7 +47,7 @@ def noise_manifest(folder: Path, clips: int, sample_rate: int) -> dict[str, dict
     for number in range(clips):
         path = folder / f"{number:05}.wav"
         soundfile.write(path, 0.1 * rng.standard_normal(round(SECONDS * sample_rate)), sample_rate)
-        sources[path.name] = Source(path, "noise")
+        sources[path.name] = ClipSource(path, "noise")
     packed = pack_clips(sources, folder / "packed", sample_rate, progress=False)
     return {
         name: {**clip._asdict(), "labels": [LABELS[number % 10]], "fold": 1}
@@ -90,7 +90,7 @@ def measure(folder: Path, clips: int, epochs: int) -> tuple[list[float], list[fl
         checkpointer=hparams["checkpointer"],
     )
     manifest = noise_manifest(folder, clips, hparams["sample_rate"])
-    dataset = fold_dataset(manifest, task.target, [1])
+    dataset = make_fold_dataset(manifest, task.target, [1])
     fit_normalization(brain.tagger, dataset, progress=False, **hparams["loader"])
     waveforms = torch.stack([item["waveform"] for item in dataset])
     targets = torch.tensor([item["target"] for item in dataset])

@@ -1,25 +1,23 @@
-from .fold_assignment import (
-    assign_folds as assign_folds,
-    count_recordings as count_recordings,
-)
 from .folds import (
     Fold as Fold,
     FoldPlan as FoldPlan,
+    assign_folds as assign_folds,
+    count_recordings as count_recordings,
     plan_folds as plan_folds,
 )
 from .manifest import (
     Manifest as Manifest,
     collate as collate,
-    fold_dataset as fold_dataset,
-    manifest_fingerprint as manifest_fingerprint,
-    provides_target as provides_target,
+    compute_manifest_fingerprint as compute_manifest_fingerprint,
+    make_fold_dataset as make_fold_dataset,
+    make_target_item as make_target_item,
+    make_waveform_dataset as make_waveform_dataset,
     read_manifest as read_manifest,
-    waveform_dataset as waveform_dataset,
 )
 from .packing import (
+    ClipSource as ClipSource,
     PackedClip as PackedClip,
     PackingResult as PackingResult,
-    Source as Source,
     pack_clips as pack_clips,
 )
 from .preparation import (
@@ -28,28 +26,26 @@ from .preparation import (
     default_prepared_folder as default_prepared_folder,
     describe_data as describe_data,
     pack_listed_clips as pack_listed_clips,
-    read_rows as read_rows,
+    read_csv_rows as read_csv_rows,
     report_incomplete as report_incomplete,
     write_manifest as write_manifest,
 )
-from .shards import (
+from .shard_index import (
     ShardIndex as ShardIndex,
     import_webdataset as import_webdataset,
-    read_index as read_index,
-    write_shards as write_shards,
+    read_shard_index as read_shard_index,
 )
-from .streamed_clips import StreamedClips as StreamedClips
+from .shard_reader import StreamedClips as StreamedClips
+from .shard_writer import write_shards as write_shards
 from .synthetic.audioset import build_audioset_demonstration as build_audioset_demonstration
+from .synthetic.clip_synthesizer import ClipSynthesizer as ClipSynthesizer
 from .synthetic.corpus import (
     DEMONSTRATION_MARK as DEMONSTRATION_MARK,
-    build_whole as build_whole,
+    build_corpus as build_corpus,
 )
 from .synthetic.human_sounds import synthesize_sound as synthesize_sound
-from .synthetic.urban_sounds import (
-    SoundVariant as SoundVariant,
-)
 from .synthetic.urbansound import (
-    CLASS_NAMES as CLASS_NAMES,
-    COLUMNS as COLUMNS,
+    URBANSOUND_CLASSES as URBANSOUND_CLASSES,
+    URBANSOUND_COLUMNS as URBANSOUND_COLUMNS,
     build_urbansound_demonstration as build_urbansound_demonstration,
 )

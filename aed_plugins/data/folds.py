@@ -1,12 +1,15 @@
-"""Official folds and splits: which to train on, validate on and test."""
+"""Folds: assigned to clips that have none, and split into training, validation and test."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from aed_plugins.core import InputError
 
 Fold = int | str
+Labels = Mapping[str, Sequence[str]]  # clip id to labels
+Recordings = Mapping[str, str]  # clip id to what it was cut from
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,7 @@ class FoldPlan:
     test : int or str
         The fold that is tested; a number, or a name such as `eval`.
     valid : list of int or str
-        The folds whose figures choose the checkpoint; none to take the last one.
+        The folds whose scores choose the checkpoint; none to take the last one.
     train : list of int or str
         The folds that are trained on.
     """
@@ -103,7 +106,7 @@ def _check_apart(test: Fold, valid: Sequence[Fold], train: Sequence[Fold]) -> No
     if test in valid or test in train:
         role = "validation" if test in valid else "training"
         raise InputError(
-            f"fold {test} is both a test and a {role} fold: its figure would be worthless;"
+            f"fold {test} is both a test and a {role} fold: its score would be worthless;"
             f" take it out of --{'valid' if test in valid else 'train'}_folds or --test_folds"
         )
     both = [fold for fold in valid if fold in train]
@@ -114,3 +117,73 @@ def _check_apart(test: Fold, valid: Sequence[Fold], train: Sequence[Fold]) -> No
             f"no fold is left to train on when fold {test} is tested and {list(valid)} validate:"
             " add clips of other folds, or give --valid_folds=[]"
         )
+
+
+def assign_folds(labels: Labels, recordings: Recordings, folds: int) -> dict[str, int]:
+    """Assign clips to folds.
+
+    Recordings are assigned one by one, first those with the largest part of a class, each to the
+    fold that has the least of its classes; among equals to the smallest fold, then the first. So
+    the folds depend on nothing but the clips' names, labels and recordings.
+
+    Parameters
+    ----------
+    labels : mapping of str to sequence of str
+        The labels of each clip; none is a class of its own.
+    recordings : mapping of str to str
+        What each clip was cut from: no recording is in two folds.
+    folds : int
+        How many folds.
+
+    Returns
+    -------
+    dict of str to int
+        The fold of each clip, from 1.
+
+    Examples
+    --------
+    >>> labels = {"a1": ["dog"], "a2": ["dog"], "b": ["dog"], "c": ["cat"], "d": ["cat"]}
+    >>> recordings = {"a1": "a", "a2": "a", "b": "b", "c": "c", "d": "d"}
+    >>> assign_folds(labels, recordings, 2)
+    {'a1': 1, 'a2': 1, 'b': 2, 'c': 2, 'd': 1}
+    """
+    totals = Counter(label for names in labels.values() for label in names or [""])
+    held: dict[str, Counter[str]] = {}
+    for clip, names in labels.items():
+        held.setdefault(recordings[clip], Counter()).update(names or [""])
+
+    def largest_first(recording: str) -> tuple[float, str]:
+        return (-max(n / totals[label] for label, n in held[recording].items()), recording)
+
+    assigned: dict[str, int] = {}
+    has: list[Counter[str]] = [Counter() for _ in range(folds)]
+    for recording in sorted(held, key=largest_first):
+        parts = dict(sorted(held[recording].items()))  # float sums depend on the order
+        costs = [
+            (sum(n * fold[label] / totals[label] for label, n in parts.items()), fold.total(), i)
+            for i, fold in enumerate(has)
+        ]
+        chosen = min(costs)[-1]
+        has[chosen].update(parts)
+        assigned[recording] = chosen + 1
+    return {clip: assigned[recordings[clip]] for clip in labels}
+
+
+def count_recordings(labels: Labels, recordings: Recordings) -> dict[str, int]:
+    """Count the recordings of each class: with fewer than folds, a fold goes without the class.
+
+    Parameters
+    ----------
+    labels, recordings
+        As for `assign_folds`.
+
+    Examples
+    --------
+    >>> count_recordings({"a1": ["dog"], "a2": ["dog"]}, {"a1": "a", "a2": "a"})
+    {'dog': 1}
+    """
+    found: dict[str, set[str]] = {}
+    for clip, names in labels.items():
+        for name in names:
+            found.setdefault(name, set()).add(recordings[clip])
+    return {name: len(found[name]) for name in sorted(found)}

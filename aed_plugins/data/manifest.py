@@ -43,8 +43,8 @@ def read_manifest(path: str | Path) -> Manifest:
         return json.load(file, object_hook=shared)
 
 
-def manifest_fingerprint(manifest: Manifest) -> str:
-    """Give a short text that changes with the clips, their lengths, labels or folds.
+def compute_manifest_fingerprint(manifest: Manifest) -> str:
+    """Compute a short text that changes with the clips, their lengths, labels or folds.
 
     Parameters
     ----------
@@ -55,16 +55,17 @@ def manifest_fingerprint(manifest: Manifest) -> str:
     --------
     >>> entry = {"file": "a.npy", "start": 0, "samples": 16000, "labels": ["siren"], "fold": 1}
     >>> moved = entry | {"file": "elsewhere/a.npy"}
-    >>> manifest_fingerprint({"a": entry}) == manifest_fingerprint({"a": moved})
+    >>> compute_manifest_fingerprint({"a": entry}) == compute_manifest_fingerprint({"a": moved})
     True
-    >>> manifest_fingerprint({"a": entry}) == manifest_fingerprint({"a": entry | {"fold": 2}})
+    >>> other = entry | {"fold": 2}
+    >>> compute_manifest_fingerprint({"a": entry}) == compute_manifest_fingerprint({"a": other})
     False
     """
     rows = sorted((i, e["samples"], e["labels"], e.get("fold")) for i, e in manifest.items())
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
 
 
-def waveform_dataset(manifest: Manifest, *items: Any) -> DynamicItemDataset:
+def make_waveform_dataset(manifest: Manifest, *items: Any) -> DynamicItemDataset:
     """Make a dataset of the clips of a manifest.
 
     Parameters
@@ -89,7 +90,7 @@ def waveform_dataset(manifest: Manifest, *items: Any) -> DynamicItemDataset:
     return DynamicItemDataset(manifest, [waveform, *items], ["id", "waveform", *provided])
 
 
-def fold_dataset(
+def make_fold_dataset(
     manifest: Manifest, target: Callable[[list[str]], Any], folds: Collection[int | str]
 ) -> DynamicItemDataset:
     """Make the dataset of some folds.
@@ -109,10 +110,10 @@ def fold_dataset(
         Its items have `id`, `waveform` (float32 `(sample,)`) and `target`.
     """
     clips = {name: entry for name, entry in manifest.items() if entry["fold"] in folds}
-    return waveform_dataset(clips, provides_target(target))
+    return make_waveform_dataset(clips, make_target_item(target))
 
 
-def provides_target(target: Callable[[list[str]], Any]) -> Any:
+def make_target_item(target: Callable[[list[str]], Any]) -> Any:
     """Make the dynamic item `target` of a clip's `labels`.
 
     Parameters

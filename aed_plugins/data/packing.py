@@ -33,7 +33,7 @@ VERSION = 1  # of the two files, and of what read_waveform makes of a recording
 UNSEEN = (-1, -1)  # the size and time of a file that is missing or cannot be opened
 
 
-class Source(NamedTuple):
+class ClipSource(NamedTuple):
     """A clip's file, and the name of the shard that is to hold it."""
 
     path: str | Path
@@ -70,19 +70,23 @@ class _Entry(NamedTuple):
 
 
 def pack_clips(
-    sources: Mapping[str, Source], folder: str | Path, sample_rate: int, *, progress: bool = True
+    sources: Mapping[str, ClipSource],
+    folder: str | Path,
+    sample_rate: int,
+    *,
+    progress: bool = True,
 ) -> PackingResult:
     """Decode, mix to mono and resample the clips that are not packed yet or whose files changed.
 
     A sample x is kept as round(32768 x), so 16-bit mono at the given rate is kept bit by bit;
-    samples beyond full scale are clipped to it. A shard is made anew when it is damaged or a clip
+    samples beyond full scale are clipped to it. A shard is rewritten when it is damaged or a clip
     has come, gone or changed (path, size or modification time); the other clips are then copied,
     not decoded. A finished shard survives whatever stops the rest. One process at a time packs
     into a folder; any number load from it.
 
     Parameters
     ----------
-    sources : mapping of str to Source
+    sources : mapping of str to ClipSource
         By clip id. A shard keeps these clips and no others: give all of a shard's clips together.
     folder : str or Path
         Where to keep the shards, in a folder for each rate. It may be deleted when not in use.
@@ -93,7 +97,7 @@ def pack_clips(
 
     Returns
     -------
-    Packed
+    PackingResult
         Where each clip is, and why some are bad. A bad clip is tried again when its file has
         changed; a file that the system would not open is tried each time.
 
@@ -109,7 +113,8 @@ def pack_clips(
     >>> import soundfile, tempfile
     >>> here = Path(tempfile.mkdtemp())
     >>> soundfile.write(here / "dog.wav", [0.5, 0.25, -1.0], 16000)
-    >>> sources = {"dog": Source(here / "dog.wav", "fold1"), "cat": Source(here / "cat", "fold1")}
+    >>> dog, cat = here / "dog.wav", here / "cat.wav"
+    >>> sources = {"dog": ClipSource(dog, "fold1"), "cat": ClipSource(cat, "fold1")}
     >>> clips, bad = pack_clips(sources, here / "packed", 16000, progress=False)
     >>> load_clip(*clips["dog"]), list(bad)
     (array([ 0.5 ,  0.25, -1.  ], dtype=float32), ['cat'])
@@ -183,7 +188,7 @@ def _mapped(file: str) -> np.ndarray:
     return np.lib.format.open_memmap(file, mode="r")
 
 
-def _by_shard(sources: Mapping[str, Source], folder: Path) -> dict[Path, dict[str, _File]]:
+def _by_shard(sources: Mapping[str, ClipSource], folder: Path) -> dict[Path, dict[str, _File]]:
     """Look at every source file, by clip id and by the shard's file that is to hold the clip."""
     shards: dict[str, dict[str, _File]] = {}
     for clip, (source, shard) in sources.items():
@@ -201,7 +206,7 @@ def _by_shard(sources: Mapping[str, Source], folder: Path) -> dict[Path, dict[st
 
 
 def _read_shard(shard: Path, sample_rate: int) -> tuple[dict[str, _Entry], np.ndarray]:
-    """Give a shard's index and samples, or none of either when they are missing or damaged."""
+    """Read a shard's index and samples, or none of either when they are missing or damaged."""
     try:
         content = json.loads(shard.with_suffix(".json").read_text(encoding="utf-8"))
         index = {clip: _Entry(**fields) for clip, fields in content["clips"].items()}
@@ -211,14 +216,14 @@ def _read_shard(shard: Path, sample_rate: int) -> tuple[dict[str, _Entry], np.nd
         if found == (VERSION, sample_rate, np.int16, shape):
             return index, samples
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        pass  # whatever is wrong with the two files, making them anew mends it
+        pass  # whatever is wrong with the two files, rewriting them fixes it
     return {}, np.empty(0, np.int16)
 
 
 def _gather(
     shard: Path, files: dict[str, _File], sample_rate: int, pool: Executor, bar: tqdm
 ) -> tuple[dict[str, _Entry], list[np.ndarray]]:
-    """Give a shard's new index and its clips' samples: decoded, or copied where nothing changed."""
+    """Make a shard's new index and its clips' samples: decoded, or copied where nothing changed."""
     known, packed = _read_shard(shard, sample_rate)
 
     def samples_of(clip: str) -> tuple[_Entry, np.ndarray]:
@@ -241,7 +246,7 @@ def _decode(file: _File, sample_rate: int) -> tuple[_Entry, np.ndarray]:
         waveform = read_waveform(file[0], sample_rate)
     except InputError as error:
         if isinstance(error.__cause__, OSError):
-            # Such as a missing permission. Mending that changes neither size nor time, so neither
+            # Such as a missing permission. Fixing that changes neither size nor time, so neither
             # is kept: the file looks changed next time, and is tried again.
             file = (file[0], *UNSEEN)
         return _Entry(*file, bad=str(error)), np.empty(0, "<i2")

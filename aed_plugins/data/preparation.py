@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aed_plugins.core import InputError, first_few, write_json
-from aed_plugins.data.packing import PackedClip, Source, pack_clips
+from aed_plugins.data.packing import ClipSource, PackedClip, pack_clips
 
 
 class ListedClip(NamedTuple):
@@ -22,7 +22,7 @@ class ListedClip(NamedTuple):
     path : Path
         The file.
     shard : str
-        The packed file that is to hold it: see `packing.pack`.
+        The packed file that is to hold it: see `pack_clips`.
     labels : list of str
         Its labels.
     fold : int or str
@@ -49,7 +49,7 @@ class PreparedData:
     folds : list of int or str
         Folds that have clips.
     state : {"complete", "partial", "demonstration"}
-        Whether the figures can be compared with others'.
+        Whether the scores can be compared with others'.
     clips, expected_clips : int
         Usable clips, and those of the whole dataset.
     rows_without_file, files_without_row : list of str
@@ -68,13 +68,13 @@ class PreparedData:
     skipped_clips: dict[str, str] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
-        """Give what the results say of the data."""
-        said = {key: value for key, value in asdict(self).items() if key != "manifest"}
-        return said | {"bad_clips": len(self.skipped_clips)}
+        """Return what is written of the data in the results."""
+        summary = {key: value for key, value in asdict(self).items() if key != "manifest"}
+        return summary | {"bad_clips": len(self.skipped_clips)}
 
 
 def default_prepared_folder(data: Path) -> Path:
-    """Name the folder where decoded clips are kept unless another is given.
+    """Return the folder where decoded clips are kept unless another is given.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def default_prepared_folder(data: Path) -> Path:
     return Path("data/prepared") / f"{data.name}-{place}"
 
 
-def read_rows(
+def read_csv_rows(
     path: Path, columns: Collection[str], other_names: Mapping[str, str] | None = None
 ) -> Iterator[tuple[str, dict[str | None, Any]]]:
     """Read a CSV table with a header, in UTF-8 with or without a byte order mark.
@@ -135,7 +135,7 @@ def read_rows(
 def report_incomplete(
     expected: str, rows: int, missing: list[str], extra: list[str], report: Path
 ) -> InputError:
-    """Write what is lacking into a report, and say it in one line.
+    """Write what is missing into a report, and return an error that says it in one line.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def report_incomplete(
 
 def pack_listed_clips(
     clips: Mapping[str, ListedClip],
-    kept: Path,
+    folder: Path,
     sample_rate: int,
     *,
     skip_bad_clips: bool = False,
@@ -175,7 +175,7 @@ def pack_listed_clips(
     ----------
     clips : mapping of str to ListedClip
         By clip id.
-    kept : Path
+    folder : Path
         Where decoded clips are kept.
     sample_rate : int
         The rate to decode to, in hertz.
@@ -195,8 +195,8 @@ def pack_listed_clips(
         If clips cannot be used and are not to be left out; all are listed in `bad_clips.json`.
     """
     refused = refused or {}
-    sources = {n: Source(c.path, c.shard) for n, c in clips.items() if n not in refused}
-    packed = pack_clips(sources, kept, sample_rate)
+    sources = {n: ClipSource(c.path, c.shard) for n, c in clips.items() if n not in refused}
+    packed = pack_clips(sources, folder, sample_rate)
     reasons = {**refused, **packed.bad}
     bad = {
         name: f"{clip.row}: {reasons[name]}" if clip.row else reasons[name]
@@ -204,12 +204,12 @@ def pack_listed_clips(
         if name in reasons
     }
     if bad and not skip_bad_clips:
-        report = kept / "bad_clips.json"
+        report = folder / "bad_clips.json"
         write_json(report, bad)
         raise InputError(
             f"{len(bad)} of {len(clips)} clips cannot be used:"
             f" {first_few(list(bad.values()), shown=1)}; all of them: {report};"
-            " mend them, or give --skip_bad_clips=True to leave them out"
+            " fix them, or give --skip_bad_clips=True to leave them out"
         )
     return packed.clips, bad
 
@@ -225,7 +225,7 @@ def write_manifest(
         The JSON file.
     clips : mapping of str to ListedClip
         By clip id.
-    packed : mapping of str to Clip
+    packed : mapping of str to PackedClip
         Where they are; a clip that is not among them is left out.
 
     Returns
@@ -244,7 +244,7 @@ def write_manifest(
 
 
 def describe_data(data: Mapping[str, Any]) -> str:
-    """Say in a line what the figures were measured on.
+    """Describe in one line the data that scores were measured on.
 
     Parameters
     ----------
@@ -253,12 +253,12 @@ def describe_data(data: Mapping[str, Any]) -> str:
     """
     match data["state"]:
         case "demonstration":
-            text = "DEMONSTRATION: synthesized sounds; these figures say nothing about real sound."
+            text = "DEMONSTRATION: synthesized sounds; these scores say nothing about real sound."
         case "partial":
             text = (
                 f"PARTIAL DATA: {data['clips']} of {data['expected_clips']} clips; not comparable"
             )
-            text += " with published figures."
+            text += " with published scores."
         case _:
             text = f"Complete data: {data['clips']} clips."
     bad = data["bad_clips"]

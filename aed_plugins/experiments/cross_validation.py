@@ -19,9 +19,9 @@ from aed_plugins.data import (
     Manifest,
     ShardIndex,
     StreamedClips,
+    compute_manifest_fingerprint,
     describe_data,
-    fold_dataset,
-    manifest_fingerprint,
+    make_fold_dataset,
 )
 from aed_plugins.experiments.command_line import (
     Experiment,
@@ -213,7 +213,7 @@ class CrossValidation:
             },
             "folds": {key: json.dumps(value) for key, value in asdict(plan).items()},
             "run": run,
-            "data": {"fingerprint": manifest_fingerprint(self.manifest)},
+            "data": {"fingerprint": compute_manifest_fingerprint(self.manifest)},
         }
 
     def _run_fold(self, plan: FoldPlan) -> None:
@@ -275,7 +275,7 @@ class CrossValidation:
         if self.shards is not None:
             batch_size = loader.get("batch_size", 1)
             return StreamedClips(self.shards, plan.train, self.task.target, seed, batch_size)
-        return fold_dataset(self.manifest, self.task.target, plan.train)
+        return make_fold_dataset(self.manifest, self.task.target, plan.train)
 
     def _add_teacher(
         self,
@@ -296,7 +296,7 @@ class CrossValidation:
         """Say how the clips of some folds are given to a brain: waveforms or kept embeddings."""
         target = self.task.target
         if not isinstance(brain, FrozenEncoderBrain):
-            return lambda folds: fold_dataset(self.manifest, target, folds)
+            return lambda folds: make_fold_dataset(self.manifest, target, folds)
         logger.info("the encoder stays frozen: its embeddings are computed once and kept")
         if brain.augmentation is not None and brain.augmentation.changes_sound:
             logger.info("they are those of the clips as they are: nothing is augmented or mixed")

@@ -12,7 +12,7 @@ from aed_plugins.core import FloatArray, Steps
 from aed_plugins.detection import TimelineSettings
 from aed_plugins.labels import select_classes
 from aed_plugins.metrics import DEFAULT_THRESHOLD
-from aed_plugins.models import Probabilities, Thresholds, probabilities
+from aed_plugins.models import Probabilities, Thresholds, compute_probabilities
 
 if TYPE_CHECKING:
     from aed_plugins.pretrained import OnnxTagger
@@ -111,7 +111,9 @@ class BatchTagger(Pretrained):
                 waveform.to(self.device), None if lengths is None else lengths.to(self.device)
             )
         logits = (output.step_logits, output.clip_logits)
-        step, clip = (probabilities(part.float(), self.multi_label).cpu() for part in logits)
+        step, clip = (
+            compute_probabilities(part.float(), self.multi_label).cpu() for part in logits
+        )
         return Probabilities(output.embeddings.float().cpu(), step, clip)
 
     def _timeline_settings(self, kept: Mapping[str, Any] | None) -> TimelineSettings:

@@ -15,9 +15,9 @@ from .downloads import (
 from .embedding_model import EmbeddingModel as EmbeddingModel
 from .encoders.mfcc_statistics import MFCCStatistics as MFCCStatistics
 from .encoders.mobilenet import (
-    PUBLISHED as PUBLISHED,
+    PUBLISHED_MOBILENETS as PUBLISHED_MOBILENETS,
     MobileNet as MobileNet,
-    rounded_channels as rounded_channels,
+    round_channels as round_channels,
 )
 from .encoders.resnet import ResNet as ResNet
 from .encoders.vgg import VGG as VGG
@@ -46,12 +46,12 @@ from .receptive_field import (
 from .tagger import (
     AudioTagger as AudioTagger,
     check_tagger as check_tagger,
-    probabilities as probabilities,
+    compute_probabilities as compute_probabilities,
 )
 from .thresholds import Thresholds as Thresholds
 from .weights import (
     load_weights as load_weights,
     read_safetensors as read_safetensors,
     read_state_dict as read_state_dict,
-    tensor_shapes as tensor_shapes,
+    read_tensor_shapes as read_tensor_shapes,
 )

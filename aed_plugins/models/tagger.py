@@ -13,8 +13,8 @@ from aed_plugins.models.lengths import absolute_lengths, repeat_short, valid_mas
 SpectrumChange = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
 
 
-def probabilities(logits: Tensor, multi_label: bool) -> Tensor:
-    """Turn logits into probabilities along the last axis, the classes.
+def compute_probabilities(logits: Tensor, multi_label: bool) -> Tensor:
+    """Compute probabilities from logits along the last axis, the classes.
 
     Parameters
     ----------
@@ -25,9 +25,9 @@ def probabilities(logits: Tensor, multi_label: bool) -> Tensor:
 
     Examples
     --------
-    >>> probabilities(torch.zeros(2), multi_label=True)
+    >>> compute_probabilities(torch.zeros(2), multi_label=True)
     tensor([0.5000, 0.5000])
-    >>> probabilities(torch.zeros(4), multi_label=False)
+    >>> compute_probabilities(torch.zeros(4), multi_label=False)
     tensor([0.2500, 0.2500, 0.2500, 0.2500])
     """
     return logits.sigmoid() if multi_label else logits.softmax(dim=-1)

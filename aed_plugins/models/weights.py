@@ -132,7 +132,7 @@ def read_safetensors(path: str | Path) -> dict[str, Tensor]:
         return safetensors.torch.load_file(path)
 
 
-def tensor_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
+def read_tensor_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
     """Read the shapes of the tensors in a safetensors file, and nothing else.
 
     Parameters

@@ -1,5 +1,5 @@
 from .efficientat import (
-    CLASSIFIER as CLASSIFIER,
+    EFFICIENTAT_CLASSIFIER as EFFICIENTAT_CLASSIFIER,
     load_efficientat as load_efficientat,
 )
 from .files import write_timeline_settings as write_timeline_settings

@@ -11,18 +11,20 @@ from torch import Tensor, nn
 from aed_plugins.core import InputError
 from aed_plugins.detection import PostProcessing, TimelineSettings
 from aed_plugins.models import (
-    PUBLISHED,
+    PUBLISHED_MOBILENETS,
     AudioTagger,
     EfficientATLogMel,
     MobileNet,
     PooledDNNHead,
     fetch_weights,
     read_state_dict,
-    rounded_channels,
+    round_channels,
 )
 
 # By name: the width and the file.
-RELEASED = {f"mn{round(10 * width):02d}": (width, url) for width, url in PUBLISHED.items()}
+RELEASED = {
+    f"mn{round(10 * width):02d}": (width, url) for width, url in PUBLISHED_MOBILENETS.items()
+}
 # SHA-256 of the files whose checksum is known. The others must fit to the last tensor.
 CHECKSUMS = {
     "mn04": "899a8c6217063f6941793102a2780b3dd788ab11fce468d9cf5f0577c453321c",
@@ -32,7 +34,7 @@ HIDDEN = 1280  # units of the classifier's hidden layer at width 1
 # Chosen among windows of 1, 2, 3 and 10 s and thresholds of 0.1 to 0.5, by segment-based F1 of mn04
 # on recordings mixed from real sounds: see the README.
 TIMELINE = TimelineSettings(1.0, 0.5, post_processing=PostProcessing(onset=0.2))
-CLASSIFIER = "classifier.2.weight"
+EFFICIENTAT_CLASSIFIER = "classifier.2.weight"
 SUFFIXES = (".pt", ".pth")
 
 
@@ -82,7 +84,7 @@ def load_efficientat(source: str) -> tuple[str, AudioTagger]:
     name, width = _named(read_state_dict(path), path)
     encoder = MobileNet(width=width, pretrained=path)
     head = PooledDNNHead(
-        encoder.embedding_size, hidden=rounded_channels(HIDDEN * width), pretrained=path
+        encoder.embedding_size, hidden=round_channels(HIDDEN * width), pretrained=path
     )
     return name, AudioTagger(
         EfficientATLogMel(), nn.Identity(), nn.Identity(), encoder, head
@@ -91,10 +93,10 @@ def load_efficientat(source: str) -> tuple[str, AudioTagger]:
 
 def _named(state: Mapping[str, Tensor], path: Path) -> tuple[str, float]:
     """Tell which of the released networks the weights are of."""
-    shape = state[CLASSIFIER].shape if CLASSIFIER in state else ()
+    shape = state[EFFICIENTAT_CLASSIFIER].shape if EFFICIENTAT_CLASSIFIER in state else ()
     for name, (width, _) in RELEASED.items():
         size = MobileNet.embedding_size_of(width)
-        if tuple(shape) == (rounded_channels(HIDDEN * width), size):
+        if tuple(shape) == (round_channels(HIDDEN * width), size):
             return name, width
     raise InputError(
         f"{path}: expected the weights of one of EfficientAT's {', '.join(RELEASED)}, got"

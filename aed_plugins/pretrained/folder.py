@@ -26,7 +26,7 @@ from aed_plugins.models import (
     load_weights,
     read_safetensors,
     read_state_dict,
-    tensor_shapes,
+    read_tensor_shapes,
 )
 from aed_plugins.pretrained.files import (
     HPARAMS,
@@ -143,7 +143,7 @@ def _load_folder(folder: Path, name: str, trusted: bool) -> LoadedModel:
     labels = _labels(file)
     weights = folder / WEIGHTS
     if not trusted:
-        _check_shapes(file, tensor_shapes(weights), weights)
+        _check_shapes(file, read_tensor_shapes(weights), weights)
     tagger = _tagger(file, _build_trusted if trusted else None)
     load_weights(tagger, read_safetensors(weights), str(weights), f"the weights of {path}")
     _try(tagger, file, labels)

@@ -13,7 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from aed_plugins.core import FloatArray, InputError, atomic_write, one_line
-from aed_plugins.models import AudioTagger, Ensemble, ForestHead, Probabilities, probabilities
+from aed_plugins.models import (
+    AudioTagger,
+    Ensemble,
+    ForestHead,
+    Probabilities,
+    compute_probabilities,
+)
 from aed_plugins.pretrained.onnx_model import (
     INPUT,
     OUTPUTS,
@@ -49,8 +55,8 @@ class TaggerWithProbabilities(nn.Module):
         output = self.tagger(waveform)
         return Probabilities(
             output.embeddings,
-            probabilities(output.step_logits, self.multi_label),
-            probabilities(output.clip_logits, self.multi_label),
+            compute_probabilities(output.step_logits, self.multi_label),
+            compute_probabilities(output.clip_logits, self.multi_label),
         )
 
 

@@ -28,7 +28,7 @@ from speechbrain.dataio.dataset import DynamicItemDataset
 from torch import Tensor
 
 from aed_plugins.core import InputError, atomic_write, first_few
-from aed_plugins.data import FoldPlan, Manifest, manifest_fingerprint
+from aed_plugins.data import FoldPlan, Manifest, compute_manifest_fingerprint
 from aed_plugins.pretrained import TrainedRun, find_run
 from aed_plugins.training.balancing import list_labels
 from aed_plugins.training.distributed import run_on_main
@@ -239,7 +239,7 @@ class Teacher:
     ) -> npt.NDArray[np.float32]:
         """Return `(clip, class)`, in the order of the names; compute what is not stored."""
         run = self._run(plan)
-        key = f"{_compute_digest(run)} {manifest_fingerprint(clips)}"
+        key = f"{_compute_digest(run)} {compute_manifest_fingerprint(clips)}"
         stored = _read_logits(path, key)
         if stored is None:
             available = self.clips_at(run.sample_rate)

@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from aed_plugins.core import atomic_write, write_json
-from aed_plugins.data import Manifest, collate, provides_target, waveform_dataset
+from aed_plugins.data import Manifest, collate, make_target_item, make_waveform_dataset
 from aed_plugins.models import AudioTagger, absolute_lengths
 
 # Where a clip's embeddings are: the shard's file, the first step there, the number of steps.
@@ -105,7 +105,7 @@ def embedding_dataset(
         for name, entry in manifest.items()
         if entry["fold"] in folds
     }
-    items = [embeddings, provides_target(target)]
+    items = [embeddings, make_target_item(target)]
     return DynamicItemDataset(clips, items, ["id", "embeddings", "target"])
 
 
@@ -178,7 +178,7 @@ def _embed(
     was_training, device = tagger.training, next(iter(tagger.state_dict().values())).device
     tagger.eval()
     embeddings = {}
-    for batch in DataLoader(waveform_dataset(clips), collate_fn=collate, **loader):
+    for batch in DataLoader(make_waveform_dataset(clips), collate_fn=collate, **loader):
         waveform, lengths = (tensor.to(device) for tensor in batch.waveform)
         values, shares = tagger.embed(waveform, lengths)
         steps = absolute_lengths(torch.as_tensor(shares), values.shape[1]).tolist()

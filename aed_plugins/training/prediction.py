@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from aed_plugins.core import FloatArray
-from aed_plugins.data import Manifest, collate, waveform_dataset
+from aed_plugins.data import Manifest, collate, make_waveform_dataset
 from aed_plugins.models import AudioTagger
 from aed_plugins.training.tasks.task import Task
 
@@ -48,7 +48,7 @@ def predict_logits(
         torch.inference_mode(),
         tqdm(total=len(manifest), desc="tagging", unit="clip", disable=not progress) as bar,
     ):
-        for batch in DataLoader(waveform_dataset(manifest), collate_fn=collate, **loader):
+        for batch in DataLoader(make_waveform_dataset(manifest), collate_fn=collate, **loader):
             waveform, lengths = batch.waveform
             logits = tagger(waveform.to(device), lengths.to(device)).clip_logits
             parts.append(logits.cpu().double().numpy())

@@ -41,8 +41,8 @@ from audioset_report import Account
 from aed_plugins.core import InputError, atomic_write, first_few
 from aed_plugins.data import (
     DEMONSTRATION_MARK,
+    ClipSource,
     PackedClip,
-    Source,
     build_audioset_demonstration,
     pack_clips,
 )
@@ -200,7 +200,7 @@ def prepare(
     labels = {mid: ontology.names[mid] for mid in chosen}
     listed, shards = _wanted(folder, selection, ontology, chosen)
     found = find_clips(audio, listed)
-    sources = {c: Source(found.files[c].path, shards[c]) for c in listed if c in found.files}
+    sources = {c: ClipSource(found.files[c].path, shards[c]) for c in listed if c in found.files}
     packed = pack_clips(sources, kept, sample_rate)
     clips, odd = _cut_to_segments(listed, found.files, packed.clips, sample_rate)
     account = Account(listed, found, packed, odd, list(labels.values()))

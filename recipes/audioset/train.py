@@ -11,7 +11,7 @@ from audioset_lists import FOLDS
 from audioset_prepare import Prepared, Selection, find_data, is_demonstration, prepare
 from speechbrain.utils.distributed import if_main_process
 
-from aed_plugins.data import FoldPlan, ShardIndex, read_index, read_manifest
+from aed_plugins.data import FoldPlan, ShardIndex, read_manifest, read_shard_index
 from aed_plugins.experiments import (
     CrossValidation,
     join_processes,
@@ -58,7 +58,9 @@ def main(arguments: list[str]) -> None:
     dataset = "audioset_demonstration" if is_demonstration(folder) else "audioset"
     handed_in = {"dataset": dataset, "labels": [], "multi_label": True}
     sample_rate = experiment.value("sample_rate", **handed_in)
-    shards = None if options.webdataset is None else run_on_main(read_index, options.webdataset)
+    shards = (
+        None if options.webdataset is None else run_on_main(read_shard_index, options.webdataset)
+    )
     needed = [fold for fold in FOLDS if shards is None or fold != "train"]
     data = run_on_main(prepare, folder, options.prepared_folder, sample_rate, options, needed)
     if shards is not None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from aed_plugins.cli import find_recordings
 from aed_plugins.core import InputError
-from aed_plugins.data import Fold, read_rows
+from aed_plugins.data import Fold, read_csv_rows
 
 NEEDED = ("file", "label")
 COLUMNS = (*NEEDED, "fold", "split", "recording")
@@ -136,7 +136,7 @@ def _read_csv(path: Path) -> dict[str, Clip]:
     clips: dict[str, Clip] = {}
     rows: dict[str, str] = {}
     recordings: dict[str, Clip] = {}
-    for where, fields in read_rows(path, NEEDED, {"group": "recording"}):
+    for where, fields in read_csv_rows(path, NEEDED, {"group": "recording"}):
         if not clips:
             _check_columns(path, [str(column) for column in fields if column is not None])
         if None in fields or None in fields.values():

@@ -19,7 +19,7 @@ from aed_plugins.data import (
     count_recordings,
     default_prepared_folder,
     pack_listed_clips,
-    read_rows,
+    read_csv_rows,
     report_incomplete,
     write_manifest,
 )
@@ -86,7 +86,7 @@ def read_table(path: Path) -> list[Row]:
     """
     rows: dict[str, Row] = {}
     labels: dict[int, str] = {}
-    for where, fields in read_rows(path, COLUMNS):
+    for where, fields in read_csv_rows(path, COLUMNS):
         row = _row(where, fields)
         if row.name in rows:
             raise InputError(f"{where}: {row.name} is listed a second time")

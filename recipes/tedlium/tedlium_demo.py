@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from aed_plugins.audio import to_int16
 from aed_plugins.core import InputError
-from aed_plugins.data import DEMONSTRATION_MARK, build_whole
+from aed_plugins.data import DEMONSTRATION_MARK, build_corpus
 from asr.formats.sphere import write_sphere
 
 SEED = 2_014
@@ -79,7 +79,7 @@ def build_demonstration(folder: str | Path, *, utterances: int = 16) -> Path:
         check_synthesizer()
         _write_corpus(new, utterances)
 
-    return build_whole(folder, DICTIONARY, write)
+    return build_corpus(folder, DICTIONARY, write)
 
 
 def is_demonstration(folder: Path) -> bool:

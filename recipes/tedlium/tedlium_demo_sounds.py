@@ -14,7 +14,7 @@ import numpy as np
 
 from aed_plugins.audio import read_waveform
 from aed_plugins.core import FloatArray, InputError
-from aed_plugins.data import SoundVariant
+from aed_plugins.data import ClipSynthesizer
 
 SILENT = 0.003  # of the largest amplitude
 
@@ -104,38 +104,38 @@ def synthesize_speech(voice: Voice, text: str, sample_rate: int) -> FloatArray:
     return waveform / waveform.std()
 
 
-def _breath(take: SoundVariant) -> FloatArray:
+def _breath(synth: ClipSynthesizer) -> FloatArray:
     """Draw air through mouth and nose: noise that swells and breaks off."""
-    throat, mouth = take.draw((900, 1400), (2200, 3200))
-    swell = np.sin(np.pi * (take.time / take.time[-1]) ** 1.5)
-    return take.resonated(take.noise(), (throat, 500), (mouth, 900)) * swell
+    throat, mouth = synth.draw((900, 1400), (2200, 3200))
+    swell = np.sin(np.pi * (synth.time / synth.time[-1]) ** 1.5)
+    return synth.resonated(synth.noise(), (throat, 500), (mouth, 900)) * swell
 
 
-def _cough(take: SoundVariant) -> FloatArray:
+def _cough(synth: ClipSynthesizer) -> FloatArray:
     """Burst out twice: a hoarse onset that dies away, the second weaker."""
-    throat, mouth = take.draw((450, 700), (1300, 1800))
-    rank, since = take.since(np.array([0.01, 0.5 * take.time[-1]]))
+    throat, mouth = synth.draw((450, 700), (1300, 1800))
+    rank, since = synth.since(np.array([0.01, 0.5 * synth.time[-1]]))
     force = np.where(rank == 0, 1.0, 0.6) * np.exp(-since / 0.06)
-    hoarse = take.noise() + take.tone(take.rng.uniform(110, 190), 0.9 ** np.arange(8))
-    return take.resonated(hoarse * force, (throat, 250), (mouth, 400))
+    hoarse = synth.noise() + synth.tone(synth.rng.uniform(110, 190), 0.9 ** np.arange(8))
+    return synth.resonated(hoarse * force, (throat, 250), (mouth, 400))
 
 
-def _knock(take: SoundVariant) -> FloatArray:
+def _knock(synth: ClipSynthesizer) -> FloatArray:
     """Knock on wood, about five times a second."""
-    wood, panel = take.draw((180, 320), (600, 900))
-    _, since = take.since(take.onsets(0.2, 0.15) - 0.15)
-    return take.resonated(take.noise() * np.exp(-since / 0.004), (wood, 60), (panel, 150))
+    wood, panel = synth.draw((180, 320), (600, 900))
+    _, since = synth.since(synth.onsets(0.2, 0.15) - 0.15)
+    return synth.resonated(synth.noise() * np.exp(-since / 0.004), (wood, 60), (panel, 150))
 
 
-def _smack(take: SoundVariant) -> FloatArray:
+def _smack(synth: ClipSynthesizer) -> FloatArray:
     """Part the lips: two clicks, close together and bright."""
-    _, since = take.since(np.array([0.4, 0.55]) * take.time[-1])
-    click = take.noise() * np.exp(-since / 0.003)
-    return take.resonated(click, (1800, 500), (3600, 900))
+    _, since = synth.since(np.array([0.4, 0.55]) * synth.time[-1])
+    click = synth.noise() * np.exp(-since / 0.003)
+    return synth.resonated(click, (1800, 500), (3600, 900))
 
 
 # By non-speech tag: its model, and its shortest and longest duration in seconds.
-NONSPEECH_SOUNDS: dict[str, tuple[Callable[[SoundVariant], FloatArray], float, float]] = {
+NONSPEECH_SOUNDS: dict[str, tuple[Callable[[ClipSynthesizer], FloatArray], float, float]] = {
     "BREATH": (_breath, 0.3, 0.5),
     "COUGH": (_cough, 0.4, 0.6),
     "NOISE": (_knock, 0.4, 0.8),
@@ -167,6 +167,6 @@ def synthesize_nonspeech_sound(tag: str, rng: np.random.Generator, sample_rate: 
     """
     model, shortest, longest = NONSPEECH_SOUNDS[tag]
     time = np.arange(round(rng.uniform(shortest, longest) * sample_rate)) / sample_rate
-    waveform = model(SoundVariant(rng, rng, time, sample_rate))
+    waveform = model(ClipSynthesizer(rng, rng, time, sample_rate))
     waveform *= np.clip(np.minimum(time, time[-1] - time) / 0.01, 0, 1)
     return waveform / waveform.std()

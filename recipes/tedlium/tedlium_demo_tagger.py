@@ -12,7 +12,7 @@ from typing import Any
 from speechbrain.utils.run_opts import RunOptions
 from tedlium_prepare import TalkSet
 
-from aed_plugins.data import FoldPlan, Manifest, Source, pack_clips
+from aed_plugins.data import ClipSource, FoldPlan, Manifest, pack_clips
 from aed_plugins.experiments import CrossValidation, Experiment
 
 HPARAMS = Path(__file__).resolve().parents[2] / "hparams/resnet_plain.yaml"
@@ -60,7 +60,7 @@ def train_demo_tagger(train: TalkSet, dev: TalkSet, folder: Path, device: str) -
 
 def _cut_windows(talks: TalkSet, fold: str, folder: Path) -> Manifest:
     """Cut talks into windows; one that is half speech or more is `Speech`."""
-    sources = {talk: Source(path, fold) for talk, path in talks.recordings.items()}
+    sources = {talk: ClipSource(path, fold) for talk, path in talks.recordings.items()}
     packed = pack_clips(sources, folder, SAMPLE_RATE)
     length = round(WINDOW * SAMPLE_RATE)
     windows: Manifest = {}

@@ -10,7 +10,7 @@ import numpy as np
 from tedlium_demo_sounds import Voice, synthesize_nonspeech_sound, synthesize_speech
 
 from aed_plugins.core import FloatArray
-from aed_plugins.data import SoundVariant, synthesize_sound
+from aed_plugins.data import ClipSynthesizer, synthesize_sound
 
 SAMPLE_RATE = 16_000
 PHONES = {
@@ -92,7 +92,7 @@ class SyntheticTalk:
     def waveform(self) -> FloatArray:
         """Return the whole waveform with the quiet noise of a room."""
         clean = np.concatenate(self._waveforms)
-        room = SoundVariant(self.rng, self.rng, np.arange(len(clean)) / SAMPLE_RATE, SAMPLE_RATE)
+        room = ClipSynthesizer(self.rng, self.rng, np.arange(len(clean)) / SAMPLE_RATE, SAMPLE_RATE)
         noise = room.sloped(room.noise(), 0.7)
         return clean + noise / noise.std() * _amplitude(self.rng.uniform(-64, -58))
 
@@ -127,7 +127,7 @@ class SyntheticTalk:
         self._append_silence(0.3, 0.6)
         time = np.arange(round(self.rng.uniform(2.2, 4.2) * SAMPLE_RATE)) / SAMPLE_RATE
         label = next(self._sounds)
-        sound = synthesize_sound(SoundVariant(self.rng, self.rng, time, SAMPLE_RATE), label)
+        sound = synthesize_sound(ClipSynthesizer(self.rng, self.rng, time, SAMPLE_RATE), label)
         self._record(self._append(sound, self.rng.uniform(-30, -24)), "sound", label)
         self._append_silence(0.3, 0.6)
 

@@ -19,7 +19,7 @@ from aed_plugins.data import (
     build_urbansound_demonstration,
     default_prepared_folder,
     pack_listed_clips,
-    read_rows,
+    read_csv_rows,
     report_incomplete,
     write_manifest,
 )
@@ -161,7 +161,7 @@ def read_table(path: Path) -> list[Row]:
     """
     rows: dict[str, Row] = {}
     columns = ("slice_file_name", "fold", "classID", "class")
-    for where, fields in read_rows(path, columns, {"class_name": "class"}):
+    for where, fields in read_csv_rows(path, columns, {"class_name": "class"}):
         row = _row(where, fields)
         if row.name in rows:
             raise InputError(f"{where}: {row.name} is listed a second time")

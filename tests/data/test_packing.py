@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from aed_plugins.core import InputError
-from aed_plugins.data import Source, pack_clips, packing
+from aed_plugins.data import ClipSource, pack_clips, packing
 from aed_plugins.data.packing import load_clip
 
 RATE = 16000
@@ -27,7 +27,7 @@ def sources(tmp_path):
     for k in range(6):
         path = tmp_path / f"{k}.wav"
         write(path, k + 1, 100 + k)
-        made[f"clip{k}"] = Source(path, f"fold{k // 3 + 1}")
+        made[f"clip{k}"] = ClipSource(path, f"fold{k // 3 + 1}")
     return made
 
 
@@ -87,7 +87,7 @@ def test_clips_are_packed_by_shard(tmp_path, sources):
 def test_every_16_bit_value_survives_bit_by_bit(tmp_path):
     every = np.arange(-32768, 32768, dtype=np.int16)
     soundfile.write(tmp_path / "a.wav", every, RATE, "PCM_16")
-    clips, _ = packed({"a": Source(tmp_path / "a.wav", "fold1")}, tmp_path)
+    clips, _ = packed({"a": ClipSource(tmp_path / "a.wav", "fold1")}, tmp_path)
     np.testing.assert_array_equal(np.load(clips["a"].file), every)
     np.testing.assert_array_equal(load_clip(*clips["a"]) * 32768, every)
 
@@ -95,7 +95,7 @@ def test_every_16_bit_value_survives_bit_by_bit(tmp_path):
 def test_samples_are_rounded_and_clipped_to_full_scale(tmp_path):
     x = np.array([1.0, 7.0, -1.0, -7.0, 0.6 / 32768, -0.6 / 32768, 0.4 / 32768, 3e38])
     soundfile.write(tmp_path / "a.wav", x, RATE, "FLOAT")
-    clips, _ = packed({"a": Source(tmp_path / "a.wav", "fold1")}, tmp_path)
+    clips, _ = packed({"a": ClipSource(tmp_path / "a.wav", "fold1")}, tmp_path)
     expected = [32767, 32767, -32768, -32768, 1, -1, 0, 32767]
     assert np.load(clips["a"].file).tolist() == expected
 
@@ -156,7 +156,7 @@ def test_removed_and_added_clips_are_noticed(tmp_path, sources, decoded):
     decoded.clear()
     del sources["clip0"]
     write(tmp_path / "new.wav", 77, 30)
-    sources["new"] = Source(tmp_path / "new.wav", "fold2")
+    sources["new"] = ClipSource(tmp_path / "new.wav", "fold2")
     expected = ALL | {"new": (77, 30)}
     del expected["clip0"]
     check(packed(sources, tmp_path / "packed"), expected)
@@ -193,7 +193,7 @@ def test_an_interruption_does_not_decode_the_rest_of_the_shard(tmp_path, decoded
     real = packing.read_waveform
     monkeypatch.setattr(packing, "read_waveform", lambda *given: time.sleep(0.001) or real(*given))
     with pytest.raises(KeyboardInterrupt):
-        packed({str(k): Source(tmp_path / "a.wav", "fold1") for k in range(1000)}, tmp_path)
+        packed({str(k): ClipSource(tmp_path / "a.wav", "fold1") for k in range(1000)}, tmp_path)
     assert decoded["a.wav"] < 500
 
 
@@ -201,7 +201,7 @@ def test_a_kill_between_samples_and_index_leaves_no_wrong_clip(tmp_path, sources
     for k in range(3):
         write(sources[f"clip{k}"].path, k + 1, 100)  # so that every shard below has one size
     first = {clip: sources[clip] for clip in ("clip0", "clip1")}
-    second = {clip: Source(sources[clip].path, "fold1") for clip in ("clip1", "clip2")}
+    second = {clip: ClipSource(sources[clip].path, "fold1") for clip in ("clip1", "clip2")}
     packed(first, tmp_path / "packed")
 
     def killed(*_args, **_kwargs):
@@ -284,7 +284,7 @@ def test_bad_clips_are_named_and_the_rest_is_kept(tmp_path, sources, decoded):
 
 
 def test_a_shard_of_bad_clips_alone_is_kept_too(tmp_path, decoded):
-    sources = {"a": Source(tmp_path / "a.wav", "fold1")}
+    sources = {"a": ClipSource(tmp_path / "a.wav", "fold1")}
     first = packed(sources, tmp_path)
     assert (first.clips, list(first.bad)) == ({}, ["a"])
     decoded.clear()
@@ -307,7 +307,7 @@ def test_a_name_that_is_not_utf8_is_kept_in_the_index(tmp_path, decoded):
     name = os.fsdecode(b"caf\xe9.wav")
     write(tmp_path / "a.wav", 5, 10)
     (tmp_path / "a.wav").rename(tmp_path / name)
-    sources = {name: Source(tmp_path / name, "fold1")}
+    sources = {name: ClipSource(tmp_path / name, "fold1")}
     first = packed(sources, tmp_path)
     decoded.clear()
     assert packed(sources, tmp_path) == first
@@ -317,11 +317,11 @@ def test_a_name_that_is_not_utf8_is_kept_in_the_index(tmp_path, decoded):
 @pytest.mark.parametrize("shard", ["a/b", "../a", "a/", "."])
 def test_a_shard_outside_the_folder_is_refused(tmp_path, shard):
     with pytest.raises(InputError, match="expected a shard's name"):
-        packed({"a": Source(tmp_path / "a.wav", shard)}, tmp_path / "packed")
+        packed({"a": ClipSource(tmp_path / "a.wav", shard)}, tmp_path / "packed")
 
 
 def test_shards_whose_names_differ_behind_a_dot_are_two(tmp_path, sources):
-    named = {clip: Source(path, f"v1.{shard}") for clip, (path, shard) in sources.items()}
+    named = {clip: ClipSource(path, f"v1.{shard}") for clip, (path, shard) in sources.items()}
     check(packed(named, tmp_path / "packed"), ALL)
     assert len(names_in(tmp_path / "packed" / "16000")) == 4
 

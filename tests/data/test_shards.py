@@ -17,11 +17,11 @@ from torch.utils.data import DataLoader
 
 from aed_plugins.core import InputError
 from aed_plugins.data import (
-    Source,
+    ClipSource,
     StreamedClips,
-    fold_dataset,
+    make_fold_dataset,
     pack_clips,
-    read_index,
+    read_shard_index,
     write_shards,
 )
 from aed_plugins.training import MultiLabel
@@ -47,7 +47,7 @@ def manifest(tmp_path_factory):
         path = folder / f"{number}.wav"
         soundfile.write(path, samples.astype(np.int16), RATE)
         fold = name[:-1] if name in {"valid0", "eval0"} else "train"
-        sources[name] = Source(path, fold)
+        sources[name] = ClipSource(path, fold)
         entries[name] = {"labels": LABELS[: number % 3], "fold": fold}
     packed = pack_clips(sources, folder / "packed", RATE, progress=False)
     assert not packed.bad
@@ -66,7 +66,9 @@ def shards(manifest, tmp_path_factory):
 
 
 def streamed(source, batch_size=4, seed=1, **options):
-    return StreamedClips(read_index(source), ["train"], TASK.target, seed, batch_size, **options)
+    return StreamedClips(
+        read_shard_index(source), ["train"], TASK.target, seed, batch_size, **options
+    )
 
 
 def ids(dataset, workers=0, batch_size=4):
@@ -80,7 +82,7 @@ def times(folder):
 
 
 def test_streamed_clips_are_the_packed_ones_bit_by_bit(manifest, shards):
-    packed = fold_dataset(manifest, TASK.target, ["train"])
+    packed = make_fold_dataset(manifest, TASK.target, ["train"])
     by_id = {clip["id"]: clip for clip in streamed(shards)}
     assert set(by_id) == {name for name, entry in manifest.items() if entry["fold"] == "train"}
     for clip in packed:
@@ -104,7 +106,7 @@ def test_any_reader_of_webdataset_reads_the_shards(manifest, shards):
 
 
 def test_the_index_counts_clips_labels_and_shards(manifest, shards):
-    index = read_index(shards)
+    index = read_shard_index(shards)
     train = index.folds["train"]
     having = Counter(
         label for e in manifest.values() if e["fold"] == "train" for label in e["labels"]
@@ -226,7 +228,7 @@ def test_shards_are_streamed_over_http(shards):
         for part in (0, 1):
             assert ids(remote.part(part, 2)) == ids(local.part(part, 2))
         with pytest.raises(InputError, match=r"/nowhere/index.json: expected the index"):
-            read_index(f"{url}/nowhere")
+            read_shard_index(f"{url}/nowhere")
     finally:
         server.shutdown()
         server.server_close()
@@ -238,16 +240,18 @@ def test_mistakes_are_named_in_one_line(manifest, shards, tmp_path):
             function(*arguments)
         assert "\n" not in str(caught.value)
 
-    refused("index.json: .*No such file", read_index, tmp_path)
-    refused("name the folder or URL", read_index, "what://is/this")
+    refused("index.json: .*No such file", read_shard_index, tmp_path)
+    refused("name the folder or URL", read_shard_index, "what://is/this")
     (tmp_path / "index.json").write_text("[1]")
-    refused("name the folder or URL", read_index, tmp_path)
+    refused("name the folder or URL", read_shard_index, tmp_path)
     (tmp_path / "index.json").write_text('{"version": 0}')
-    refused("expected version 1", read_index, tmp_path)
+    refused("expected version 1", read_shard_index, tmp_path)
     refused("one clip per shard or more", write, manifest, tmp_path, 0)
-    refused("no shards of eval", StreamedClips, read_index(shards), ["eval"], TASK.target, 1, 4)
+    refused(
+        "no shards of eval", StreamedClips, read_shard_index(shards), ["eval"], TASK.target, 1, 4
+    )
     refused("61 clips are too few for 62", streamed(shards).part, 0, 62)
-    index = read_index(shards)
+    index = read_shard_index(shards)
     index.check(RATE, LABELS, manifest, ["valid", "eval"])
     refused("at 16000 Hz, but they are at 8000", index.check, 16000, LABELS, manifest, [])
     refused("expected the labels", index.check, RATE, LABELS[:2], manifest, [])
@@ -285,4 +289,4 @@ def test_a_damaged_shard_is_named(manifest, tmp_path, damage):
 def test_without_the_package_a_line_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "webdataset", None)
     with pytest.raises(InputError, match=r"pip install 'aed-plugins\[webdataset\]'"):
-        read_index(tmp_path)
+        read_shard_index(tmp_path)

@@ -10,16 +10,16 @@ PARTIAL = {"state": "partial", "clips": 2148, "expected_clips": 8732, "bad_clips
 @pytest.mark.parametrize(
     ("data", "line"),
     [
-        (PARTIAL, "PARTIAL DATA: 2148 of 8732 clips; not comparable with published figures."),
+        (PARTIAL, "PARTIAL DATA: 2148 of 8732 clips; not comparable with published scores."),
         (
             PARTIAL | {"clips": 8730, "bad_clips": 2},
-            "PARTIAL DATA: 8730 of 8732 clips; not comparable with published figures. 2 bad clips",
+            "PARTIAL DATA: 8730 of 8732 clips; not comparable with published scores. 2 bad clips",
         ),
         (PARTIAL | {"state": "complete", "clips": 8732}, "Complete data: 8732 clips."),
         (PARTIAL | {"state": "demonstration"}, "DEMONSTRATION: synthesized sounds;"),
     ],
 )
-def test_a_line_says_what_the_figures_were_measured_on(data, line):
+def test_a_line_describes_the_data_that_scores_were_measured_on(data, line):
     assert describe_data(data).startswith(line)
 
 

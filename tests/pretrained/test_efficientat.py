@@ -12,7 +12,7 @@ from mobilenet_weights import published, random_torchvision, tagger_with
 from aed_plugins.core import InputError
 from aed_plugins.inference import PretrainedTagger
 from aed_plugins.labels import audioset_labels
-from aed_plugins.models import PUBLISHED
+from aed_plugins.models import PUBLISHED_MOBILENETS
 from aed_plugins.pretrained import efficientat as released, load_efficientat
 from aed_plugins.pretrained.efficientat import CHECKSUMS, RELEASED, is_efficientat
 
@@ -79,8 +79,8 @@ def test_a_file_is_a_ready_tagger_of_527_classes(weights, tmp_path):
 
 def test_every_published_width_has_a_name_that_tells_it_from_the_others():
     assert list(RELEASED) == ["mn01", "mn02", "mn04", "mn05", "mn10", "mn20", "mn30", "mn40"]
-    assert [url for _, url in RELEASED.values()] == list(PUBLISHED.values())
-    sizes = {released.rounded_channels(1280 * width) for width, _ in RELEASED.values()}
+    assert [url for _, url in RELEASED.values()] == list(PUBLISHED_MOBILENETS.values())
+    sizes = {released.round_channels(1280 * width) for width, _ in RELEASED.values()}
     assert len(sizes) == len(RELEASED)
     assert set(CHECKSUMS) <= set(RELEASED)
     assert is_efficientat("mn40")

@@ -318,7 +318,7 @@ def test_with_shards_to_train_on_validation_clips_are_still_needed(data, tmp_pat
     program = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "audioset_train", program)
     spec.loader.exec_module(program)
-    monkeypatch.setattr(program, "read_index", {"shards": "index"}.get)
+    monkeypatch.setattr(program, "read_shard_index", {"shards": "index"}.get)
     write_list(data / "valid.csv", [("validspeech", 0, 10, [SPEECH])])
     for video, *_ in TRAIN:
         (data / f"audio/Y{video}.wav").unlink()

@@ -9,14 +9,14 @@ import pytest
 import soundfile
 
 from aed_plugins.core import InputError
-from aed_plugins.data import fold_dataset, read_manifest
+from aed_plugins.data import make_fold_dataset, read_manifest
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes/urbansound"
 sys.path.insert(0, str(RECIPE))
 import urbansound_prepare  # noqa: E402
 from urbansound_prepare import LABELS, find_data, prepare, read_table  # noqa: E402
 
-from aed_plugins.data import CLASS_NAMES, DEMONSTRATION_MARK  # noqa: E402
+from aed_plugins.data import DEMONSTRATION_MARK, URBANSOUND_CLASSES  # noqa: E402
 from aed_plugins.training import SingleLabel  # noqa: E402
 
 
@@ -48,7 +48,7 @@ def prepared(folder, tmp_path, **options):
 
 
 def test_labels_are_in_the_official_order():
-    assert LABELS == CLASS_NAMES
+    assert LABELS == URBANSOUND_CLASSES
     assert LABELS[0] == "air_conditioner"
     assert LABELS[9] == "street_music"
 
@@ -63,7 +63,7 @@ def test_the_manifest_lists_every_clip_with_its_label_and_fold(copy, tmp_path):
         class_id = int(name.split("-")[1])
         assert entry["labels"] == [LABELS[class_id]]
         assert name.startswith(f"{entry['fold']}0")
-    dataset = fold_dataset(manifest, SingleLabel(LABELS).target, [2])
+    dataset = make_fold_dataset(manifest, SingleLabel(LABELS).target, [2])
     assert len(dataset) == 10
     item = dataset[3]
     assert item["target"] == int(item["id"].split("-")[1])

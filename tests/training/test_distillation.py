@@ -10,7 +10,7 @@ from recipe_program import RECIPE, Recipe
 from recipe_results import TORCHRUN, kill_after_a_checkpoint, results, without_times
 
 from aed_plugins.core import InputError
-from aed_plugins.data import FoldPlan, collate, fold_dataset, read_manifest
+from aed_plugins.data import FoldPlan, collate, make_fold_dataset, read_manifest
 from aed_plugins.experiments import CrossValidation
 from aed_plugins.pretrained import TrainedRun, find_run, publish_model
 from aed_plugins.pretrained.model_card import model_card
@@ -137,7 +137,7 @@ def with_soft_targets(source, manifest, folder, clips_at=None, **settings):
     """Give the training clips with soft targets; the teacher hears them in small batches."""
     run = find_run(source)
     own = make_task(run.labels, multi_label=False)
-    clips = fold_dataset(manifest, own.target, PLAN.train)
+    clips = make_fold_dataset(manifest, own.target, PLAN.train)
     teacher = Teacher(str(source), clips_at or (lambda _: manifest), **settings)
     return teacher.add_soft_targets(clips, PLAN, own, folder, batch_size=3, progress=False)
 

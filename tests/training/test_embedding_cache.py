@@ -9,7 +9,7 @@ import soundfile
 import torch
 from torch import nn
 
-from aed_plugins.data import Source, collate, pack_clips
+from aed_plugins.data import ClipSource, collate, pack_clips
 from aed_plugins.models import AudioTagger, DNNHead, FeatureNormalization, LogMel, ResNet
 from aed_plugins.training import cache_embeddings, embedding_dataset
 
@@ -31,7 +31,7 @@ def manifest(tmp_path):
     for name, seconds in SECONDS.items():
         path = tmp_path / f"{name}.wav"
         soundfile.write(path, 0.1 * rng.standard_normal(round(8000 * seconds)), 8000)
-        sources[name] = Source(path, "first" if name in "abc" else "second")
+        sources[name] = ClipSource(path, "first" if name in "abc" else "second")
     clips = pack_clips(sources, tmp_path / "packed", 8000, progress=False).clips
     return {
         name: {**clip._asdict(), "labels": [name], "fold": "train" if name in "abc" else "eval"}

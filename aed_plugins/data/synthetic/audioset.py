@@ -15,14 +15,14 @@ import numpy as np
 from tqdm import tqdm
 
 from aed_plugins.core import FloatArray, InputError
+from aed_plugins.data.synthetic.clip_synthesizer import ClipSynthesizer
 from aed_plugins.data.synthetic.corpus import (
     DEMONSTRATION_MARK,
-    build_whole,
+    build_corpus,
     check_sizes,
     write_wav,
 )
 from aed_plugins.data.synthetic.human_sounds import synthesize_sound
-from aed_plugins.data.synthetic.urban_sounds import SoundVariant
 from aed_plugins.labels import PAPER_CLASSES
 
 NOTE = (
@@ -90,7 +90,7 @@ def build_audioset_demonstration(
     """Synthesize a small corpus in the layout of AudioSet, whole or not at all.
 
     The same arguments give the same bytes. Clips have one to three of the ten `PAPER_CLASSES`, at
-    times overlapping; voices of the young are labelled as such ("Baby cry, infant cry"), and one
+    times overlapping; voices of the young are labeled as such ("Baby cry, infant cry"), and one
     clip in sixteen has none of the ten. No video is in both lists.
 
     Parameters
@@ -132,7 +132,7 @@ def build_audioset_demonstration(
             raise InputError(f"missing must be from 0 to 999, not {missing}")
         _write_corpus(new, (train, evaluation), missing, sample_rate)
 
-    return build_whole(folder, EVAL_LIST, write)
+    return build_corpus(folder, EVAL_LIST, write)
 
 
 def _write_corpus(folder: Path, clips: tuple[int, int], missing: int, sample_rate: int) -> None:
@@ -142,14 +142,17 @@ def _write_corpus(folder: Path, clips: tuple[int, int], missing: int, sample_rat
     bar = tqdm(total=sum(clips), desc="demonstration corpus")
     for part, count in enumerate(clips):
         rows = []
-        for number, classes in enumerate(itertools.islice(_deal(part), count + missing)):
+        for number, classes in enumerate(itertools.islice(_draw_classes(part), count + missing)):
             # A seed ends in a number above 0, as trailing zeros would not change it.
             rng = np.random.default_rng([part, number, 1])
-            video, start = _video(rng, dashed=number % 17 == 5), 10 * int(rng.integers(0, 25))
-            labelled = [_labelled(rng, name) for name in classes]
-            rows.append((video, start, [label for label, _ in labelled]))
+            video, start = (
+                _draw_video_id(rng, dashed=number % 17 == 5),
+                10 * int(rng.integers(0, 25)),
+            )
+            voices = [_draw_voice(rng, name) for name in classes]
+            rows.append((video, start, [label for label, _ in voices]))
             if number < count:
-                sounds = [(name, size) for name, (_, size) in zip(classes, labelled, strict=True)]
+                sounds = [(name, size) for name, (_, size) in zip(classes, voices, strict=True)]
                 path = folder / f"audio/Y{video}_{start:.3f}_{start + SECONDS:.3f}.wav"
                 write_wav(path, _mixture(rng, sounds, sample_rate), sample_rate)
                 bar.update()
@@ -159,30 +162,30 @@ def _write_corpus(folder: Path, clips: tuple[int, int], missing: int, sample_rat
     (folder / DEMONSTRATION_MARK).write_text(NOTE, encoding="utf-8")
 
 
-def _deal(part: int) -> Iterator[list[str]]:
-    """Give the classes of one clip after another, each class about as often as the others."""
+def _draw_classes(part: int) -> Iterator[list[str]]:
+    """Draw the classes of one clip after another, each class about as often as the others."""
     rng = np.random.default_rng([part, 2])
-    deck: list[str] = []
+    queue: list[str] = []
     for number in itertools.count():
         if number % 16 == 15:
             yield [OTHERS[number // 16 % len(OTHERS)]]
             continue
-        wanted = int(rng.choice([1, 2, 3], p=[0.45, 0.35, 0.2]))
-        if len(deck) < wanted:
+        size = int(rng.choice([1, 2, 3], p=[0.45, 0.35, 0.2]))
+        if len(queue) < size:
             # What is left comes first, so that the three next ones differ.
-            deck += [str(name) for name in rng.permutation(PAPER_CLASSES) if name not in deck]
-        yield deck[:wanted]
-        deck = deck[wanted:]
+            queue += [str(name) for name in rng.permutation(PAPER_CLASSES) if name not in queue]
+        yield queue[:size]
+        queue = queue[size:]
 
 
-def _video(rng: np.random.Generator, dashed: bool) -> str:
+def _draw_video_id(rng: np.random.Generator, dashed: bool) -> str:
     """Draw an id of eleven characters as YouTube's are; some begin with a dash."""
     characters = "".join(rng.choice(_ID_CHARACTERS, 11))
     return f"-{characters[1:]}" if dashed else characters
 
 
-def _labelled(rng: np.random.Generator, name: str) -> tuple[str, float]:
-    """Draw whose voice it is: give its label and its size."""
+def _draw_voice(rng: np.random.Generator, name: str) -> tuple[str, float]:
+    """Draw a voice, of an adult or a child, and return its label and size."""
     return YOUNG[name] if rng.random() < 0.5 and name in YOUNG else (name, 1.0)
 
 
@@ -191,15 +194,15 @@ def _mixture(
 ) -> FloatArray:
     """Put each sound somewhere into a clip, over a faint background."""
     count = SECONDS * sample_rate
-    whole = SoundVariant(rng, rng, np.arange(count) / sample_rate, sample_rate)
+    whole = ClipSynthesizer(rng, rng, np.arange(count) / sample_rate, sample_rate)
     background = whole.sloped(whole.noise(), rng.uniform(0.2, 1.0))
     mixed = 10 ** (rng.uniform(-58, -42) / 20) * background / background.std()
     for name, size in sounds:
         length = int(rng.uniform(3, 7) * sample_rate)
         start = int(rng.integers(0, count - length))
-        take = SoundVariant(rng, rng, np.arange(length) / sample_rate, sample_rate)
+        synth = ClipSynthesizer(rng, rng, np.arange(length) / sample_rate, sample_rate)
         level = 10 ** (rng.uniform(-26, -16) / 20)
-        mixed[start : start + length] += level * synthesize_sound(take, name, size)
+        mixed[start : start + length] += level * synthesize_sound(synth, name, size)
     return mixed / max(1, np.abs(mixed).max() / 0.9)
 
 

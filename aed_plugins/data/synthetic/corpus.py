@@ -1,4 +1,4 @@
-"""What the synthetic corpora share: sizes, WAV files, and folders that appear whole."""
+"""What the synthetic corpora share: sizes, WAV files, and folders that are written whole."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ def write_wav(path: Path, waveform: FloatArray, sample_rate: int) -> None:
         file.writeframes(np.round(32767 * waveform).astype("<i2").tobytes())
 
 
-def build_whole(folder: str | Path, table: str, write: Callable[[Path], None]) -> Path:
+def build_corpus(folder: str | Path, table: str, write: Callable[[Path], None]) -> Path:
     """Build a demonstration corpus whole or not at all.
 
     Parameters
@@ -38,7 +38,7 @@ def build_whole(folder: str | Path, table: str, write: Callable[[Path], None]) -
     folder : str or Path
         The new folder. One that already holds this corpus, of whatever size, is returned as it is.
     table : str
-        A file of the corpus, by which it is told from another one.
+        A file of the corpus that no other corpus has.
     write : callable
         Makes the folder it is given, and writes the corpus into it, `DEMONSTRATION_MARK` last.
 

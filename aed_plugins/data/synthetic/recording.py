@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from aed_plugins.core import Event, atomic_write
+from aed_plugins.data.synthetic.clip_synthesizer import ClipSynthesizer
 from aed_plugins.data.synthetic.corpus import write_wav
-from aed_plugins.data.synthetic.urban_sounds import SoundVariant, in_the_street
-from aed_plugins.data.synthetic.urbansound import CLASS_NAMES
+from aed_plugins.data.synthetic.urban_sounds import synthesize_urban_clip
+from aed_plugins.data.synthetic.urbansound import URBANSOUND_CLASSES
 
 SAMPLE_RATE = 22050
 SEED = 20_000  # no recording of the demonstration corpus begins with it
@@ -56,7 +57,7 @@ def build_demonstration_recording(
     order = np.random.default_rng(SEED)
     classes: list[int] = []
     while len(classes) < sounds:
-        classes += order.permutation(len(CLASS_NAMES)).tolist()
+        classes += order.permutation(len(URBANSOUND_CLASSES)).tolist()
     fade = round(FADE * sample_rate)
     waveform = np.zeros(fade)
     events = []
@@ -68,7 +69,7 @@ def build_demonstration_recording(
         waveform = np.concatenate([waveform, sound[fade:]])
         edges = (start + fade / 2 if number else 0, len(waveform) - fade / 2)
         onset, offset = (round(edge / sample_rate, 3) for edge in edges)
-        events.append(Event(CLASS_NAMES[class_id], onset, offset))
+        events.append(Event(URBANSOUND_CLASSES[class_id], onset, offset))
     with atomic_write(path) as temporary:
         write_wav(temporary, waveform, sample_rate)
     rows = [("onset", "offset", "label"), *((e.onset, e.offset, e.label) for e in events)]
@@ -84,8 +85,8 @@ def _sound(number: int, class_id: int, sample_rate: int) -> np.ndarray:
     rng = np.random.default_rng([SEED, number])
     time = np.arange(round(rng.uniform(SHORTEST, LONGEST) * sample_rate)) / sample_rate
     traits = np.random.default_rng([SEED, class_id, number])
-    return in_the_street(
-        SoundVariant(traits, rng, time, sample_rate), CLASS_NAMES[class_id], salience=1
+    return synthesize_urban_clip(
+        ClipSynthesizer(traits, rng, time, sample_rate), URBANSOUND_CLASSES[class_id], salience=1
     )
 
 

@@ -11,24 +11,30 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from aed_plugins.data.synthetic.clip_synthesizer import ClipSynthesizer
 from aed_plugins.data.synthetic.corpus import (
     DEMONSTRATION_MARK,
-    build_whole,
+    build_corpus,
     check_sizes,
     write_wav,
 )
-from aed_plugins.data.synthetic.urban_sounds import (
-    SOUND_MODELS,
-    SoundVariant,
-    in_the_street,
-)
+from aed_plugins.data.synthetic.urban_sounds import SOUND_MODELS, synthesize_urban_clip
 
-COLUMNS = ("slice_file_name", "fsID", "start", "end", "salience", "fold", "classID", "class")
+URBANSOUND_COLUMNS = (
+    "slice_file_name",
+    "fsID",
+    "start",
+    "end",
+    "salience",
+    "fold",
+    "classID",
+    "class",
+)
 NOTE = (
     "These are synthesized sounds for a demonstration. They are not UrbanSound8K, and no figure "
     "measured on them says anything about real sound.\n"
 )
-CLASS_NAMES = tuple(SOUND_MODELS)  # a class's place here is its classID
+URBANSOUND_CLASSES = tuple(SOUND_MODELS)  # a class's place here is its classID
 TABLE = "metadata/UrbanSound8K.csv"
 
 
@@ -36,7 +42,7 @@ def _write_clip(
     folder: Path, sample_rate: int, fold: int, class_id: int, recording: int, number: int
 ) -> tuple[object, ...]:
     """Write one slice and give its row of the table."""
-    name = CLASS_NAMES[class_id]
+    name = URBANSOUND_CLASSES[class_id]
     traits = np.random.default_rng([class_id, fold, recording])
     # Trailing zeros do not change a seed, so slices count from 1: none shares the recording's.
     rng = np.random.default_rng([class_id, fold, recording, number + 1])
@@ -44,7 +50,9 @@ def _write_clip(
     start = 3 * number + rng.uniform(0, 0.5)  # slices of a recording do not overlap
     duration = rng.uniform(0.6, 1.2) if name == "gun_shot" else rng.uniform(1.0, 2.5)
     time = np.arange(round(duration * sample_rate)) / sample_rate
-    waveform = in_the_street(SoundVariant(traits, rng, time, sample_rate), name, salience)
+    waveform = synthesize_urban_clip(
+        ClipSynthesizer(traits, rng, time, sample_rate), name, salience
+    )
     fs_id = 100_000 * fold + 1000 * class_id + recording
     path = folder / f"audio/fold{fold}/{fs_id}-{class_id}-0-{number}.wav"
     write_wav(path, waveform, sample_rate)
@@ -57,11 +65,11 @@ def _write_corpus(folder: Path, folds: int, recordings: int, slices: int, sample
     (folder / "metadata").mkdir(parents=True)
     for fold in range(1, folds + 1):
         (folder / f"audio/fold{fold}").mkdir(parents=True)
-    sizes = (range(1, folds + 1), range(len(CLASS_NAMES)), range(recordings), range(slices))
+    sizes = (range(1, folds + 1), range(len(URBANSOUND_CLASSES)), range(recordings), range(slices))
     clips = tqdm(list(itertools.product(*sizes)), "demonstration corpus")
     rows = [_write_clip(folder, sample_rate, *clip) for clip in clips]
     with (folder / TABLE).open("w", newline="", encoding="utf-8") as table:
-        csv.writer(table, lineterminator="\n").writerows([COLUMNS, *rows])
+        csv.writer(table, lineterminator="\n").writerows([URBANSOUND_COLUMNS, *rows])
     (folder / DEMONSTRATION_MARK).write_text(NOTE, encoding="utf-8")
 
 
@@ -116,4 +124,4 @@ def build_urbansound_demonstration(
         check_sizes(sizes, sample_rate)
         _write_corpus(new, folds, recordings, slices, sample_rate)
 
-    return build_whole(folder, TABLE, write)
+    return build_corpus(folder, TABLE, write)

@@ -27,7 +27,7 @@ from aed_plugins.models.weights import load_weights, read_state_dict
 
 RELEASE = "https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1"
 # The published files for `EfficientATLogMel()` by width, with their mAP on AudioSet.
-PUBLISHED = {
+PUBLISHED_MOBILENETS = {
     0.1: f"{RELEASE}/mn01_as_mAP_298.pt",
     0.2: f"{RELEASE}/mn02_as_mAP_378.pt",
     0.4: f"{RELEASE}/mn04_as_mAP_432.pt",
@@ -71,7 +71,7 @@ BLOCK_SETTINGS = (
 LAST_EXPANSION = 6
 
 
-def rounded_channels(channels: float) -> int:
+def round_channels(channels: float) -> int:
     """Round to a multiple of 8, at least 8 and not more than a tenth below.
 
     Parameters
@@ -81,7 +81,7 @@ def rounded_channels(channels: float) -> int:
 
     Examples
     --------
-    >>> [rounded_channels(channels) for channels in (1.6, 12, 18, 512.0)]
+    >>> [round_channels(channels) for channels in (1.6, 12, 18, 512.0)]
     [8, 16, 24, 512]
     """
     rounded = max(8, int(channels + 4) // 8 * 8)
@@ -110,7 +110,7 @@ class _SqueezeExcitation(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        hidden = rounded_channels(channels // 4)
+        hidden = round_channels(channels // 4)
         self.fc1 = nn.Linear(channels, hidden)
         self.fc2 = nn.Linear(hidden, channels)
 
@@ -137,8 +137,8 @@ class InvertedResidual(nn.Module):
 
     def __init__(self, in_channels: int, row: BlockSettings, width: float) -> None:
         super().__init__()
-        expanded = rounded_channels(row.expanded * width)
-        self.out_channels = rounded_channels(row.out * width)
+        expanded = round_channels(row.expanded * width)
+        self.out_channels = round_channels(row.out * width)
         self.has_shortcut = row.stride == 1 and in_channels == self.out_channels
         layers: list[nn.Module] = []
         if expanded != in_channels:
@@ -168,9 +168,9 @@ class InvertedResidual(nn.Module):
 class MobileNet(Encoder):
     """EfficientAT's MobileNet of any width over `EfficientATLogMel`.
 
-    With the published weights, the mean of a clip's embeddings is the published embedding, and
-    `PooledDNNHead` makes of it the published 527 logits. Published are the widths of `PUBLISHED`;
-    a width of 0.4 gives embeddings of 384, 1.0 of 960.
+    With the published weights, the mean of a clip's embeddings is the published embedding, of which
+    `PooledDNNHead` makes the published 527 logits. `PUBLISHED_MOBILENETS` lists the published
+    widths; a width of 0.4 gives embeddings of 384, 1.0 of 960.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ class MobileNet(Encoder):
             raise ValueError(f"width must be above 0, got {width}")
         self.in_channels = in_channels
         self.width = width
-        channels = rounded_channels(STEM_CHANNELS * width)
+        channels = round_channels(STEM_CHANNELS * width)
         layers: list[nn.Module] = [
             _convolution(in_channels, channels, 3, stride=2, activation=nn.Hardswish)
         ]
@@ -232,17 +232,17 @@ class MobileNet(Encoder):
 
     @staticmethod
     def embedding_size_of(width: float) -> int:
-        """Give the size of an embedding at a width.
+        """Return the size of an embedding at a width.
 
         Examples
         --------
         >>> MobileNet.embedding_size_of(0.4), MobileNet.embedding_size_of(1.0)
         (384, 960)
         """
-        return LAST_EXPANSION * rounded_channels(BLOCK_SETTINGS[-1].out * width)
+        return LAST_EXPANSION * round_channels(BLOCK_SETTINGS[-1].out * width)
 
     def stages(self) -> list[nn.Module]:
-        """Give the layers between one halving of the maps and the next, and the last layer."""
+        """Return the layers between one halving of the maps and the next, and the last layer."""
         starts = [
             0,
             *(i for i, row in enumerate(BLOCK_SETTINGS, start=1) if row.stride == 2),
@@ -264,8 +264,7 @@ class MobileNet(Encoder):
         Returns
         -------
         Tensor
-            `(batch, step, embedding_size)`; one step per 32 frames, the last one begun counting as
-            one.
+            `(batch, step, embedding_size)`; one step per 32 frames, also for the last frames.
         """
         mask = FrameMask(lengths, maps.shape[2])
         first, *blocks, last = self.features
@@ -309,16 +308,22 @@ class MobileNet(Encoder):
 
 def _name(width: float) -> str:
     """Name a width as the published files do."""
-    return f"mn{round(10 * width):02d}" if width in PUBLISHED else f"MobileNet of width {width:g}"
+    return (
+        f"mn{round(10 * width):02d}"
+        if width in PUBLISHED_MOBILENETS
+        else f"MobileNet of width {width:g}"
+    )
 
 
 def _read(source: str | Path, sha256: str | None, width: float) -> Mapping[str, Tensor]:
     try:
         path = fetch_weights(source, sha256)
     except InputError as error:
-        if width not in PUBLISHED:
+        if width not in PUBLISHED_MOBILENETS:
             raise
-        raise InputError(f"{error} ({_name(width)} is published at {PUBLISHED[width]})") from error
+        raise InputError(
+            f"{error} ({_name(width)} is published at {PUBLISHED_MOBILENETS[width]})"
+        ) from error
     return read_state_dict(path)
 
 

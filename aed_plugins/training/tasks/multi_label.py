@@ -16,7 +16,7 @@ from aed_plugins.metrics import (
     Predictions,
     compute_metrics,
 )
-from aed_plugins.models import Thresholds, probabilities
+from aed_plugins.models import Thresholds, compute_probabilities
 from aed_plugins.training.tasks.task import Task
 
 LARGEST_WEIGHT = 100.0  # a class of one clip in a million would drown all others
@@ -86,7 +86,7 @@ class MultiLabel(Task):
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Take the sigmoid."""
-        return probabilities(logits, multi_label=True)
+        return compute_probabilities(logits, multi_label=True)
 
     def validate(self, predictions: Predictions) -> dict[str, float]:
         """Tune the thresholds; compute `loss` (cross-entropy), `mAP`, micro- and macro-F1."""

@@ -16,7 +16,7 @@ from aed_plugins.metrics import (
     compute_cross_entropy,
     compute_macro_f1,
 )
-from aed_plugins.models import probabilities
+from aed_plugins.models import compute_probabilities
 from aed_plugins.training.tasks.task import Task
 
 
@@ -60,7 +60,7 @@ class SingleLabel(Task):
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Take the softmax."""
-        return probabilities(logits, multi_label=False)
+        return compute_probabilities(logits, multi_label=False)
 
     def validate(self, predictions: Predictions) -> dict[str, float]:
         """Compute `loss` (cross-entropy), `accuracy` and `macro_f1`."""

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from aed_plugins.core import InputError
 from aed_plugins.data import (
     DEMONSTRATION_MARK,
-    SoundVariant,
+    ClipSynthesizer,
     build_audioset_demonstration,
     build_urbansound_demonstration,
     synthesize_sound,
@@ -197,7 +197,7 @@ def test_the_recipe_prepares_it_as_it_is(corpus, tmp_path):
 def test_every_sound_is_finite_of_deviation_one_and_fades_at_both_ends(name):
     time = np.arange(24000) / 8000
     waveform = synthesize_sound(
-        SoundVariant(*map(np.random.default_rng, (1, 2)), time, 8000), name, 0.7
+        ClipSynthesizer(*map(np.random.default_rng, (1, 2)), time, 8000), name, 0.7
     )
     assert waveform.shape == (24000,)
     assert np.isfinite(waveform).all()
@@ -211,7 +211,7 @@ def test_a_small_voice_is_higher(name):
 
     def centroid(size):
         waveform = synthesize_sound(
-            SoundVariant(*map(np.random.default_rng, (1, 2)), time, 16000), name, size
+            ClipSynthesizer(*map(np.random.default_rng, (1, 2)), time, 16000), name, size
         )
         power = np.abs(np.fft.rfft(waveform)) ** 2
         return power @ np.arange(len(power)) / power.sum()

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from aed_plugins.core import InputError
-from aed_plugins.data import CLASS_NAMES, DEMONSTRATION_MARK, build_urbansound_demonstration
+from aed_plugins.data import DEMONSTRATION_MARK, URBANSOUND_CLASSES, build_urbansound_demonstration
 from aed_plugins.data.synthetic import urbansound as demo
 
 OFFICIAL_ORDER = [
@@ -86,7 +86,7 @@ def test_a_larger_corpus_begins_with_the_clips_of_a_smaller_one(corpus, tmp_path
 
 
 def test_classes_are_in_the_official_order():
-    assert list(CLASS_NAMES) == OFFICIAL_ORDER
+    assert list(URBANSOUND_CLASSES) == OFFICIAL_ORDER
 
 
 def test_table_has_the_official_columns(corpus):

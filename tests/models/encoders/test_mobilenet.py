@@ -4,7 +4,7 @@ from mobilenet_weights import HIDDEN, published, random_torchvision, tagger_with
 
 from aed_plugins.core import InputError
 from aed_plugins.models import (
-    PUBLISHED,
+    PUBLISHED_MOBILENETS,
     MobileNet,
     PooledDNNHead,
     ResNet,
@@ -80,7 +80,7 @@ def test_every_published_width_has_its_published_number_of_parameters(width, mil
 
 
 def test_the_published_widths_are_those_of_the_table():
-    assert PUBLISHED.keys() == HIDDEN.keys()
+    assert PUBLISHED_MOBILENETS.keys() == HIDDEN.keys()
 
 
 def test_stages_hold_every_parameter_once_from_input_to_output():

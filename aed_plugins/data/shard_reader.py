@@ -1,10 +1,10 @@
 """Training clips streamed from WebDataset shards, by any number of processes and workers.
 
 An epoch: the shards are laid one after another in an order drawn from seed and epoch, and their
-clips shared out in even stretches, one for each process. So a clip comes once in an epoch, but for
+clips divided into even stretches, one for each process. So a clip comes once in an epoch, but for
 a remainder of fewer clips than there are processes, and all processes have as many batches, however
 many shards there are. A shard across a border is opened on both sides of it. A process's stretch is
-shared out to its loader's workers in whole batches, and mixed by a buffer.
+divided among its loader's workers in whole batches, and mixed by a buffer.
 """
 
 import contextlib
@@ -25,12 +25,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from aed_plugins.audio import FULL_SCALE
 from aed_plugins.core import FloatArray, InputError, one_line
-from aed_plugins.data.shards import (
-    AGAIN,
-    INDEX,
-    ShardIndex,
-    import_webdataset,
-)
+from aed_plugins.data.shard_index import AGAIN, INDEX, ShardIndex, import_webdataset
 
 
 class StreamedClips(IterableDataset[dict[str, Any]]):
@@ -42,7 +37,7 @@ class StreamedClips(IterableDataset[dict[str, Any]]):
     Parameters
     ----------
     index : ShardIndex
-        What `read_index` gives.
+        What `read_shard_index` gives.
     folds : sequence of int or str
         The folds whose clips are wanted.
     target : callable
