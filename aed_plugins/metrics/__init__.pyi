@@ -1,3 +1,7 @@
+from .bootstrap import (
+    compute_percentile_interval as compute_percentile_interval,
+    expand_tail as expand_tail,
+)
 from .confusion_matrix import compute_confusion_matrix as compute_confusion_matrix
 from .durations import (
     CONFIDENCE_LEVEL as CONFIDENCE_LEVEL,

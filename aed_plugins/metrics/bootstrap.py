@@ -42,19 +42,31 @@ def draw_bootstrap_weights(
     return np.ascontiguousarray(counts.reshape(bootstrap_samples, units).T, dtype=np.float32)
 
 
-def compute_percentile_interval(values: npt.ArrayLike, level: float) -> tuple[float, float] | None:
-    """Return what the middle `level` of the values lie between; None when all are NaN.
+def compute_percentile_interval(values: npt.ArrayLike, tail: float) -> tuple[float, float] | None:
+    """Return what the values lie between, but for a fraction `tail` of them at each end.
+
+    Parameters
+    ----------
+    values : array_like
+        Of the bootstrap samples, `(bootstrap sample,)`; NaN where a value is not defined.
+    tail : float
+        From 0 to 0.5, such as 0.025 for 95 %; where few units were drawn, see `expand_tail`.
+
+    Returns
+    -------
+    tuple of (float, float) or None
+        Low and high; None when all values are NaN.
 
     Examples
     --------
-    >>> compute_percentile_interval([0.0, 0.1, 0.2, 0.3, 0.4, np.nan], level=0.5)
+    >>> compute_percentile_interval([0.0, 0.1, 0.2, 0.3, 0.4, np.nan], tail=0.25)
     (0.1, 0.3)
     """
     array = np.asarray(values, np.float64)
     defined = array[~np.isnan(array)]
     if not len(defined):
         return None
-    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(defined, [tail, 1 - tail])
     return float(low), float(high)
 
 

@@ -239,8 +239,9 @@ def _interval(values: FloatArray, units: int) -> Interval | None:
     """Compute the expanded percentile interval of the bootstrap samples' values."""
     if not len(values) or np.ptp(values) <= UNCHANGED * np.max(values):
         return None
-    tail = expand_tail((1 - CONFIDENCE_LEVEL) / 2, units)
-    return compute_percentile_interval(values, level=1 - 2 * tail)
+    # By way of a level, whose rounding is part of the results.
+    level = 1 - 2 * expand_tail((1 - CONFIDENCE_LEVEL) / 2, units)
+    return compute_percentile_interval(values, (1 - level) / 2)
 
 
 def _scale(interval: Interval | None, factor: float) -> Interval | None:

@@ -222,7 +222,9 @@ def compute_bootstrap_intervals(
             )
         )
     values = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
-    return {name: compute_percentile_interval(drawn, level) for name, drawn in values.items()}
+    return {
+        name: compute_percentile_interval(drawn, (1 - level) / 2) for name, drawn in values.items()
+    }
 
 
 def _weight_blocks(clips: int, bootstrap_samples: int, seed: int) -> Iterator[FloatArray]:

@@ -19,10 +19,10 @@ def test_weights_count_how_often_each_unit_is_drawn(units, samples, seed):
 
 
 def test_an_interval_leaves_out_what_is_not_defined():
-    assert compute_percentile_interval([np.nan, np.nan], level=0.95) is None
+    assert compute_percentile_interval([np.nan, np.nan], tail=0.025) is None
     values = np.random.default_rng(0).random(1000)
     expected = np.quantile(values, [0.025, 0.975])
-    found = compute_percentile_interval([*values, np.nan], level=0.95)
+    found = compute_percentile_interval([*values, np.nan], tail=0.025)
     assert found == pytest.approx(tuple(expected))
 
 

@@ -19,10 +19,11 @@ import numpy as np
 from scipy.stats import norm, t
 
 from aed_plugins.core import InputError
+from aed_plugins.metrics import compute_percentile_interval, expand_tail
 from asr.scoring.score import ErrorCounts, Score
 
 _LEVEL = 0.95
-_RESAMPLES = 10_000
+_BOOTSTRAP_SAMPLES = 10_000
 _FEWEST_TALKS = 5
 
 BootstrapUnit = Literal["talks", "segments"]
@@ -75,7 +76,7 @@ def compute_wer_interval(score: Score, seed: int = 0) -> WerInterval:
     score : Score
         What was scored.
     seed : int
-        Of the resamples.
+        Of the bootstrap samples.
 
     Raises
     ------
@@ -96,8 +97,8 @@ def compute_wer_interval(score: Score, seed: int = 0) -> WerInterval:
     """
     unit, (counts,) = _make_blocks(score)
     rates = _compute_rates(_draw_weights(len(counts), seed), counts)
-    low, high = np.quantile(rates, _expand_percentiles(len(counts)))
-    return WerInterval(float(low), float(high), unit)
+    low, high = _compute_interval(rates, len(counts))
+    return WerInterval(low, high, unit)
 
 
 def compute_wer_difference(first: Score, second: Score, seed: int = 0) -> WerDifference:
@@ -108,7 +109,7 @@ def compute_wer_difference(first: Score, second: Score, seed: int = 0) -> WerDif
     first, second : Score
         Of the same segments, with the same words.
     seed : int
-        Of the resamples, which are the same for both.
+        Of the bootstrap samples, which are the same for both.
 
     Raises
     ------
@@ -132,9 +133,9 @@ def compute_wer_difference(first: Score, second: Score, seed: int = 0) -> WerDif
     unit, (ones, others) = _make_blocks(first, second)
     weights = _draw_weights(len(ones), seed)
     drawn = 100 * (_compute_rates(weights, others) - _compute_rates(weights, ones))
-    low, high = np.quantile(drawn, _expand_percentiles(len(ones)))
+    low, high = _compute_interval(drawn, len(ones))
     points = 100 * (second.total.wer - first.total.wer)
-    return WerDifference(points, float(low), float(high), _compute_p_value(drawn, len(ones)), unit)
+    return WerDifference(points, low, high, _compute_p_value(drawn, len(ones)), unit)
 
 
 def _check_same(first: Score, second: Score) -> None:
@@ -171,25 +172,22 @@ def _make_blocks(*scores: Score) -> tuple[BootstrapUnit, list[np.ndarray]]:
 
 
 def _draw_weights(blocks: int, seed: int) -> np.ndarray:
-    """Draw how often each block is in each resample, `(resample, block)`."""
+    """Draw how often each block is in each bootstrap sample, `(bootstrap sample, block)`."""
     generator = np.random.default_rng(seed)
-    return generator.multinomial(blocks, np.full(blocks, 1 / blocks), size=_RESAMPLES)
+    return generator.multinomial(blocks, np.full(blocks, 1 / blocks), size=_BOOTSTRAP_SAMPLES)
 
 
 def _compute_rates(weights: np.ndarray, counts: np.ndarray) -> np.ndarray:
     errors, words = (weights @ counts).T
-    return errors / np.maximum(words, 1)  # a resample may draw nothing but silent segments
+    # A bootstrap sample may be of silent segments alone.
+    return errors / np.maximum(words, 1)
 
 
-def _expand_percentiles(blocks: int) -> list[float]:
-    """Return the two percentiles of the resamples that bound a 95 % interval, as fractions.
-
-    `aed_plugins.metrics.percentile_interval` takes a level: 1 minus twice the lower fraction
-    would be another fraction in the last bits.
-    """
-    tail = (1 - _LEVEL) / 2
-    low = float(norm.cdf(t.ppf(tail, blocks - 1) * np.sqrt(blocks / (blocks - 1))))
-    return [low, 1 - low]
+def _compute_interval(drawn: np.ndarray, blocks: int) -> tuple[float, float]:
+    """Compute the expanded percentile interval of the bootstrap samples' values."""
+    interval = compute_percentile_interval(drawn, expand_tail((1 - _LEVEL) / 2, blocks))
+    assert interval is not None  # every rate is defined
+    return interval
 
 
 def _compute_p_value(drawn: np.ndarray, blocks: int) -> float:
