@@ -6,7 +6,7 @@ from .files import (
     write_timeline as write_timeline,
 )
 from .parsing import (
-    decimal_text as decimal_text,
+    format_decimal as format_decimal,
     read_number as read_number,
     split_lines as split_lines,
 )

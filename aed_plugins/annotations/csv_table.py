@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 
 from aed_plugins.annotations.parsing import (
-    decimal_text,
+    format_decimal,
     make_event,
     make_timeline,
     read_number,
@@ -52,8 +52,8 @@ def write(timeline: Timeline) -> str:
     """
     rows = ["onset,offset,label,score"]
     for event in timeline.events:
-        score = "" if event.score is None else decimal_text(event.score)
-        times = f"{decimal_text(event.onset)},{decimal_text(event.offset)}"
+        score = "" if event.score is None else format_decimal(event.score)
+        times = f"{format_decimal(event.onset)},{format_decimal(event.offset)}"
         rows.append(f"{times},{_quoted(event.label)},{score}")
     return "\n".join(rows) + "\n"
 

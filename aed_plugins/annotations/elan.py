@@ -18,13 +18,13 @@ from urllib.parse import quote, unquote
 from xml.etree import ElementTree
 
 from aed_plugins.annotations.parsing import (
-    decimal_text,
+    format_decimal,
     make_event,
     make_timeline,
-    milliseconds,
     read_number,
+    to_milliseconds,
 )
-from aed_plugins.annotations.tiers import by_label, free_name, split_into_tiers
+from aed_plugins.annotations.tiers import find_free_name, group_by_label, split_into_tiers
 from aed_plugins.core import Event, InputError, Timeline
 
 _DURATION = "aed_plugins.duration"
@@ -66,7 +66,7 @@ def write(timeline: Timeline) -> str:
     lines = [_HEAD.format(date=date), *_header(timeline), "</HEADER>"]
     tiers: dict[str, list[str]] = {}
     times: list[int] = []
-    for label, events in by_label(timeline.events).items():
+    for label, events in group_by_label(timeline.events).items():
         for lane in split_into_tiers(map(_rounded, events)):
             _add_tiers(label, lane, times, tiers)
     # The slots are listed by their times; a slot's number is its place in `times`.
@@ -130,18 +130,18 @@ def _header(timeline: Timeline) -> Iterator[str]:
         kind = _TYPES.get(PurePath(name).suffix.lower(), "unknown")
         yield f'<MEDIA_DESCRIPTOR MEDIA_URL="{url}" MIME_TYPE="{kind}" RELATIVE_MEDIA_URL="{url}"/>'
     if timeline.duration is not None:
-        yield f'<PROPERTY NAME="{_DURATION}">{decimal_text(timeline.duration)}</PROPERTY>'
+        yield f'<PROPERTY NAME="{_DURATION}">{format_decimal(timeline.duration)}</PROPERTY>'
 
 
 def _rounded(event: Event) -> Event:
-    return event._replace(onset=milliseconds(event.onset), offset=milliseconds(event.offset))
+    return event._replace(onset=to_milliseconds(event.onset), offset=to_milliseconds(event.offset))
 
 
 def _add_tiers(
     label: str, lane: list[Event], times: list[int], tiers: dict[str, list[str]]
 ) -> None:
     """Add a lane of events in milliseconds as a tier, and their scores as another."""
-    name = free_name(label, tiers)
+    name = find_free_name(label, tiers)
     tiers[name] = [f'<TIER LINGUISTIC_TYPE_REF="event" TIER_ID="{_escaped(name)}">']
     scores = []
     for event in lane:
@@ -154,10 +154,10 @@ def _add_tiers(
         )
         if event.score is not None:
             head = f'REF_ANNOTATION ANNOTATION_ID="s{end // 2}" ANNOTATION_REF="{identity}"'
-            scores += _annotation(head, decimal_text(event.score))
+            scores += _annotation(head, format_decimal(event.score))
     tiers[name].append("</TIER>")
     if scores:
-        child = free_name(f"{name} score", tiers)
+        child = find_free_name(f"{name} score", tiers)
         parent = f'PARENT_REF="{_escaped(name)}" TIER_ID="{_escaped(child)}"'
         tiers[child] = [f'<TIER LINGUISTIC_TYPE_REF="event-score" {parent}>', *scores, "</TIER>"]
 

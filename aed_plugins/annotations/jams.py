@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from aed_plugins.annotations.json_file import load_json
-from aed_plugins.annotations.parsing import json_number, make_event, make_timeline
+from aed_plugins.annotations.parsing import make_event, make_timeline, read_json_number
 from aed_plugins.core import Event, InputError, Timeline
 
 _NAMESPACES = ("tag_open", "segment_open", "tag_audioset", "tag_urbansound")
@@ -123,10 +123,10 @@ def _event(observation: Any, where: str) -> Event:
     if not isinstance(observation, dict) or not isinstance(observation.get("value"), str):
         came = str(observation)[:60]
         raise InputError(f"{where}: expected time, duration and a text as value, got {came!r}")
-    onset = json_number(observation.get("time"), "time", where)
-    duration = json_number(observation.get("duration"), "duration", where)
+    onset = read_json_number(observation.get("time"), "time", where)
+    duration = read_json_number(observation.get("duration"), "duration", where)
     confidence = observation.get("confidence")
-    score = None if confidence is None else json_number(confidence, "confidence", where)
+    score = None if confidence is None else read_json_number(confidence, "confidence", where)
     offset = float(Decimal(repr(onset)) + Decimal(repr(duration)))
     return make_event(observation["value"], onset, offset, score, where)
 
@@ -135,5 +135,5 @@ def _file(metadata: Any, where: str) -> tuple[str, float | None]:
     """Give the recording's name and duration."""
     given = metadata if isinstance(metadata, dict) else {}
     title, duration = given.get("title"), given.get("duration")
-    seconds = None if duration is None else json_number(duration, "duration", where)
+    seconds = None if duration is None else read_json_number(duration, "duration", where)
     return title if isinstance(title, str) else "", seconds

@@ -6,7 +6,7 @@ Source: RFC 8259. Keeps everything exactly.
 import json
 from typing import Any
 
-from aed_plugins.annotations.parsing import json_number, make_event, make_timeline
+from aed_plugins.annotations.parsing import make_event, make_timeline, read_json_number
 from aed_plugins.core import Event, InputError, Timeline
 
 
@@ -73,7 +73,7 @@ def read(text: str, where: str) -> list[Timeline]:
     recording, duration = content.get("recording", ""), content.get("duration")
     if not isinstance(recording, str):
         raise InputError(f"{where}: expected a name as recording, got {recording!r}")
-    seconds = None if duration is None else json_number(duration, "duration", where)
+    seconds = None if duration is None else read_json_number(duration, "duration", where)
     return [make_timeline(where, events, recording, seconds)]
 
 
@@ -109,8 +109,8 @@ def load_json(text: str, where: str) -> Any:
 def _event(event: Any, where: str) -> Event:
     if not isinstance(event, dict) or not isinstance(event.get("label"), str):
         raise InputError(f"{where}: expected label, onset and offset, got {str(event)[:60]!r}")
-    onset = json_number(event.get("onset"), "onset", where)
-    offset = json_number(event.get("offset"), "offset", where)
+    onset = read_json_number(event.get("onset"), "onset", where)
+    offset = read_json_number(event.get("offset"), "offset", where)
     score = event.get("score")
-    probability = None if score is None else json_number(score, "score", where)
+    probability = None if score is None else read_json_number(score, "score", where)
     return make_event(event["label"], onset, offset, probability, where)

@@ -117,7 +117,7 @@ def make_timeline(
         raise InputError(f"{where}: {error}") from error
 
 
-def json_number(value: Any, what: str, where: str) -> float:
+def read_json_number(value: Any, what: str, where: str) -> float:
     """Take a number out of JSON.
 
     Parameters
@@ -137,7 +137,7 @@ def json_number(value: Any, what: str, where: str) -> float:
     return float(value) if abs(value) < 1e300 else math.inf
 
 
-def decimal_text(seconds: float) -> str:
+def format_decimal(seconds: float) -> str:
     """Write a number so that it is read back exactly, and without an exponent.
 
     Parameters
@@ -147,13 +147,13 @@ def decimal_text(seconds: float) -> str:
 
     Examples
     --------
-    >>> decimal_text(1e-07), decimal_text(2.5)
+    >>> format_decimal(1e-07), format_decimal(2.5)
     ('0.0000001', '2.5')
     """
     return format(Decimal(repr(seconds)), "f")
 
 
-def milliseconds(seconds: float) -> int:
+def to_milliseconds(seconds: float) -> int:
     """Round to the nearest millisecond, and half of one to the even one.
 
     Parameters
@@ -163,7 +163,7 @@ def milliseconds(seconds: float) -> int:
 
     Examples
     --------
-    >>> milliseconds(1.2344), milliseconds(0.0005), milliseconds(0.0015)
+    >>> to_milliseconds(1.2344), to_milliseconds(0.0005), to_milliseconds(0.0015)
     (1234, 0, 2)
     """
     return round(Decimal(repr(seconds)) * 1000)

@@ -14,8 +14,8 @@ from decimal import Decimal
 from pathlib import PurePath
 
 from aed_plugins.annotations.parsing import (
-    decimal_text,
     escape,
+    format_decimal,
     make_event,
     make_timeline,
     read_number,
@@ -99,7 +99,7 @@ def _text(field: str) -> str:
 def _line(event: Event, recording: str) -> str:
     onset, offset = f"{event.onset:.6f}", f"{event.offset:.6f}"
     duration = format(Decimal(offset) - Decimal(onset), "f")
-    score = _MISSING if event.score is None else decimal_text(event.score)
+    score = _MISSING if event.score is None else format_decimal(event.score)
     label = _field(event.label)
     return f"SPEAKER {recording} 1 {onset} {duration} {_MISSING} {_MISSING} {label} {score} <NA>\n"
 

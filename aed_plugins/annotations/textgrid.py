@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from aed_plugins.annotations.parsing import (
-    decimal_text,
+    format_decimal,
     make_event,
     make_timeline,
     read_number,
 )
-from aed_plugins.annotations.tiers import by_label, free_name, split_into_tiers
+from aed_plugins.annotations.tiers import find_free_name, group_by_label, split_into_tiers
 from aed_plugins.core import Event, InputError, Timeline
 
 _TOKEN = re.compile(
@@ -66,14 +66,14 @@ def write(timeline: Timeline) -> str:
     if end == 0:
         raise InputError("a TextGrid needs the recording's duration: give one above 0 s")
     tiers: dict[str, list[str]] = {}
-    for label, events in by_label(timeline.events).items():
+    for label, events in group_by_label(timeline.events).items():
         for lane in split_into_tiers(event for event in events if event.duration > 0):
-            tiers[free_name(label, tiers)] = _intervals(lane, end)
+            tiers[find_free_name(label, tiers)] = _intervals(lane, end)
         for lane in split_into_tiers(event for event in events if event.duration == 0):
-            tiers[free_name(label, tiers)] = _points(lane)
+            tiers[find_free_name(label, tiers)] = _points(lane)
     if not tiers:
         tiers["events"] = _intervals([], end)  # Praat makes no TextGrid without a tier
-    limits = ["xmin = 0", f"xmax = {decimal_text(end)}"]
+    limits = ["xmin = 0", f"xmax = {format_decimal(end)}"]
     head = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", *limits]
     head += ["tiers? <exists>", f"size = {len(tiers)}", "item []:"]
     for number, (name, content) in enumerate(tiers.items(), start=1):
@@ -131,7 +131,7 @@ def _intervals(lane: list[Event], end: float) -> list[str]:
         spans.append((reached, end, ""))
     lines = ['class = "IntervalTier"', f"intervals: size = {len(spans)}"]
     for number, (start, stop, label) in enumerate(spans, start=1):
-        limits = [f"    xmin = {decimal_text(start)}", f"    xmax = {decimal_text(stop)}"]
+        limits = [f"    xmin = {format_decimal(start)}", f"    xmax = {format_decimal(stop)}"]
         lines += [f"intervals [{number}]:", *limits, f"    text = {_quoted(label)}"]
     return lines
 
@@ -139,7 +139,7 @@ def _intervals(lane: list[Event], end: float) -> list[str]:
 def _points(lane: list[Event]) -> list[str]:
     lines = ['class = "TextTier"', f"points: size = {len(lane)}"]
     for number, event in enumerate(lane, start=1):
-        time, mark = decimal_text(event.onset), _quoted(event.label)
+        time, mark = format_decimal(event.onset), _quoted(event.label)
         lines += [f"points [{number}]:", f"    number = {time}", f"    mark = {mark}"]
     return lines
 

@@ -36,7 +36,7 @@ def split_into_tiers(events: Iterable[Event]) -> list[list[Event]]:
     return lanes
 
 
-def by_label(events: Iterable[Event]) -> dict[str, list[Event]]:
+def group_by_label(events: Iterable[Event]) -> dict[str, list[Event]]:
     """Return the events of each label, the labels in the order of their first events.
 
     Parameters
@@ -50,7 +50,7 @@ def by_label(events: Iterable[Event]) -> dict[str, list[Event]]:
     return labels
 
 
-def free_name(wanted: str, taken: Collection[str]) -> str:
+def find_free_name(wanted: str, taken: Collection[str]) -> str:
     """Give a tier a name of one line that no other has.
 
     Parameters
@@ -62,7 +62,7 @@ def free_name(wanted: str, taken: Collection[str]) -> str:
 
     Examples
     --------
-    >>> free_name("dog", {"dog", "dog (2)"})
+    >>> find_free_name("dog", {"dog", "dog (2)"})
     'dog (3)'
     """
     line = re.sub(r"[\t\r\n]", " ", wanted)

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from aed_plugins.annotations.parsing import (
     make_event,
     make_timeline,
-    milliseconds,
     split_lines,
+    to_milliseconds,
 )
 from aed_plugins.core import Event, InputError, Timeline
 
@@ -83,7 +83,7 @@ def read(text: str, where: str) -> list[Timeline]:
 
 
 def _cue(event: Event) -> str:
-    onset, offset = milliseconds(event.onset), milliseconds(event.offset)
+    onset, offset = to_milliseconds(event.onset), to_milliseconds(event.offset)
     label = "".join(_REFERENCES.get(character, character) for character in event.label)
     return f"{_time(onset)} --> {_time(max(offset, onset + 1))}\n{label}\n"
 

@@ -9,7 +9,7 @@ only odd (silence, clipping, a constant offset) is named, too.
 from argparse import ArgumentParser, Namespace
 
 from aed_plugins.cli.inputs import Recording, add_inputs, find_recordings
-from aed_plugins.cli.outputs import add_progress, each
+from aed_plugins.cli.outputs import add_progress, process_each
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -32,4 +32,4 @@ def run(given: Namespace) -> int:
             flush=True,
         )
 
-    return each(given, find_recordings(given.inputs), work)
+    return process_each(given, find_recordings(given.inputs), work)

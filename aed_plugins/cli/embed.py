@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aed_plugins.cli.inputs import Recording, add_inputs, find_recordings
-from aed_plugins.cli.models import add_model, load, run_of
-from aed_plugins.cli.outputs import add_progress, each
+from aed_plugins.cli.models import add_model, describe_run, load
+from aed_plugins.cli.outputs import add_progress, process_each
 from aed_plugins.cli.result_folder import Folder
 from aed_plugins.core import InputError
 
@@ -64,7 +64,7 @@ class Embedder:
 
     def folder(self, path: Path, option: str) -> Folder:
         """Open a folder of embeddings; refuse one of another model or other windows."""
-        depends = run_of(self.given, self.tagger, window=self.window, hop=self.hop)
+        depends = describe_run(self.given, self.tagger, window=self.window, hop=self.hop)
         return Folder(path, ".npz", depends | {"command": "embed"}, option)
 
     def embed(self, recordings: Sequence[Recording], folder: Folder) -> int:
@@ -75,4 +75,4 @@ class Embedder:
             found.save(folder.file_of(recording))
             folder.note(recording)
 
-        return each(self.given, folder.missing(recordings), work)
+        return process_each(self.given, folder.missing(recordings), work)

@@ -130,7 +130,7 @@ def _named(text: str, suffixes: set[str]) -> Iterator[Recording]:
         yield from (Recording(file, file.relative_to(root)) for file in files)
 
 
-def annotation_of(recording: Recording, place: Path | None) -> Path:
+def find_annotation(recording: Recording, place: Path | None) -> Path:
     """Find a recording's annotation.
 
     Parameters

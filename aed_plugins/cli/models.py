@@ -178,14 +178,19 @@ def read_settings(path: Path) -> dict[str, Any]:
         return TimelineSettings.from_dict(content).to_dict()
 
 
-def run_of(given: Namespace, tagger: "PretrainedTagger", **more: Any) -> dict[str, Any]:
+def describe_run(given: Namespace, tagger: "PretrainedTagger", **more: Any) -> dict[str, Any]:
     """Return what results depend on."""
     classes = {} if given.classes is None else {"classes": tagger.labels}
-    return {"command": given.command, "model": digest_of(given.model, tagger), **classes, **more}
+    return {
+        "command": given.command,
+        "model": compute_digest(given.model, tagger),
+        **classes,
+        **more,
+    }
 
 
-def digest_of(models: "Sequence[str]", tagger: "PretrainedTagger") -> str:
-    """Return a digest of a model's weights, so that results of another model are recognized."""
+def compute_digest(models: "Sequence[str]", tagger: "PretrainedTagger") -> str:
+    """Return a digest of a model's weights, to tell its results from those of another."""
     digest = hashlib.sha256()
     if tagger.onnx is not None:
         digest.update(Path(models[0]).read_bytes())

@@ -32,7 +32,7 @@ def quiet(given: Namespace) -> bool:
     return given.no_progress or not sys.stderr.isatty()
 
 
-def each(
+def process_each(
     given: Namespace, recordings: Sequence[Recording], work: Callable[[Recording], None]
 ) -> int:
     """Do something with each recording; name and skip those that cannot be used.
@@ -228,7 +228,7 @@ def check_file(output: Path, inputs: Sequence[Path], suffixes: Sequence[str]) ->
         raise InputError(f"{output}: {folder} is no folder that can be written")
 
 
-def text_table(rows: Sequence[Sequence[str]], text_columns: int = 1) -> Iterator[str]:
+def format_table(rows: Sequence[Sequence[str]], text_columns: int = 1) -> Iterator[str]:
     r"""Lay a table out for a terminal: text to the left, numbers to the right.
 
     Parameters
@@ -240,7 +240,7 @@ def text_table(rows: Sequence[Sequence[str]], text_columns: int = 1) -> Iterator
 
     Examples
     --------
-    >>> print(*text_table([["class", "seconds"], ["dog", "3.5"]]), sep="\n")
+    >>> print(*format_table([["class", "seconds"], ["dog", "3.5"]]), sep="\n")
     class  seconds
     dog        3.5
     """

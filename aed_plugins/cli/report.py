@@ -17,7 +17,7 @@ from aed_plugins.cli.models import (
     load,
     timeline_settings,
 )
-from aed_plugins.cli.outputs import add_progress, check_file, each
+from aed_plugins.cli.outputs import add_progress, check_file, process_each
 from aed_plugins.core import InputError
 
 
@@ -61,7 +61,7 @@ def run(given: Namespace) -> int:
         every = given.classes is not None
         reports.append(build_report(tagger, recording.path, settings, name, every_class=every))
 
-    status = each(given, recordings, work)
+    status = process_each(given, recordings, work)
     if not reports:
         raise InputError("no recording is left to report on")
     title = given.title or (reports[0].name if len(reports) == 1 else f"{len(reports)} recordings")

@@ -15,12 +15,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aed_plugins.cli.inputs import Recording, annotation_of, find_recordings
+from aed_plugins.cli.inputs import Recording, find_annotation, find_recordings
 from aed_plugins.cli.outputs import (
     RUN,
     add_progress,
-    each,
-    text_table,
+    format_table,
+    process_each,
 )
 from aed_plugins.core import InputError
 
@@ -51,7 +51,7 @@ def run(given: Namespace) -> int:
 
     def work(found: Recording) -> None:
         predicted = read_timeline(found.path)
-        reference = read_timeline(annotation_of(found, given.reference))
+        reference = read_timeline(find_annotation(found, given.reference))
         ends = [event.offset for event in (*reference.events, *predicted.events)]
         duration = reference.duration or predicted.duration or max(ends, default=0.0)
         compared = _renamed(reference.events, names), _renamed(predicted.events, names), duration
@@ -59,7 +59,7 @@ def run(given: Namespace) -> int:
 
     suffixes = set(FORMATS.values())
     files = [f for f in find_recordings(given.inputs, suffixes) if f.name.name != RUN]
-    status = each(given, files, work)
+    status = process_each(given, files, work)
     if given.reference.is_dir():  # a missing timeline would raise the recall without notice
         evaluated = {file.name.with_suffix("") for file in files}
         references = find_recordings([str(given.reference)], suffixes)
@@ -85,7 +85,7 @@ def run(given: Namespace) -> int:
     if given.format == "json":
         print(json.dumps(metrics, indent=1, ensure_ascii=False))
     else:
-        print(*text_table(_rows(metrics)), sep="\n")
+        print(*format_table(_rows(metrics)), sep="\n")
     return status
 
 

@@ -22,8 +22,8 @@ from aed_plugins.cli.models import add_model
 from aed_plugins.cli.outputs import (
     RUN,
     add_progress,
+    format_table,
     read_run,
-    text_table,
 )
 from aed_plugins.cli.result_folder import Folder
 from aed_plugins.core import InputError
@@ -132,4 +132,4 @@ def _print(hits: "list[Hit]", kind: str) -> None:
         [str(hit.file), f"{hit.onset:.2f}", f"{hit.offset:.2f}", f"{hit.similarity:.3f}"]
         for hit in hits
     ]
-    print(*text_table(cells), sep="\n")
+    print(*format_table(cells), sep="\n")

@@ -23,17 +23,17 @@ from aed_plugins.cli.models import (
     WINDOWS,
     add_model,
     add_timeline,
+    describe_run,
     detect,
     load,
-    run_of,
     timeline_settings,
 )
 from aed_plugins.cli.outputs import (
     RUN,
     add_progress,
     check_file,
-    each,
-    text_table,
+    format_table,
+    process_each,
 )
 from aed_plugins.cli.result_folder import Folder
 from aed_plugins.core import InputError, atomic_write
@@ -105,7 +105,7 @@ def _detect(given: Namespace, timelines: "list[Timeline]") -> int:
     given.labels = tagger.labels if given.classes or len(tagger.labels) <= SHOWN else None
     folder, due = None, set(recordings)
     if given.timelines is not None:
-        depends = run_of(given, tagger, settings=settings.to_dict())
+        depends = describe_run(given, tagger, settings=settings.to_dict())
         folder = Folder(given.timelines, ".json", depends)
         due = set(folder.missing(recordings))
 
@@ -118,7 +118,7 @@ def _detect(given: Namespace, timelines: "list[Timeline]") -> int:
             write_timeline(folder.file_of(recording), timelines[-1])
             folder.note(recording)
 
-    return each(given, recordings, work)
+    return process_each(given, recordings, work)
 
 
 def _read(given: Namespace, timelines: "list[Timeline]") -> int:
@@ -138,7 +138,7 @@ def _read(given: Namespace, timelines: "list[Timeline]") -> int:
         timelines.append(timeline)
 
     inputs = find_recordings(given.inputs, set(annotations.FORMATS.values()))
-    return each(given, [one for one in inputs if one.name.name != RUN], work)
+    return process_each(given, [one for one in inputs if one.name.name != RUN], work)
 
 
 def _text(rows: "Sequence[LabelDuration]", seconds: float, count: int, kind: str) -> str:
@@ -169,7 +169,7 @@ def _text(rows: "Sequence[LabelDuration]", seconds: float, count: int, kind: str
         for row in sorted(rows, key=lambda row: -row.seconds)
     ]
     plural = "s" * (count != 1)
-    return "\n".join([*text_table(table), f"{count} recording{plural}, {seconds:.1f} s"]) + "\n"
+    return "\n".join([*format_table(table), f"{count} recording{plural}, {seconds:.1f} s"]) + "\n"
 
 
 def _between(interval: Any, form: str) -> str:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aed_plugins.cli.inputs import Recording, add_inputs, find_recordings
-from aed_plugins.cli.models import add_model, load, run_of
-from aed_plugins.cli.outputs import Table, add_progress, each
+from aed_plugins.cli.models import add_model, describe_run, load
+from aed_plugins.cli.outputs import Table, add_progress, process_each
 from aed_plugins.core import InputError
 
 if TYPE_CHECKING:
@@ -69,12 +69,12 @@ def run(given: Namespace) -> int:
                 mark = "*" if label in tags.predicted else " "
                 print(f"  {mark} {probability:6.1%}  {label}", flush=True)
 
-        return each(given, recordings, show)
+        return process_each(given, recordings, show)
     numbers = [f"{name}_{n + 1}" for n in range(given.top) for name in ("class", "probability")]
     columns = ["file", "seconds", "tags", *numbers]
-    table = Table(given.output, kind, columns, run_of(given, tagger, top=given.top))
+    table = Table(given.output, kind, columns, describe_run(given, tagger, top=given.top))
 
     def work(recording: Recording) -> None:
         table.write(_row(recording, tagger.tag_file(recording.path), given.top, kind))
 
-    return each(given, table.missing(recordings), work)
+    return process_each(given, table.missing(recordings), work)

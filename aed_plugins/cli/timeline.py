@@ -18,12 +18,12 @@ from aed_plugins.cli.inputs import Recording, add_inputs, find_recordings
 from aed_plugins.cli.models import (
     add_model,
     add_timeline,
+    describe_run,
     detect,
     load,
-    run_of,
     timeline_settings,
 )
-from aed_plugins.cli.outputs import add_progress, check_file, each
+from aed_plugins.cli.outputs import add_progress, check_file, process_each
 from aed_plugins.cli.result_folder import Folder
 from aed_plugins.core import InputError
 
@@ -63,14 +63,14 @@ def run(given: Namespace) -> int:
                 sys.stdout.write(format_timeline(timeline, given.format))
             sys.stdout.flush()
 
-        return each(given, recordings, show)
+        return process_each(given, recordings, show)
     if place == "file":
 
         def write_file(recording: Recording) -> None:
             write_timeline(given.output, detect(tagger, recording, settings), given.format)
 
-        return each(given, recordings, write_file)
-    depends = run_of(given, tagger, settings=settings.to_dict())
+        return process_each(given, recordings, write_file)
+    depends = describe_run(given, tagger, settings=settings.to_dict())
     folder = Folder(given.output, _suffix(given.format), depends)
 
     def write(recording: Recording) -> None:
@@ -78,7 +78,7 @@ def run(given: Namespace) -> int:
         write_timeline(folder.file_of(recording), timeline, given.format)
         folder.note(recording)
 
-    return each(given, folder.missing(recordings), write)
+    return process_each(given, folder.missing(recordings), write)
 
 
 def _suffix(kind: str) -> str:

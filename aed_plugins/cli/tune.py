@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from aed_plugins.cli.inputs import (
     Recording,
     add_inputs,
-    annotation_of,
+    find_annotation,
     find_recordings,
 )
 from aed_plugins.cli.models import (
@@ -31,8 +31,8 @@ from aed_plugins.cli.models import (
 from aed_plugins.cli.outputs import (
     add_progress,
     check_file,
-    each,
-    text_table,
+    format_table,
+    process_each,
 )
 from aed_plugins.core import InputError, error_prefix, write_json
 
@@ -76,12 +76,12 @@ def run(given: Namespace) -> int:
     annotated: list[AnnotatedRecording] = []
 
     def work(recording: Recording) -> None:
-        place = annotation_of(recording, given.annotations)
+        place = find_annotation(recording, given.annotations)
         reference = read_timeline(place).events
         check_events(str(place), reference, read_info(recording.path).duration, tagger.labels)
         annotated.append(_annotated(tagger, recording.path, settings, reference))
 
-    status = each(given, recordings, work)
+    status = process_each(given, recordings, work)
     if not annotated:
         raise InputError("no annotated recording is left to tune on")
     tuning = tune_post_processing(
@@ -97,7 +97,7 @@ def run(given: Namespace) -> int:
     for label, count in tuning.reference_events.items():
         rows.append([label, str(count), before[label], after[label]])
     rows.append(["all (micro)", "", before[""], after[""]])
-    print(*text_table(rows), f"{given.output}", sep="\n")
+    print(*format_table(rows), f"{given.output}", sep="\n")
     return status
 
 
@@ -113,7 +113,7 @@ def _annotated(
 
     parts: list[Any] = []
     stream = tagger.stream(settings, watch=parts.append)
-    for _ in tagger.events_of(path, stream):
+    for _ in tagger.stream_events(path, stream):
         pass
     return AnnotatedRecording(np.concatenate(parts), stream.grid, stream.duration, reference)
 

@@ -204,10 +204,10 @@ class PretrainedTagger(BatchTagger):
             If it cannot be used.
         """
         stream = self.stream(settings)
-        events = tuple(self.events_of(path, stream))
+        events = tuple(self.stream_events(path, stream))
         return Timeline(events, Path(path).name, stream.duration)
 
-    def events_of(
+    def stream_events(
         self,
         path: str | Path,
         stream: TimelineStream,

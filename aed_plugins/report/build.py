@@ -101,7 +101,7 @@ def build_report(
     frame_length = settings.windows(tagger.steps).grid.frame_length
     curves = Overview(len(tagger.labels), frame_length)
     stream = tagger.stream(settings, watch=curves.push)
-    found: list[Event] = list(tagger.events_of(path, stream, spectrogram.push))
+    found: list[Event] = list(tagger.stream_events(path, stream, spectrogram.push))
     spectrogram.finish()
     events = Timeline(tuple(found)).events
     levels, column_length = curves.result()

@@ -22,7 +22,7 @@ from aed_plugins.report.recording import (
     DARK_COLORS,
     LIGHT_COLORS,
     RecordingReport,
-    all_labels,
+    collect_labels,
 )
 from aed_plugins.report.sound import DELAY, choose_playback, relative_link
 
@@ -89,7 +89,7 @@ def write_page(
     if not recordings:
         raise InputError(f"{path}: expected at least one recording to show, got none; name one")
     ways = choose_playback(recordings, audio)
-    labels = all_labels(recordings)
+    labels = collect_labels(recordings)
     about = {
         "model": model,
         "level": CONFIDENCE_LEVEL,

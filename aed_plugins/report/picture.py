@@ -11,7 +11,7 @@ from aed_plugins.metrics import LabelDuration
 from aed_plugins.report.recording import (
     LIGHT_COLORS,
     RecordingReport,
-    all_labels,
+    collect_labels,
     format_duration,
 )
 
@@ -74,7 +74,7 @@ def write_picture(path: str | Path, recordings: Sequence[RecordingReport]) -> No
     FigureCanvasAgg(figure)
     colors = {
         label: LIGHT_COLORS[number % len(LIGHT_COLORS)]
-        for number, label in enumerate(all_labels(recordings))
+        for number, label in enumerate(collect_labels(recordings))
     }
     top = height - 0.1
     for recording, own in zip(recordings, heights, strict=True):

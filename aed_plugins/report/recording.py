@@ -114,7 +114,7 @@ class RecordingReport:
             raise ValueError(f"expected labels among {self.labels}, got {unknown[0]!r}")
 
 
-def all_labels(recordings: Sequence[RecordingReport]) -> list[str]:
+def collect_labels(recordings: Sequence[RecordingReport]) -> list[str]:
     """Give the labels of all recordings as they first come; a class's place is its color.
 
     Parameters

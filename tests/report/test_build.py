@@ -42,7 +42,7 @@ def test_a_report_has_the_events_durations_and_probabilities_of_the_time_line(ta
     assert {d.label: pytest.approx(d.seconds) for d in report.durations} == seconds
     frames = []
     stream = tagger.stream(HOW, watch=frames.append)
-    list(tagger.events_of(recording, stream))
+    list(tagger.stream_events(recording, stream))
     levels = np.rint(255 * np.concatenate(frames).T).astype(np.uint8)
     order = [LABELS.index(label) for label in report.labels]
     assert np.array_equal(report.curves, levels[order])

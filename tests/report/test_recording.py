@@ -7,7 +7,7 @@ import pytest
 from recording_report import duration_of, report
 
 from aed_plugins.core import Event
-from aed_plugins.report.recording import DARK_COLORS, LIGHT_COLORS, all_labels, format_duration
+from aed_plugins.report.recording import DARK_COLORS, LIGHT_COLORS, collect_labels, format_duration
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_parts_that_do_not_fit_together_are_refused(wrong, message):
 def test_a_class_keeps_its_color_in_every_recording():
     first = report(Path("a.wav"), labels=("dog", "rain"))
     second = report(Path("b.wav"), labels=("cat", "dog"))
-    assert all_labels([first, second]) == ["dog", "rain", "cat"]
+    assert collect_labels([first, second]) == ["dog", "rain", "cat"]
 
 
 @pytest.mark.parametrize(

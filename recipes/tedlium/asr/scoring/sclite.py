@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from aed_plugins.annotations import decimal_text
+from aed_plugins.annotations import format_decimal
 from asr.execution.programs import run_program
 from asr.formats.ctm import CtmWord
 from asr.formats.stm import IGNORED, StmSegment
@@ -99,13 +99,13 @@ def _escape(text: str) -> str:
 
 def _format_stm_line(segment: StmSegment) -> str:
     words = [IGNORED] if segment.is_ignored else [_escape(word.lower()) for word in segment.words]
-    times = decimal_text(segment.onset), decimal_text(segment.offset)
+    times = format_decimal(segment.onset), format_decimal(segment.offset)
     names = _escape(segment.talk), _escape(segment.channel), "speaker"
     return " ".join((*names, *times, *words)) + "\n"
 
 
 def _format_ctm_line(word: CtmWord) -> str:
-    times = decimal_text(word.onset), decimal_text(word.duration)
+    times = format_decimal(word.onset), format_decimal(word.duration)
     names = _escape(word.talk), _escape(word.channel)
     return " ".join((*names, *times, _escape(word.word.lower()))) + "\n"
 
