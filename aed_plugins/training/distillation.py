@@ -92,8 +92,8 @@ class Teacher:
     source : str
         An output folder of a recipe (of several folds, the one of the same name is taken), or one
         fold's folder in it.
-    clips_at : callable
-        Gives the manifest of the student's clips at a sample rate in hertz, the teacher's.
+    clips_at_rate : callable
+        Returns the manifest of the student's clips at a sample rate in hertz, the teacher's.
     weight : float
         See `mix_soft_targets`.
     temperature : float
@@ -108,7 +108,7 @@ class Teacher:
     def __init__(
         self,
         source: str,
-        clips_at: Callable[[int], Manifest],
+        clips_at_rate: Callable[[int], Manifest],
         weight: float = WEIGHT,
         temperature: float = TEMPERATURE,
     ) -> None:
@@ -119,11 +119,11 @@ class Teacher:
                 f"--teacher_temperature: expected a number above 0, got {temperature!r}"
             )
         self.source = Path(str(source))
-        self.clips_at = clips_at
+        self.clips_at_rate = clips_at_rate
         self.weight = float(weight)
         self.temperature = float(temperature)
 
-    def _run(self, plan: FoldPlan) -> TrainedRun:
+    def _find_run(self, plan: FoldPlan) -> TrainedRun:
         return find_run(self.source, plan.name, OPTION)
 
     def configuration(self, plan: FoldPlan) -> dict[str, str]:
@@ -132,14 +132,14 @@ class Teacher:
         Parameters
         ----------
         plan : FoldPlan
-            What is going to be trained and tested.
+            The fold to be trained and tested.
 
         Raises
         ------
         InputError
             If there is no finished run.
         """
-        run = self._run(plan)
+        run = self._find_run(plan)
         return {
             "teacher": str(run.folder),
             "teacher_model": _compute_digest(run),
@@ -154,7 +154,7 @@ class Teacher:
         Parameters
         ----------
         plan : FoldPlan
-            What is going to be trained and tested.
+            The fold to be trained and tested.
         dataset : str
             Its dataset.
         task : Task
@@ -165,7 +165,7 @@ class Teacher:
         InputError
             If it is to be refused, or there is none.
         """
-        run = self._run(plan)
+        run = self._find_run(plan)
         for unknown in run.check_unseen(dataset, [plan.test]):
             logger.warning(unknown)
         multi_label = isinstance(task, MultiLabel)
@@ -179,7 +179,7 @@ class Teacher:
             if label != other:
                 raise InputError(
                     f"{OPTION}expected a model with the same labels in the same order, but where"
-                    f" this data has {_named(label)}, {run.folder} has {_named(other)}"
+                    f" this data has {_quote(label)}, {run.folder} has {_quote(other)}"
                 )
 
     def add_soft_targets(
@@ -198,7 +198,7 @@ class Teacher:
         clips : DynamicItemDataset
             The training clips, with `target` among their outputs.
         plan : FoldPlan
-            What is going to be trained and tested.
+            The fold to be trained and tested.
         task : Task
             The student's, whose classes are the teacher's.
         folder : Path
@@ -238,11 +238,11 @@ class Teacher:
         how: dict[str, Any],
     ) -> npt.NDArray[np.float32]:
         """Return `(clip, class)`, in the order of the names; compute what is not stored."""
-        run = self._run(plan)
+        run = self._find_run(plan)
         key = f"{_compute_digest(run)} {compute_manifest_fingerprint(clips)}"
         stored = _read_logits(path, key)
         if stored is None:
-            available = self.clips_at(run.sample_rate)
+            available = self.clips_at_rate(run.sample_rate)
             missing = [name for name in names if name not in available]
             if missing:
                 raise InputError(
@@ -262,17 +262,17 @@ class Teacher:
 
 def make_teacher(
     source: str | None,
-    clips_at: Callable[[int], Manifest],
+    clips_at_rate: Callable[[int], Manifest],
     weight: float | None = None,
     temperature: float | None = None,
 ) -> Teacher | None:
-    """Make the teacher that a recipe's options name, if they do.
+    """Return the teacher that a recipe's options name, if any.
 
     Parameters
     ----------
     source : str, optional
         See `Teacher`; without it there is none.
-    clips_at : callable
+    clips_at_rate : callable
         See `Teacher`.
     weight, temperature : float, optional
         See `mix_soft_targets`; 0.5 and 2.
@@ -286,7 +286,7 @@ def make_teacher(
     chosen = {name: value for name, value in given.items() if value is not None}
     if source is None and chosen:
         raise InputError(f"--teacher_{next(iter(chosen))} needs a --teacher, a trained run")
-    return None if source is None else Teacher(source, clips_at, **chosen)
+    return None if source is None else Teacher(source, clips_at_rate, **chosen)
 
 
 def _read_logits(path: Path, key: str) -> dict[str, npt.NDArray[np.float32]] | None:
@@ -310,5 +310,5 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _named(label: str | None) -> str:
+def _quote(label: str | None) -> str:
     return "no further label" if label is None else repr(label)

@@ -1,4 +1,4 @@
-"""What happened in the epochs of a training."""
+"""Metrics of the epochs of a training: stored in checkpoints, written for TensorBoard."""
 
 import json
 from pathlib import Path
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 @register_checkpoint_hooks
 class History:
-    """One row of figures per finished epoch; part of every checkpoint.
+    """One row of metrics per finished epoch; part of every checkpoint.
 
     Attributes
     ----------
     rows : list of dict
-        `epoch`, `train_loss`, `learning_rate`, `seconds`, and with a validation set `valid_loss`,
-        `valid_accuracy` and `valid_macro_f1`.
+        `epoch`, `train_loss`, `learning_rate`, `seconds`, and with a validation set `valid_` and
+        each metric of the task's `validate`.
     """
 
     def __init__(self) -> None:
@@ -39,14 +39,14 @@ class History:
 
 
 class TensorboardEpochs(TrainLogger):
-    """Writes an epoch's figures for TensorBoard, at the epoch's own place.
+    """Write an epoch's metrics for TensorBoard, at the epoch's own number.
 
     SpeechBrain's `TensorboardLogger` counts its calls, so a run that was resumed starts at 0 again.
 
     Parameters
     ----------
     save_dir : str or Path
-        Folder of the event files; made when the first figure is written.
+        Folder of the event files; made when the first metric is written.
     """
 
     def __init__(self, save_dir: str | Path) -> None:
@@ -62,13 +62,13 @@ class TensorboardEpochs(TrainLogger):
         test_stats: dict[str, float] | None = None,
         verbose: bool = False,
     ) -> None:
-        """Write the figures of `stats_meta["epoch"]`, as `loss/train` and so on."""
+        """Write the metrics of `stats_meta["epoch"]`, as `loss/train` and so on."""
         if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  imports for a second
 
             self._writer = SummaryWriter(str(self.save_dir))
         sets = {"train": train_stats, "valid": valid_stats, "test": test_stats}
         for name, stats in sets.items():
-            for figure, value in (stats or {}).items():
-                self._writer.add_scalar(f"{figure}/{name}", value, int(stats_meta["epoch"]))
+            for metric, value in (stats or {}).items():
+                self._writer.add_scalar(f"{metric}/{name}", value, int(stats_meta["epoch"]))
         self._writer.flush()

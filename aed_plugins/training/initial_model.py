@@ -28,30 +28,30 @@ class InitialModel:
     def __init__(self, source: str) -> None:
         self.source = Path(str(source))
 
-    def _run(self, plan: FoldPlan) -> TrainedRun:
+    def _find_run(self, plan: FoldPlan) -> TrainedRun:
         return find_run(self.source, plan.name, INITIAL_MODEL_OPTION)
 
-    def name_for(self, plan: FoldPlan) -> str:
-        """Name the run that a fold starts from.
+    def folder_for(self, plan: FoldPlan) -> str:
+        """Return the folder of the run that a fold starts from.
 
         Raises
         ------
         InputError
             If there is none.
         """
-        return str(self._run(plan).folder)
+        return str(self._find_run(plan).folder)
 
     def load(
         self, tagger: AudioTagger, plan: FoldPlan, dataset: str, labels: Sequence[str]
     ) -> None:
-        """Give the weights to a tagger: the head's too, if it tells the same labels apart.
+        """Load the weights into a tagger: the head's too, if it has the same labels.
 
         Parameters
         ----------
         tagger : AudioTagger
             Of the same architecture before the head.
         plan : FoldPlan
-            What is going to be trained and tested.
+            The fold to be trained and tested.
         dataset : str
             Its dataset.
         labels : sequence of str
@@ -62,7 +62,7 @@ class InitialModel:
         InputError
             If the weights do not fit, or were trained on the clips that are to be tested.
         """
-        run = self._run(plan)
+        run = self._find_run(plan)
         for unknown in run.check_unseen(dataset, [plan.test]):
             logger.warning(unknown)
         if run.sample_rate != tagger.features.sample_rate:

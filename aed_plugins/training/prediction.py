@@ -21,7 +21,7 @@ def predict_logits(
     progress: bool = True,
     **loader: Any,
 ) -> tuple[list[str], FloatArray]:
-    """Let a model tag clips.
+    """Compute a model's logits of clips.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def predict_logits(
 def predict_probabilities(
     tagger: AudioTagger, task: Task, manifest: Manifest, device: str = "cpu", **how: Any
 ) -> tuple[list[str], FloatArray]:
-    """Let a model tag clips.
+    """Compute a model's probabilities of clips.
 
     Parameters
     ----------

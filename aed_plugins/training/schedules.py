@@ -11,21 +11,21 @@ from torch.optim.lr_scheduler import LambdaLR
 
 
 def constant(optimizer: Optimizer, total_steps: int) -> LambdaLR:
-    """Keep the learning rate as it is.
+    """Return a schedule that keeps the learning rate.
 
     Parameters
     ----------
     optimizer : Optimizer
         Whose learning rate it is.
     total_steps : int
-        Steps of the whole training; any schedule is told.
+        Steps of the whole training; not used.
     """
     del total_steps
     return LambdaLR(optimizer, lambda _: 1.0)
 
 
 def warmup_cosine(optimizer: Optimizer, total_steps: int, warmup: float = 0.2) -> LambdaLR:
-    """Let the learning rate rise linearly, then fall to nothing along half a cosine.
+    """Return a schedule that rises linearly, then falls to zero along half a cosine.
 
     torch's `OneCycleLR` divides by zero when the rise lasts a single step.
 
@@ -36,7 +36,7 @@ def warmup_cosine(optimizer: Optimizer, total_steps: int, warmup: float = 0.2) -
     total_steps : int
         Steps of the whole training.
     warmup : float
-        The share of the steps in which it rises, from 0 to 1.
+        The fraction of the steps in which it rises, from 0 to 1.
 
     Raises
     ------

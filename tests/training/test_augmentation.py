@@ -119,15 +119,15 @@ def test_mixup_mixes_labels_as_it_mixes_sounds():
     eye = torch.eye(16)
     assert torch.allclose(mixture(eye), mixture.targets(eye))
     assert torch.allclose(mixture.targets(eye).sum(dim=1), torch.ones(16))
-    assert mixture.shares.unique().numel() == 16  # a share for each pair, not one for the batch
+    assert mixture.weights.unique().numel() == 16  # a weight for each pair, not one for the batch
 
 
 def test_mixup_follows_its_beta_distribution():
-    shares = Mixup(alpha=0.3).draw(torch.zeros(20000, 1), torch.ones(20000)).shares.numpy()
+    weights = Mixup(alpha=0.3).draw(torch.zeros(20000, 1), torch.ones(20000)).weights.numpy()
     drawn = np.random.default_rng(0).beta(0.3, 0.3, 20000)
     expected = np.maximum(drawn, 1 - drawn)
     for quantile in (0.1, 0.5, 0.9):
-        assert abs(np.quantile(shares, quantile) - np.quantile(expected, quantile)) < 0.02
+        assert abs(np.quantile(weights, quantile) - np.quantile(expected, quantile)) < 0.02
 
 
 def test_mixup_of_zero_changes_nothing():
@@ -137,7 +137,7 @@ def test_mixup_of_zero_changes_nothing():
     assert torch.equal(mixture.targets(torch.eye(3)), torch.eye(3))
 
 
-def test_between_class_mixing_makes_a_loud_clip_no_louder_than_its_share():
+def test_between_class_mixing_makes_a_loud_clip_no_louder_than_its_weight():
     loud, quiet = torch.randn(RATE), 0.01 * torch.randn(RATE)
     waveform = torch.stack([loud, quiet])
     for seed in range(20):
@@ -148,7 +148,7 @@ def test_between_class_mixing_makes_a_loud_clip_no_louder_than_its_share():
         own = (mixture.gains.unsqueeze(1) * waveform).square().mean(dim=1).sqrt()
         other = (mixture.partner_gains.unsqueeze(1) * waveform[[1, 0]]).square().mean(dim=1).sqrt()
         heard = own / (own + other)
-        assert torch.allclose(heard, mixture.shares, atol=1e-4)
+        assert torch.allclose(heard, mixture.weights, atol=1e-4)
         return
     pytest.fail("no seed mixed the two")
 
@@ -161,7 +161,7 @@ def test_between_class_mixing_leaves_out_padding_when_it_measures_levels():
         mixture = BetweenClassMixing().draw(waveform, torch.tensor([1.0, 0.25]))
         if mixture.partners.tolist() == [1, 0]:
             weight = mixture.gains / (mixture.gains + mixture.partner_gains)
-            assert torch.allclose(weight, mixture.shares, atol=1e-6)
+            assert torch.allclose(weight, mixture.weights, atol=1e-6)
             return
     pytest.fail("no seed mixed the two")
 

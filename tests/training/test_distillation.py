@@ -133,12 +133,12 @@ def test_without_a_teacher_there_is_none_and_its_options_are_refused():
         make_teacher(None, dict, temperature=1.0)
 
 
-def with_soft_targets(source, manifest, folder, clips_at=None, **settings):
+def with_soft_targets(source, manifest, folder, clips_at_rate=None, **settings):
     """Give the training clips with soft targets; the teacher hears them in small batches."""
     run = find_run(source)
     own = make_task(run.labels, multi_label=False)
     clips = make_fold_dataset(manifest, own.target, PLAN.train)
-    teacher = Teacher(str(source), clips_at or (lambda _: manifest), **settings)
+    teacher = Teacher(str(source), clips_at_rate or (lambda _: manifest), **settings)
     return teacher.add_soft_targets(clips, PLAN, own, folder, batch_size=3, progress=False)
 
 

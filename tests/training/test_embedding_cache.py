@@ -39,19 +39,19 @@ def manifest(tmp_path):
     }
 
 
-def keep(tagger, manifest, settings="", **loader):
+def cache(tagger, manifest, settings="", **loader):
     return cache_embeddings(
         tagger, manifest, settings, progress=False, **({"batch_size": 2} | loader)
     )
 
 
-def items(manifest, kept, folds=("train", "eval")):
-    dataset = embedding_dataset(manifest, kept, lambda labels: ord(labels[0]), folds)
+def items(manifest, cached, folds=("train", "eval")):
+    dataset = embedding_dataset(manifest, cached, lambda labels: ord(labels[0]), folds)
     return {dataset[i]["id"]: dataset[i] for i in range(len(dataset))}
 
 
-def test_kept_embeddings_are_those_of_each_clip_alone(tagger, manifest):
-    found = items(manifest, keep(tagger, manifest))
+def test_cached_embeddings_are_those_of_each_clip_alone(tagger, manifest):
+    found = items(manifest, cache(tagger, manifest))
     assert set(found) == set(SECONDS)
     for name, entry in manifest.items():
         packed = np.load(entry["file"])[entry["start"] :][: entry["samples"]]
@@ -65,10 +65,10 @@ def test_kept_embeddings_are_those_of_each_clip_alone(tagger, manifest):
 @pytest.mark.parametrize("repeat_to", [0.0, 2.0])
 def test_a_batch_of_them_gives_the_head_what_waveforms_would(repeat_to, tagger, manifest):
     tagger.repeat_to = repeat_to
-    found = items(manifest, keep(tagger, manifest))
+    found = items(manifest, cache(tagger, manifest))
     batch = collate([found["a"], found["b"]])
     with torch.no_grad():
-        kept = tagger.head(*batch.embeddings).clip_logits
+        from_cache = tagger.head(*batch.embeddings).clip_logits
     waveforms = [
         np.load(manifest[n]["file"])[manifest[n]["start"] :][: manifest[n]["samples"]] for n in "ab"
     ]
@@ -77,33 +77,33 @@ def test_a_batch_of_them_gives_the_head_what_waveforms_would(repeat_to, tagger, 
         row[: len(samples)] = torch.from_numpy(samples / np.float32(32768))
     with torch.no_grad():
         direct = tagger(padded, torch.tensor([8000 / 20000, 1.0])).clip_logits
-    torch.testing.assert_close(kept, direct, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(from_cache, direct, atol=1e-4, rtol=1e-4)
 
 
 def test_only_the_chosen_folds_are_given(tagger, manifest):
-    assert set(items(manifest, keep(tagger, manifest), ["eval"])) == {"d", "e"}
+    assert set(items(manifest, cache(tagger, manifest), ["eval"])) == {"d", "e"}
 
 
-def times(kept):
-    return {place[0]: Path(place[0]).stat().st_mtime_ns for place in kept.values()}
+def times(cached):
+    return {location[0]: Path(location[0]).stat().st_mtime_ns for location in cached.values()}
 
 
-def test_what_is_kept_is_not_computed_again(tagger, manifest):
-    before = times(keep(tagger, manifest))
-    assert times(keep(tagger, manifest)) == before
+def test_what_is_cached_is_not_computed_again(tagger, manifest):
+    before = times(cache(tagger, manifest))
+    assert times(cache(tagger, manifest)) == before
     part = {name: entry for name, entry in manifest.items() if name in "ae"}
-    kept = keep(tagger, part)
-    assert set(kept) == {"a", "e"}
-    assert times(kept) == before
+    cached = cache(tagger, part)
+    assert set(cached) == {"a", "e"}
+    assert times(cached) == before
 
 
-def test_other_weights_or_settings_are_kept_apart_but_another_head_is_not(tagger, manifest):
-    first = keep(tagger, manifest)
+def test_other_weights_or_settings_are_cached_apart_but_another_head_is_not(tagger, manifest):
+    first = cache(tagger, manifest)
     nn.init.zeros_(tagger.head.classifier.weight)
-    assert keep(tagger, manifest) == first
-    assert {p[0] for p in keep(tagger, manifest, "n_mels=32").values()}.isdisjoint(times(first))
+    assert cache(tagger, manifest) == first
+    assert {p[0] for p in cache(tagger, manifest, "n_mels=32").values()}.isdisjoint(times(first))
     nn.init.zeros_(tagger.encoder.conv1.weight)
-    assert {p[0] for p in keep(tagger, manifest).values()}.isdisjoint(times(first))
+    assert {p[0] for p in cache(tagger, manifest).values()}.isdisjoint(times(first))
 
 
 def test_an_interrupted_computation_goes_on_after_the_last_finished_shard(
@@ -119,41 +119,41 @@ def test_an_interrupted_computation_goes_on_after_the_last_finished_shard(
 
     monkeypatch.setattr(tagger, "embed", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        keep(tagger, manifest)
-    kept = keep(tagger, manifest)
+        cache(tagger, manifest)
+    cached = cache(tagger, manifest)
     assert len(calls) == 4
     monkeypatch.undo()
-    after = items(manifest, kept)
-    shutil.rmtree(Path(next(iter(kept.values()))[0]).parent)
-    for name, item in items(manifest, keep(tagger, manifest)).items():
+    after = items(manifest, cached)
+    shutil.rmtree(Path(next(iter(cached.values()))[0]).parent)
+    for name, item in items(manifest, cache(tagger, manifest)).items():
         assert item["embeddings"].equal(after[name]["embeddings"])
 
 
 def test_runs_that_want_the_same_embeddings_at_once_share_them(tagger, manifest):
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda _: keep(tagger, manifest), range(8)))
-    assert all(kept == found[0] for kept in found)
+        found = list(pool.map(lambda _: cache(tagger, manifest), range(8)))
+    assert all(cached == found[0] for cached in found)
     assert set(items(manifest, found[0])) == set(SECONDS)
 
 
-def test_audio_that_was_packed_anew_is_embedded_anew(tagger, manifest):
-    before = times(keep(tagger, manifest))
+def test_audio_that_was_packed_again_is_embedded_again(tagger, manifest):
+    before = times(cache(tagger, manifest))
     file = manifest["a"]["file"]
     os.utime(file, ns=(1, 1))
-    after = times(keep(tagger, manifest))
+    after = times(cache(tagger, manifest))
     assert [before[f] == after[f] for f in before] == ["second" in f for f in before]
 
 
-def test_a_damaged_index_is_made_anew(tagger, manifest):
-    kept = keep(tagger, manifest)
-    for place in kept.values():
-        Path(place[0]).with_suffix(".json").write_text('{"packed"')
-    assert keep(tagger, manifest) == kept
+def test_a_damaged_index_is_written_again(tagger, manifest):
+    cached = cache(tagger, manifest)
+    for location in cached.values():
+        Path(location[0]).with_suffix(".json").write_text('{"packed"')
+    assert cache(tagger, manifest) == cached
 
 
 def test_a_tagger_in_training_is_left_in_training(tagger, manifest):
     tagger.train()
     statistics = tagger.encoder.bn1.running_mean.clone()
-    keep(tagger, manifest)
+    cache(tagger, manifest)
     assert tagger.training
     assert tagger.encoder.bn1.running_mean.equal(statistics)

@@ -1,7 +1,7 @@
 """Clips mixed in pairs, and their labels with them.
 
-A training batch is mixed with itself in another order. `draw` chooses the partners and the shares;
-the `Mixture` it gives is then applied to what is mixed, waveforms or features, and to the targets.
+A training batch is mixed with itself in another order. `draw` chooses the partners and weights;
+the `Mixture` it returns is then applied to waveforms or features, and to the targets.
 """
 
 from abc import ABC, abstractmethod
@@ -25,8 +25,8 @@ class Mixture:
         `(batch,)`, int64: the place in the batch of each clip's partner.
     gains, partner_gains : Tensor
         `(batch,)`: what the clip and its partner are multiplied by.
-    shares : Tensor
-        `(batch,)`: how much the clip's own labels count, from 0 to 1; its partner's count the rest.
+    weights : Tensor
+        `(batch,)`: the weight of the clip's own labels, from 0 to 1; its partner's have the rest.
 
     Examples
     --------
@@ -45,7 +45,7 @@ class Mixture:
     partners: Tensor
     gains: Tensor
     partner_gains: Tensor
-    shares: Tensor
+    weights: Tensor
 
     def __call__(self, clips: Tensor) -> Tensor:
         """Mix `(batch, ...)`, zeros behind each clip's end."""
@@ -60,7 +60,7 @@ class Mixture:
 
     def targets(self, targets: Tensor) -> Tensor:
         """Mix labels `(batch, class)`."""
-        own = _along(self.shares, targets)
+        own = _along(self.weights, targets)
         return own * targets + (1 - own) * targets[self.partners]
 
 
@@ -71,7 +71,7 @@ class Mixing(ABC):
 
     @abstractmethod
     def draw(self, waveform: Tensor, lengths: Tensor) -> Mixture:
-        """Draw partners and shares.
+        """Draw partners and weights.
 
         Parameters
         ----------
@@ -83,16 +83,16 @@ class Mixing(ABC):
 
 
 class Mixup(Mixing):
-    """Mixup: a share drawn from Beta(alpha, alpha), the same for the clips and for their labels.
+    """Mixup: a weight drawn from Beta(alpha, alpha), the same for the clips and for their labels.
 
     Source: Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: Beyond Empirical Risk Minimization" (ICLR
-    2018); on log-mel spectrograms: Kong et al., "PANNs" (TASLP 2020). The share is mirrored to 0.5
+    2018); on log-mel spectrograms: Kong et al., "PANNs" (TASLP 2020). The weight is mirrored to 0.5
     or more, as mixing the batch with itself allows.
 
     Parameters
     ----------
     alpha : float
-        The smaller, the closer are most shares to 1; 0 mixes nothing.
+        The smaller, the closer are most weights to 1; 0 mixes nothing.
     on : {"features", "waveform"}
         What is mixed.
 
@@ -105,7 +105,7 @@ class Mixup(Mixing):
     --------
     >>> _ = torch.manual_seed(1)
     >>> mixture = Mixup(alpha=0.3).draw(torch.zeros(8, 100), torch.ones(8))
-    >>> bool((mixture.shares >= 0.5).all()), bool((mixture.gains == mixture.shares).all())
+    >>> bool((mixture.weights >= 0.5).all()), bool((mixture.gains == mixture.weights).all())
     (True, True)
     """
 
@@ -118,21 +118,21 @@ class Mixup(Mixing):
         self.on = on
 
     def draw(self, waveform: Tensor, lengths: Tensor) -> Mixture:
-        """Draw partners and shares; the sound itself does not matter."""
+        """Draw partners and weights, whatever the sound."""
         del lengths
-        shares = torch.ones(len(waveform))
+        weights = torch.ones(len(waveform))
         if self.alpha > 0:
             alpha = torch.tensor(float(self.alpha))
             drawn = torch.distributions.Beta(alpha, alpha).sample((len(waveform),))
-            shares = torch.maximum(drawn, 1 - drawn)
-        shares = shares.to(waveform.device)
-        return Mixture(_partners(waveform), shares, 1 - shares, shares)
+            weights = torch.maximum(drawn, 1 - drawn)
+        weights = weights.to(waveform.device)
+        return Mixture(_partners(waveform), weights, 1 - weights, weights)
 
 
 class BetweenClassMixing(Mixing):
-    """Between-class mixing: a share drawn evenly, which the loudness of both clips follows.
+    """Between-class mixing: a weight drawn evenly, which the loudness of both clips follows.
 
-    The waveforms are weighted so that the first is heard with the share r and the second with
+    The waveforms are scaled so that the first has the perceived weight r and the second
     1 - r, whatever their levels G1 and G2 in dB: p = 1 / (1 + 10^((G1 - G2) / 20) (1 - r) / r).
     The sum (p x1 + (1 - p) x2) / sqrt(p^2 + (1 - p)^2) is as loud as they are.
 
@@ -145,24 +145,24 @@ class BetweenClassMixing(Mixing):
     >>> _ = torch.manual_seed(1)
     >>> waveform = torch.tensor([[0.1, -0.1], [1.0, -1.0]])
     >>> mixture = BetweenClassMixing().draw(waveform, torch.ones(2))
-    >>> bool(mixture.gains[0] > mixture.shares[0]) or int(mixture.partners[0]) == 0
+    >>> bool(mixture.gains[0] > mixture.weights[0]) or int(mixture.partners[0]) == 0
     True
     """
 
     on = "waveform"
 
     def draw(self, waveform: Tensor, lengths: Tensor) -> Mixture:
-        """Draw partners and shares; weigh the waveforms by their levels."""
+        """Draw partners and weights; scale the waveforms by their levels."""
         partners = _partners(waveform)
-        shares = torch.rand(len(waveform)).to(waveform.device)
-        shares = torch.maximum(shares, 1 - shares)
+        weights = torch.rand(len(waveform)).to(waveform.device)
+        weights = torch.maximum(weights, 1 - weights)
         samples = valid_mask(lengths, waveform.shape[1]).sum(dim=1)
         level = (waveform.square().sum(dim=1) / samples).sqrt().clamp(min=QUIETEST)
-        weight = 1 / (1 + level / level[partners] * (1 - shares) / shares)
+        proportion = 1 / (1 + level / level[partners] * (1 - weights) / weights)
         # A clip that is its own partner stays as it is: the power of a sum is that of two sounds.
-        weight[partners == torch.arange(len(partners), device=partners.device)] = 1.0
-        power = (weight.square() + (1 - weight).square()).sqrt()
-        return Mixture(partners, weight / power, (1 - weight) / power, shares)
+        proportion[partners == torch.arange(len(partners), device=partners.device)] = 1.0
+        power = (proportion.square() + (1 - proportion).square()).sqrt()
+        return Mixture(partners, proportion / power, (1 - proportion) / power, weights)
 
 
 def _partners(waveform: Tensor) -> Tensor:
