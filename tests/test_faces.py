@@ -76,6 +76,16 @@ def face(package):
     return importlib.import_module(f"aed_plugins.{package}")
 
 
+def public_classes(paths):
+    """Return the places of every public class at the top level of a module, by its name."""
+    places = collections.defaultdict(list)
+    for path in paths:
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(f"{shown(path)}:{node.lineno}")
+    return places
+
+
 def loaded_by(program, heavy):
     """Return which of the heavy modules a program loads."""
     program = f"import sys\n{program}\nprint(sorted({set(heavy)} & set(sys.modules)))"
@@ -128,6 +138,14 @@ def test_a_published_model_names_faces(tmp_path):
     text = (folder / "hyperparams.yaml").read_text("utf-8")
     assert YAML_TAG.search(text)
     assert not_on_a_face(text) == []
+
+
+def test_a_class_name_means_one_thing():
+    """Among recipes a name may come again: each has its `Options` and its table's `Row`."""
+    own, recipes = public_classes(MODULES), public_classes(RECIPES)
+    twice = {name: places for name, places in own.items() if len(places) > 1}
+    again = {name: own[name] + recipes[name] for name in own.keys() & recipes.keys()}
+    assert twice | again == {}
 
 
 def test_the_package_and_its_faces_load_nothing_heavy():

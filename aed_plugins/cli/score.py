@@ -60,13 +60,9 @@ def run(given: Namespace) -> int:
     suffixes = set(FORMATS.values())
     files = [f for f in find_recordings(given.inputs, suffixes) if f.name.name != RUN]
     status = process_each(given, files, work)
-    if given.reference.is_dir():  # a missing timeline would raise the recall without notice
-        evaluated = {file.name.with_suffix("") for file in files}
-        references = find_recordings([str(given.reference)], suffixes)
-        for one in references:
-            if one.name.with_suffix("") not in evaluated:
-                status = 1
-                sys.stderr.write(f"not evaluated: {one.path} has no counterpart\n")
+    for path in _unmatched(given.reference, files, suffixes):
+        status = 1
+        sys.stderr.write(f"not evaluated: {path} has no counterpart\n")
     if not recordings:
         raise InputError("no timeline is left to evaluate")
     labels = sorted({event.label for reference, _, _ in recordings for event in reference})
@@ -87,6 +83,15 @@ def run(given: Namespace) -> int:
     else:
         print(*format_table(_rows(metrics)), sep="\n")
     return status
+
+
+def _unmatched(reference: Path, files: Sequence[Recording], suffixes: set[str]) -> list[Path]:
+    """Return annotations without a timeline, which would raise the recall without notice."""
+    if not reference.is_dir():
+        return []
+    evaluated = {file.name.with_suffix("") for file in files}
+    references = find_recordings([str(reference)], suffixes)
+    return [one.path for one in references if one.name.with_suffix("") not in evaluated]
 
 
 def _pair(text: str) -> tuple[str, str]:
