@@ -26,3 +26,14 @@ def test_score_compares_with_annotations_of_any_format(aed, folder):
     status, _, err = aed("score", "found", "--reference", "nowhere")
     assert status == 1
     assert "nowhere" in err
+
+
+def test_score_names_an_annotation_without_timeline(aed, folder):
+    dog = (Event("dog", 0.0, 2.0, 0.9),)
+    write_timeline("found/a.json", Timeline(dog, "a.wav", 10.0))
+    for name in ("a", "deep/b"):
+        write_timeline(f"reference/{name}.csv", Timeline(dog, "a.wav", 10.0))
+    status, out, err = aed("score", "found", "--reference", "reference")
+    assert status == 1
+    assert err == "not evaluated: reference/deep/b.csv has no counterpart\n"
+    assert out.splitlines()[1].split() == ["dog", "1", *["1.000"] * 4]
