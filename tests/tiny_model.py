@@ -11,7 +11,7 @@ import torch
 from aed_plugins.core import write_json
 from aed_plugins.experiments import FoldResult
 from aed_plugins.models import Thresholds
-from aed_plugins.pretrained.safe_yaml.file import SafeFile
+from aed_plugins.pretrained.safe_yaml.hyperparameters import SafeHyperparameters
 from aed_plugins.training import AtomicCheckpointer
 
 LABELS = ["dog", "Crying, sobbing", "siren"]
@@ -75,7 +75,9 @@ def tiny_state(path):
     """Random weights and statistics for the tagger of a file."""
     torch.manual_seed(0)
     state = (
-        SafeFile(path, only=["tagger", "labels"], without_sources=True).build("tagger").state_dict()
+        SafeHyperparameters(path, only=["tagger", "labels"], without_sources=True)
+        .build("tagger")
+        .state_dict()
     )
     for name, tensor in state.items():
         if name.endswith(("mean", "bias")):
@@ -104,7 +106,9 @@ def write_run(folder, text=RUN_TEXT):
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "hyperparams.yaml"
     path.write_text(text, encoding="utf-8")
-    tagger = SafeFile(path, only=["tagger", "labels"], without_sources=True).build("tagger")
+    tagger = SafeHyperparameters(path, only=["tagger", "labels"], without_sources=True).build(
+        "tagger"
+    )
     tagger.load_state_dict(tiny_state(path))
     recoverables = {"tagger": tagger}
     if "multi_label: true\noutput" in text:

@@ -19,11 +19,13 @@ from aed_plugins.detection import (
 from aed_plugins.inference.batch_tagger import BatchTagger
 from aed_plugins.inference.outputs import Embeddings, Tags
 from aed_plugins.models import Thresholds
-from aed_plugins.pretrained import load_models
+from aed_plugins.pretrained import OnnxTagger, load_model
 
 # Seconds. A longer recording is tagged in windows of WINDOW seconds, one after the other.
 LONGEST_CLIP = 60.0
 WINDOW = 10.0
+# What `from_hparams` hands on of a loaded model.
+HPARAMS = ("labels", "multi_label", "sample_rate", "thresholds", "timeline", "name")
 
 Blocks = Iterator[npt.NDArray[np.float32]]
 Progress = Callable[[str | Path, Blocks, int], Blocks]
@@ -118,12 +120,11 @@ class PretrainedTagger(BatchTagger):
             If there is no such model, or it is damaged, incomplete or not safe to load; or several
             differ in their classes or in their input.
         """
-        modules, hparams, onnx = load_models(
-            source, trust_remote_code=trust_remote_code, revision=revision
-        )
-        if onnx is not None:
-            run_opts = {"device": "cpu"}
-        return cls(modules, hparams, run_opts, freeze_params, onnx=onnx)
+        model = load_model(source, trust_remote_code=trust_remote_code, revision=revision)
+        hparams = {name: getattr(model, name) for name in HPARAMS}
+        if isinstance(model.tagger, OnnxTagger):
+            return cls({}, hparams, {"device": "cpu"}, freeze_params, onnx=model.tagger)
+        return cls({"tagger": model.tagger}, hparams, run_opts, freeze_params)
 
     def tag_file(self, path: str | Path) -> Tags:
         """Tag a recording as a whole, its samples rounded to 16 bits as in training.

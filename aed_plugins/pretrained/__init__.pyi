@@ -2,9 +2,9 @@ from .efficientat import (
     EFFICIENTAT_CLASSIFIER as EFFICIENTAT_CLASSIFIER,
     load_efficientat as load_efficientat,
 )
-from .files import write_timeline_settings as write_timeline_settings
-from .folder import load_model as load_model
-from .loading import load_models as load_models
+from .loaded_model import LoadedModel as LoadedModel
+from .loading import load_model as load_model
+from .model_folder import write_timeline_settings as write_timeline_settings
 from .onnx_export import (
     TaggerWithProbabilities as TaggerWithProbabilities,
     export_onnx as export_onnx,
@@ -12,7 +12,7 @@ from .onnx_export import (
 from .onnx_model import OnnxTagger as OnnxTagger
 from .pretrainer import FolderPretrainer as FolderPretrainer
 from .publishing import publish_model as publish_model
-from .run import (
+from .trained_run import (
     TrainedRun as TrainedRun,
     build_tagger as build_tagger,
     find_run as find_run,

@@ -1,19 +1,31 @@
-"""Where a tagger comes from: a model folder, a run, the Hub, released weights, an ONNX file."""
+"""Load a model from wherever it is: start here.
+
+| source | loaded in |
+|---|---|
+| a model folder, as `publish_model` writes it | `model_folder` |
+| `owner/name` on the Hugging Face Hub, a model folder there | `hub`, then `model_folder` |
+| a finished training | `trained_run` |
+| EfficientAT's `mn01` to `mn40`, or a file of its weights | `efficientat` |
+| an ONNX file | `onnx_model` |
+
+The hyperparameter files of folders and trainings are checked by `safe_yaml` before anything in them
+is built, by `building`.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aed_plugins.core import FloatArray, InputError
+from aed_plugins.core import InputError
 from aed_plugins.labels import audioset_labels
 from aed_plugins.models import AudioTagger, Ensemble, Thresholds
 from aed_plugins.pretrained.efficientat import TIMELINE, is_efficientat, load_efficientat
-from aed_plugins.pretrained.folder import load_model
-
-if TYPE_CHECKING:
-    from aed_plugins.pretrained.onnx_model import OnnxTagger
+from aed_plugins.pretrained.hub import fetch_folder, hub_id
+from aed_plugins.pretrained.loaded_model import LoadedModel
+from aed_plugins.pretrained.model_folder import HPARAMS, LOADED, load_folder
+from aed_plugins.pretrained.onnx_model import OnnxTagger
+from aed_plugins.pretrained.trained_run import CONFIGURATION, load_run
 
 # What several models must have in common.
 SHARED_PROPERTIES = {
@@ -23,101 +35,135 @@ SHARED_PROPERTIES = {
 }
 
 
-def load_models(
+def load_model(
     source: str | Path | Sequence[str | Path],
     *,
     trust_remote_code: bool = False,
     revision: str | None = None,
-) -> "tuple[dict[str, Any], dict[str, Any], OnnxTagger | None]":
-    """Load a model, or several as one, from wherever they are.
+) -> LoadedModel:
+    """Load a model, or several as one ensemble, from wherever they are.
+
+    Nothing in a model is run: its hyperparameter file is checked before anything is built, its
+    weights are read as plain tensors.
 
     Parameters
     ----------
-    source, trust_remote_code, revision
-        As for `PretrainedTagger.from_hparams`.
-
-    Returns
-    -------
-    tuple of dict, dict and (OnnxTagger or None)
-        Its modules, its hparams, and what computes in the modules' place.
+    source : str or Path, or a sequence of them
+        A model folder or a finished training; `owner/name` or `owner/name@revision` on the Hugging
+        Face Hub; the name or file of a network of EfficientAT; or a `.onnx` file. Several are
+        joined as an `Ensemble`.
+    trust_remote_code : bool
+        Build whatever the hyperparameter file names: that is to run its makers' program.
+    revision : str, optional
+        Of a model on the Hub: a branch, tag or commit.
 
     Raises
     ------
     InputError
-        If there is no such model, or it is damaged, incomplete or not safe to load; or several do
-        not fit one another.
+        If there is no such model, or a file of it is missing, damaged, not allowed or does not
+        fit the others; or several models do not fit one another. The message names the file.
     """
     if not isinstance(source, str | Path):
-        return _joined([str(each) for each in source], trust_remote_code, revision)
+        sources = [str(each) for each in source]
+        models = [
+            load_model(each, trust_remote_code=trust_remote_code, revision=revision)
+            for each in sources
+        ]
+        return _joined(sources, models)
     text = str(source)
     if text.endswith(".onnx"):
-        from aed_plugins.pretrained.onnx_model import OnnxTagger  # noqa: PLC0415  an optional package
-
-        onnx = OnnxTagger(text)
-        hparams = {
-            "labels": onnx.labels,
-            "multi_label": onnx.multi_label,
-            "sample_rate": onnx.sample_rate,
-            "thresholds": onnx.thresholds,
-            "timeline": onnx.timeline,
-            "name": onnx.name or Path(text).stem,
-        }
-        return {}, hparams, onnx
+        return _load_onnx(text)
     if is_efficientat(text):
-        name, tagger = load_efficientat(text)
-        hparams = {
-            "labels": audioset_labels(),
-            "multi_label": True,
-            "sample_rate": tagger.features.sample_rate,
-            "timeline": TIMELINE.to_dict(),
-            "name": f"EfficientAT {name}",
-        }
-        return {"tagger": tagger}, hparams, None
-    model = load_model(source, trust_remote_code=trust_remote_code, revision=revision)
-    hparams = {
-        "labels": model.labels,
-        "multi_label": model.multi_label,
-        "sample_rate": model.sample_rate,
-        "thresholds": model.thresholds,
-        "timeline": model.timeline,
-        "name": model.name,
-    }
-    return {"tagger": model.tagger}, hparams, None
+        return _load_efficientat(text)
+    folder = Path(source).expanduser()
+    if not folder.is_dir():
+        name, fetched = _fetch(text, revision)
+        return load_folder(fetched, name, trust_remote_code)
+    if revision is not None:
+        raise InputError(f"{source}: revision={revision} is for models on the Hub, not folders")
+    if _is_run(folder):
+        return load_run(folder, trust_remote_code)
+    return load_folder(folder, folder.resolve().name, trust_remote_code)
 
 
-def _joined(
-    sources: Sequence[str], trusted: bool, revision: str | None
-) -> tuple[dict[str, Any], dict[str, Any], None]:
-    """Load several models as one."""
-    taggers: list[AudioTagger] = []
-    models: list[dict[str, Any]] = []
-    for source in sources:
-        modules, hparams, onnx = load_models(source, trust_remote_code=trusted, revision=revision)
-        if onnx is not None:
-            raise InputError(f"{source}: a .onnx file cannot be joined with other models")
-        models.append(hparams)
-        for key, what in SHARED_PROPERTIES.items():
-            if hparams[key] != models[0][key]:
-                raise InputError(f"{source}: expected {what} as {sources[0]}, got another")
-        taggers.append(modules["tagger"])
-    if not sources:
+def _is_run(folder: Path) -> bool:
+    if (folder / CONFIGURATION).exists():
+        return True
+    return not (folder / HPARAMS).exists() and any(folder.glob(f"*/{CONFIGURATION}"))
+
+
+def _fetch(source: str, revision: str | None) -> tuple[str, Path]:
+    """Fetch a model folder of the Hub; return its name and where it is now."""
+    is_there = Path(source).expanduser().exists()
+    named = None if is_there else hub_id(source)
+    if named is None:
+        kind = "is a file" if is_there else "is no folder"
+        raise InputError(
+            f"{source} {kind}: expected a model's folder, a training's folder, or owner/name or"
+            " owner/name@revision on the Hugging Face Hub"
+        )
+    repository, named_revision = named
+    if revision is not None and named_revision is not None and revision != named_revision:
+        raise InputError(f"{source}: expected one revision, got {revision} besides")
+    return repository, fetch_folder(repository, LOADED, revision or named_revision)
+
+
+def _load_onnx(path: str) -> LoadedModel:
+    onnx = OnnxTagger(path)
+    thresholds = None
+    if onnx.thresholds is not None:
+        thresholds = Thresholds(onnx.labels)
+        thresholds.values = onnx.thresholds
+    return LoadedModel(
+        onnx,
+        onnx.labels,
+        onnx.multi_label,
+        onnx.sample_rate,
+        thresholds,
+        onnx.timeline,
+        onnx.name or Path(path).stem,
+    )
+
+
+def _load_efficientat(source: str) -> LoadedModel:
+    name, tagger = load_efficientat(source)
+    rate, timeline = tagger.features.sample_rate, TIMELINE.to_dict()
+    return LoadedModel(tagger, audioset_labels(), True, rate, None, timeline, f"EfficientAT {name}")
+
+
+def _joined(sources: Sequence[str], models: Sequence[LoadedModel]) -> LoadedModel:
+    """Join several models as an ensemble."""
+    if not models:
         raise InputError("expected a model at least")
+    first, taggers = models[0], []
+    for source, model in zip(sources, models, strict=True):
+        if not isinstance(model.tagger, AudioTagger):
+            raise InputError(f"{source}: a .onnx file cannot be joined with other models")
+        for key, what in SHARED_PROPERTIES.items():
+            if getattr(model, key) != getattr(first, key):
+                raise InputError(f"{source}: expected {what} as {sources[0]}, got another")
+        taggers.append(model.tagger)
     try:
-        ensemble = Ensemble(taggers, models[0]["multi_label"])
+        ensemble = Ensemble(taggers, first.multi_label)
     except ValueError as error:
         raise InputError(f"{' and '.join(sources)}: {error}") from error
-    timeline = models[0]["timeline"]
-    joined = {
-        **models[0],
-        "thresholds": _mean_thresholds(models),
-        "timeline": timeline if all(model["timeline"] == timeline for model in models) else None,
-        "name": " + ".join(model["name"] for model in models),
-    }
-    return {"tagger": ensemble}, joined, None
+    same = all(model.timeline == first.timeline for model in models)
+    return LoadedModel(
+        ensemble,
+        first.labels,
+        first.multi_label,
+        first.sample_rate,
+        _mean_thresholds(models),
+        first.timeline if same else None,
+        " + ".join(model.name for model in models),
+    )
 
 
-def _mean_thresholds(models: Sequence[dict[str, Any]]) -> FloatArray | None:
+def _mean_thresholds(models: Sequence[LoadedModel]) -> Thresholds | None:
     """Average the thresholds of several models, where all have some."""
-    found = [model.get("thresholds") for model in models]
-    values = [each.values for each in found if isinstance(each, Thresholds)]
-    return np.mean(values, axis=0) if len(values) == len(models) else None
+    values = [model.thresholds.values for model in models if model.thresholds is not None]
+    if len(values) < len(models):
+        return None
+    mean = Thresholds(models[0].labels)
+    mean.values = np.mean(values, axis=0)
+    return mean

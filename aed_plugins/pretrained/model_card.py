@@ -9,7 +9,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from aed_plugins.core import markdown_table
 from aed_plugins.data import describe_data
-from aed_plugins.pretrained.run import TrainedRun
+from aed_plugins.pretrained.trained_run import TrainedRun
 
 DEMONSTRATION = "_demonstration"
 # The Hub's names of the metrics that it knows.

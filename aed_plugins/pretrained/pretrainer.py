@@ -9,7 +9,7 @@ from speechbrain.utils.parameter_transfer import Pretrainer
 from torch import nn
 
 from aed_plugins.models import load_weights, read_safetensors
-from aed_plugins.pretrained.files import THRESHOLDS, WEIGHTS
+from aed_plugins.pretrained.model_folder import THRESHOLDS, WEIGHTS
 
 FILES = {"tagger": WEIGHTS, "thresholds": THRESHOLDS}
 

@@ -14,7 +14,12 @@ import safetensors.torch
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from aed_plugins.core import InputError, first_few
-from aed_plugins.pretrained.files import (
+from aed_plugins.models import AudioTagger
+from aed_plugins.pretrained.building import DESCRIBED
+from aed_plugins.pretrained.hub import hub_id, upload_folder
+from aed_plugins.pretrained.loaded_model import LoadedModel
+from aed_plugins.pretrained.model_card import model_card
+from aed_plugins.pretrained.model_folder import (
     ALL,
     CARD,
     HPARAMS,
@@ -26,18 +31,10 @@ from aed_plugins.pretrained.files import (
     write_sums,
     write_timeline_settings,
 )
-from aed_plugins.pretrained.folder import (
-    DESCRIBED,
-    LoadedModel,
-    load_model,
-    run_name,
-)
-from aed_plugins.pretrained.hub import hub_id, upload_folder
-from aed_plugins.pretrained.model_card import model_card
-from aed_plugins.pretrained.run import TrainedRun, find_run
 from aed_plugins.pretrained.safe_yaml.allowed import PRETRAINER, THRESHOLDS as THRESHOLDS_TAG
-from aed_plugins.pretrained.safe_yaml.file import SafeFile
+from aed_plugins.pretrained.safe_yaml.hyperparameters import SafeHyperparameters
 from aed_plugins.pretrained.safe_yaml.nodes import TAGS
+from aed_plugins.pretrained.trained_run import TrainedRun, find_run, load_run, run_name
 
 LICENSE_ID = re.compile(r"[a-z0-9][a-z0-9.-]*")
 HEADER = """\
@@ -101,8 +98,8 @@ def publish_model(
             f"license: expected an identifier such as apache-2.0, cc-by-nc-4.0 or other, got"
             f" {license!r}"
         )
-    model = load_model(run)
-    trained = find_run(Path(run).expanduser())
+    source = Path(run).expanduser()
+    model, trained = load_run(source), find_run(source)
     if hub:
         repository = _repository(str(dest))
         with tempfile.TemporaryDirectory() as temporary:
@@ -188,9 +185,10 @@ def _write(
     title: str | None,
     training_data: str | None,
 ) -> None:
-    described = SafeFile(run.folder / HPARAMS, DESCRIBED, without_sources=True)
+    described = SafeHyperparameters(run.folder / HPARAMS, DESCRIBED, without_sources=True)
     text = HEADER + _resolved(described, model.thresholds is not None)
     (folder / HPARAMS).write_text(text, encoding="utf-8")
+    assert isinstance(model.tagger, AudioTagger)
     state = {key: tensor.clone() for key, tensor in model.tagger.state_dict().items()}
     # Written by Python, whose errors name the file and the reason.
     (folder / WEIGHTS).write_bytes(safetensors.torch.save(state, {"format": "pt"}))
@@ -207,7 +205,7 @@ def _write(
     write_sums(folder)
 
 
-def _resolved(file: SafeFile, with_thresholds: bool) -> str:
+def _resolved(file: SafeHyperparameters, with_thresholds: bool) -> str:
     """Lay out all that is needed for using the model: no placeholder, no path, no training."""
     labels = [_text(label) for label in file.texts("labels")]
     loaded = {"tagger": _reference("tagger")}

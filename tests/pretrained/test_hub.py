@@ -21,8 +21,8 @@ from tiny_model import LABELS, write_model, write_run
 
 from aed_plugins.core import InputError
 from aed_plugins.pretrained import load_model, publish_model
-from aed_plugins.pretrained.files import write_sums
 from aed_plugins.pretrained.hub import hub_id
+from aed_plugins.pretrained.model_folder import write_sums
 
 TOKEN = "hf_of_the_test"
 COMMITS = {"main": "a" * 40, "v1.0": "b" * 40}

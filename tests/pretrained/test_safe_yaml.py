@@ -11,7 +11,7 @@ from aed_plugins import models
 from aed_plugins.core import InputError
 from aed_plugins.pretrained import load_model
 from aed_plugins.pretrained.safe_yaml.allowed import CLASSES
-from aed_plugins.pretrained.safe_yaml.file import SafeFile
+from aed_plugins.pretrained.safe_yaml.hyperparameters import SafeHyperparameters
 
 FEATURES = "!new:aed_plugins.models.LogMel {sample_rate: 8000, n_mels: 16, log_offset: 1e-5}"
 ENCODER = "!new:aed_plugins.models.ResNet\n        width: 0.02"
@@ -257,11 +257,11 @@ def test_the_program_in_a_folder_is_not_run(tmp_path):
 
 def test_what_is_built_is_what_hyperpyyaml_builds(tmp_path):
     path = write_model(tmp_path / "model") / "hyperparams.yaml"
-    ours = SafeFile(path).build("tagger")
+    ours = SafeHyperparameters(path).build("tagger")
     theirs = load_hyperpyyaml(path.read_text())["tagger"]
     assert str(ours) == str(theirs)
     assert ours.features.log_offset == theirs.features.log_offset == 1e-5
-    shapes = SafeFile(path).build("tagger", shapes_only=True)
+    shapes = SafeHyperparameters(path).build("tagger", shapes_only=True)
     assert {parameter.device.type for parameter in shapes.parameters()} == {"meta"}
     wanted = {name: tensor.shape for name, tensor in ours.state_dict().items()}
     assert {name: tensor.shape for name, tensor in shapes.state_dict().items()} == wanted
@@ -272,7 +272,7 @@ def test_an_object_named_twice_is_one(tmp_path):
     text += "b:\n- *a\n- !ref <a>\n- !ref <c[d]>\n"
     path = tmp_path / "hyperparams.yaml"
     path.write_text(text + "c: {d: *a}\n")
-    first, second, third = SafeFile(path).build("b")
+    first, second, third = SafeHyperparameters(path).build("b")
     assert first is second is third
 
 
@@ -295,7 +295,7 @@ def test_many_classes_are_not_too_much(tmp_path):
     text = RUN_TEXT.replace(json.dumps(LABELS), labels)
     path = tmp_path / "hyperparams.yaml"
     path.write_text(text)
-    file = SafeFile(path, only=["labels", "tagger"], without_sources=True)
+    file = SafeHyperparameters(path, only=["labels", "tagger"], without_sources=True)
     assert len(file.texts("labels")) == 527
     assert file.build("tagger").head.classifier.out_features == 527
 
@@ -307,6 +307,6 @@ def test_names_that_chose_published_weights_do_not_keep_a_run_from_being_used(tm
     text += '    audioset_names: ["Vehicle horn, car horn, honking", null]\n'
     path = tmp_path / "hyperparams.yaml"
     path.write_text(text)
-    file = SafeFile(path, only=["labels", "tagger"], without_sources=True)
+    file = SafeHyperparameters(path, only=["labels", "tagger"], without_sources=True)
     assert file.build("tagger").classifier.out_features == 2
     assert "audioset_names" not in repr(file.resolved("tagger"))

@@ -26,7 +26,7 @@ def _yaml() -> ruamel.yaml.YAML:
     return ruamel.yaml.YAML(typ="safe", pure=True)
 
 
-class NodeFile:
+class YamlNodes:
     """The top level of a YAML file.
 
     Parameters

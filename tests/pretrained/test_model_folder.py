@@ -11,7 +11,7 @@ from tiny_model import LABELS, RUN_TEXT, TAGGER, TEXT, tiny_state, write_model, 
 
 from aed_plugins.core import InputError
 from aed_plugins.pretrained import find_run, load_model, write_timeline_settings
-from aed_plugins.pretrained.files import check_sums, read_timeline_settings, write_sums
+from aed_plugins.pretrained.model_folder import check_sums, read_timeline_settings, write_sums
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ def test_thresholds_of_other_labels_are_refused(folder):
 @pytest.mark.parametrize(
     ("part", "other", "problem"),
     [
-        (json.dumps(LABELS), '["dog", "cat"]', "2 labels, but the model tells 3 classes apart"),
+        (json.dumps(LABELS), '["dog", "cat"]', "2 labels, but the model has 3 classes"),
         (json.dumps(LABELS), '["dog", "dog", "cat"]', "expected labels that differ"),
         (json.dumps(LABELS), '["dog", "", "cat"]', "none of them empty"),
         (json.dumps(LABELS), "dog", "expected a list of texts for labels"),

@@ -1,4 +1,12 @@
-"""The files of a model folder, without the model: their names, checksums and settings."""
+"""A trained model as a folder: its files, read and checked.
+
+`hyperparams.yaml`      the model, as HyperPyYAML
+`model.safetensors`     its weights; the statistics of its features are among them
+`thresholds.json`       the decision thresholds of its classes; optional
+`timeline.json`         settings of timelines; optional
+`SHA256SUMS`            as `sha256sum` writes them; optional
+`README.md`             the model card, and `custom_interface.py`, for SpeechBrain: not read here
+"""
 
 import hashlib
 import json
@@ -8,6 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from aed_plugins.core import InputError, atomic_write, one_line, write_json
+from aed_plugins.models import Thresholds, read_safetensors, read_tensor_shapes
+from aed_plugins.pretrained.building import DESCRIBED, build_any, build_checked, read_labels
+from aed_plugins.pretrained.loaded_model import LoadedModel
+from aed_plugins.pretrained.safe_yaml.hyperparameters import SafeHyperparameters
 
 HPARAMS = "hyperparams.yaml"
 WEIGHTS = "model.safetensors"
@@ -16,11 +28,60 @@ TIMELINE = "timeline.json"
 SUMS = "SHA256SUMS"
 CARD = "README.md"
 INTERFACE = "custom_interface.py"
-# What is loaded: nothing else is fetched from the Hub.
+# What is loaded; nothing else is fetched from the Hub.
 LOADED = (HPARAMS, WEIGHTS, THRESHOLDS, TIMELINE, SUMS)
 ALL = (*LOADED, CARD, INTERFACE)
 SUM_LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](\S.*)")
 MAX_BYTES = 1 << 24  # of a JSON or text file
+
+
+def load_folder(folder: Path, name: str, trusted: bool) -> LoadedModel:
+    """Load a model folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    name : str
+        What to call the model.
+    trusted : bool
+        Build whatever its hyperparameter file names.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, damaged, not allowed or does not fit the others.
+    """
+    for needed in (HPARAMS, WEIGHTS):
+        if not (folder / needed).is_file():
+            raise InputError(f"{folder / needed}: missing: a model folder has {HPARAMS}, {WEIGHTS}")
+    check_sums(folder)
+    plain = [key for key in DESCRIBED if key != "tagger"]
+    file = SafeHyperparameters(folder / HPARAMS, only=plain if trusted else None)
+    labels, weights = read_labels(file), folder / WEIGHTS
+    tagger = build_checked(
+        file,
+        labels,
+        {} if trusted else read_tensor_shapes(weights),
+        lambda: read_safetensors(weights),
+        weights,
+        build_any if trusted else None,
+    )
+    thresholds = None
+    if (folder / THRESHOLDS).is_file():
+        read_json_object(folder / THRESHOLDS)
+        thresholds = Thresholds(labels)
+        thresholds.load(folder / THRESHOLDS)
+    return LoadedModel(
+        tagger,
+        labels,
+        file.flag("multi_label"),
+        file.number("sample_rate"),
+        thresholds,
+        read_timeline_settings(folder),
+        name,
+        folder,
+    )
 
 
 def check_sums(folder: Path) -> None:
@@ -55,7 +116,7 @@ def check_sums(folder: Path) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """Give a file's SHA-256 in hexadecimal digits.
+    """Compute a file's SHA-256 in hexadecimal digits.
 
     Parameters
     ----------
@@ -70,7 +131,7 @@ def sha256_of(path: Path) -> str:
 
 
 def read_timeline_settings(folder: Path) -> dict[str, Any] | None:
-    """Read the settings of the time line that belong to a model.
+    """Read the settings of timelines that belong to a model.
 
     Parameters
     ----------
@@ -92,7 +153,7 @@ def read_timeline_settings(folder: Path) -> dict[str, Any] | None:
 
 
 def write_timeline_settings(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Write the settings of the time line beside a model, and their checksum if it has any.
+    """Write the settings of timelines beside a model, and their checksum if it has any.
 
     Parameters
     ----------
@@ -104,7 +165,7 @@ def write_timeline_settings(folder: Path, settings: Mapping[str, Any]) -> None:
     Raises
     ------
     ValueError
-        If a figure is not finite.
+        If a number is not finite.
 
     Examples
     --------

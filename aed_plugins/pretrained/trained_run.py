@@ -1,4 +1,4 @@
-"""A model that was trained before: found, built again, or to start from."""
+"""A finished training: found, loaded, or started from."""
 
 import io
 import json
@@ -12,6 +12,12 @@ from speechbrain.utils.checkpoints import Checkpoint, Checkpointer
 
 from aed_plugins.core import InputError, one_line
 from aed_plugins.models import AudioTagger, Thresholds, load_weights, read_state_dict
+from aed_plugins.pretrained.building import DESCRIBED, build_checked, read_labels
+from aed_plugins.pretrained.loaded_model import LoadedModel
+from aed_plugins.pretrained.model_folder import HPARAMS, read_json_object, read_timeline_settings
+from aed_plugins.pretrained.safe_yaml.hyperparameters import SafeHyperparameters
+
+CONFIGURATION = "configuration.json"  # what only a training has
 
 
 class TrainedRun:
@@ -25,13 +31,13 @@ class TrainedRun:
     Attributes
     ----------
     labels : list of str
-        What the model tells apart.
+        The model's classes.
     dataset : str
         What it was trained on.
     multi_label : bool
         Whether a clip may have several of the labels.
     sample_rate : int
-        What it takes, in hertz.
+        Of its input, in hertz.
     checkpoint : Checkpoint
         The one that was tested.
 
@@ -43,19 +49,19 @@ class TrainedRun:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        needed = ("hyperparams.yaml", "configuration.json", "result.json", "save")
+        needed = (HPARAMS, CONFIGURATION, "result.json", "save")
         missing = [name for name in needed if not (folder / name).exists()]
         if missing:
             raise InputError(
                 f"{folder}: expected a finished run of a recipe, but there is no {missing[0]}"
             )
         try:
-            hparams = ruamel.yaml.YAML().load((folder / "hyperparams.yaml").read_text("utf-8"))
+            hparams = ruamel.yaml.YAML().load((folder / HPARAMS).read_text("utf-8"))
             self.labels = [str(label) for label in hparams["labels"]]
             self.dataset = str(hparams["dataset"])
             self.multi_label = bool(hparams["multi_label"])
             self.sample_rate = int(hparams["sample_rate"])
-            self.configuration = json.loads((folder / "configuration.json").read_text("utf-8"))
+            self.configuration = json.loads((folder / CONFIGURATION).read_text("utf-8"))
             self.result = json.loads((folder / "result.json").read_text("utf-8"))
         except (KeyError, ValueError, ruamel.yaml.error.YAMLError) as error:
             raise InputError(
@@ -76,7 +82,7 @@ class TrainedRun:
         return self.checkpoint.paramfiles["tagger"]
 
     def knows(self, dataset: str, fold: int | str) -> bool:
-        """Tell whether it was trained or validated on a fold of a dataset."""
+        """Return whether it was trained or validated on a fold of a dataset."""
         folds = self.configuration["folds"]
         seen = json.loads(folds["train"]) + json.loads(folds["valid"])
         return self.dataset == dataset and fold in seen
@@ -158,7 +164,7 @@ class TrainedRun:
         InputError
             If it cannot be built, or the weights are of another.
         """
-        described = self.folder / "hyperparams.yaml"
+        described = self.folder / HPARAMS
         tagger = build_tagger(described)
         expected = f"the weights of the model in {described.name}"
         load_weights(tagger, read_state_dict(self.weights), str(self.weights), expected)
@@ -192,7 +198,7 @@ def build_tagger(path: Path) -> AudioTagger:
 
 
 def _start_at_random(tree: Any) -> None:
-    """Take every `pretrained` back, wherever it is."""
+    """Set every `pretrained` to None, wherever it is."""
     if isinstance(tree, MutableMapping):
         if "pretrained" in tree:
             tree["pretrained"] = None
@@ -210,18 +216,18 @@ def find_run(source: Path, name: str | None = None, option: str = "") -> Trained
     source : Path
         A fold's folder, or the output folder of a recipe.
     name : str, optional
-        Which fold of an output folder is wanted if it is there; else it must hold but one.
+        The fold of an output folder to take if it is there; else there must be just one.
     option : str
-        What begins an error's message.
+        Prefix of an error's message.
 
     Raises
     ------
     InputError
-        If there is none, or one of several would have to be guessed.
+        If there is none, or there are several.
     """
     if not source.is_dir():
         raise InputError(f"{option}there is no folder {source}")
-    if (source / "configuration.json").is_file():
+    if (source / CONFIGURATION).is_file():
         return TrainedRun(source)
     if name is not None and (source / name).is_dir():
         return TrainedRun(source / name)
@@ -230,3 +236,65 @@ def find_run(source: Path, name: str | None = None, option: str = "") -> Trained
         names = ", ".join(folder.name for folder in folders) or "no finished run"
         raise InputError(f"{option}expected one run in {source}, found {names}; name its folder")
     return TrainedRun(folders[0])
+
+
+def load_run(source: Path, trusted: bool = False) -> LoadedModel:
+    """Load the model of a finished run.
+
+    Parameters
+    ----------
+    source : Path
+        A fold's folder, or the output folder of a recipe that has but one.
+    trusted : bool
+        Build whatever its hyperparameter file names.
+
+    Raises
+    ------
+    InputError
+        If there is none, or a file of it is missing, damaged, not allowed or does not fit the
+        others.
+    """
+    # Checked before anything else reads them: a run's folder may come from elsewhere, too.
+    described = [source / HPARAMS, *sorted(source.glob(f"*/{HPARAMS}"))]
+    for path in described:
+        if path.is_file():
+            _run_file(path, trusted)
+    run = find_run(source)
+    file = _run_file(run.folder / HPARAMS, trusted)
+    labels, state = read_labels(file), read_state_dict(run.weights)
+    tagger = build_checked(
+        file,
+        labels,
+        {name: tuple(tensor.shape) for name, tensor in state.items()},
+        lambda: state,
+        run.weights,
+        build_tagger if trusted else None,
+    )
+    return LoadedModel(
+        tagger,
+        labels,
+        run.multi_label,
+        run.sample_rate,
+        run.thresholds if run.multi_label else None,
+        read_timeline_settings(run.folder),
+        run_name(run),
+        run.folder,
+    )
+
+
+def run_name(run: TrainedRun) -> str:
+    """Name a training: what its results call it, else its folder.
+
+    Parameters
+    ----------
+    run : TrainedRun
+        The run.
+    """
+    results = run.folder.parent / "results.json"
+    name = read_json_object(results).get("name") if results.is_file() else None
+    return name if isinstance(name, str) else run.folder.resolve().name
+
+
+def _run_file(path: Path, trusted: bool) -> SafeHyperparameters:
+    only = [key for key in DESCRIBED if not trusted or key != "tagger"]
+    return SafeHyperparameters(path, only, without_sources=True)

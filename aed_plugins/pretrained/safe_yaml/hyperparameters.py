@@ -32,13 +32,13 @@ from aed_plugins.pretrained.safe_yaml.nodes import (
     MAX_NODES,
     SCALARS,
     TAGS,
-    NodeFile,
+    YamlNodes,
 )
 
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # mean, gru, slaney: no path, no URL
 
 
-class SafeFile(NodeFile):
+class SafeHyperparameters(YamlNodes):
     """A hyperparameter file that has been checked.
 
     Parameters
@@ -61,10 +61,10 @@ class SafeFile(NodeFile):
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "hyperparams.yaml"
     >>> _ = path.write_text("norm: !new:aed_plugins.models.FeatureNormalization {n_mels: 4}")
-    >>> SafeFile(path).build("norm").mean.shape
+    >>> SafeHyperparameters(path).build("norm").mean.shape
     torch.Size([4])
     >>> _ = path.write_text("norm: !apply:os.system [date]")
-    >>> SafeFile(path)  # doctest: +ELLIPSIS
+    >>> SafeHyperparameters(path)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     aed_plugins.core.errors.InputError: ...yaml line 1: !apply:os.system is not allowed: ...
     """
