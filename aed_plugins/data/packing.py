@@ -189,7 +189,7 @@ def _mapped(file: str) -> np.ndarray:
 
 
 def _by_shard(sources: Mapping[str, ClipSource], folder: Path) -> dict[Path, dict[str, _File]]:
-    """Look at every source file, by clip id and by the shard's file that is to hold the clip."""
+    """Stat every source file, by clip id and by the shard's file that is to hold the clip."""
     shards: dict[str, dict[str, _File]] = {}
     for clip, (source, shard) in sources.items():
         path = Path(source).absolute()

@@ -82,7 +82,7 @@ class StreamedClips(IterableDataset[dict[str, Any]]):
         return self._clips // self.processes
 
     def part(self, rank: int, processes: int) -> "StreamedClips":
-        """Give the part of one of several processes.
+        """Return the part of one of several processes.
 
         Parameters
         ----------
@@ -102,11 +102,11 @@ class StreamedClips(IterableDataset[dict[str, Any]]):
         return part
 
     def label_counts(self) -> tuple[FloatArray, int]:
-        """Give how many clips of all processes have each label, `(class,)`, and their number."""
+        """Count the clips of all processes that have each label, `(class,)`, and their number."""
         return np.sum(self._positives, axis=0, dtype=np.float64), self._clips
 
     def start_at(self, epoch: int, step: int = 0) -> None:
-        """Say where the next iteration begins.
+        """Set where the next iteration begins.
 
         Parameters
         ----------
@@ -140,7 +140,7 @@ class StreamedClips(IterableDataset[dict[str, Any]]):
     def _stretch(
         self, order: list[tuple[str, int]], start: int, stop: int
     ) -> Iterator[dict[str, Any]]:
-        """Give the clips from start to stop of all shards one after another."""
+        """Yield the clips from start to stop of all shards one after another."""
         for name, clips in order:
             first, last = max(0, start), min(clips, stop)
             if first < last:
@@ -159,12 +159,12 @@ class StreamedClips(IterableDataset[dict[str, Any]]):
 
 
 def _new_place() -> torch.Tensor:
-    """Keep epoch and step in memory that workers share, for they may outlive an epoch."""
+    """Allocate epoch and step in memory that workers share, as they may outlive an epoch."""
     return torch.zeros(2, dtype=torch.int64).share_memory_()
 
 
 def _read(url: str, first: int, last: int) -> Iterator[dict[str, Any]]:
-    """Give the clips from first to last of a shard as they are in it."""
+    """Yield the clips from first to last of a shard as they are in it."""
     library = import_webdataset()
     found = 0
     try:

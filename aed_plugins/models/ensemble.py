@@ -19,7 +19,7 @@ from aed_plugins.models.tagger import AudioTagger
 
 
 def mean_logits(logits: Sequence[Tensor], multi_label: bool) -> Tensor:
-    """Give logits whose probabilities are the mean of those of several logits.
+    """Compute logits whose probabilities are the mean of those of several logits.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ Count = TypeVar("Count", int, Tensor)
 
 
 def absolute_lengths(lengths: Tensor, size: int) -> Tensor:
-    """Turn fractions of an axis into whole numbers of positions.
+    """Convert fractions of an axis to whole numbers of positions.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def valid_mean(values: Tensor, lengths: Tensor | None) -> Tensor:
 
 
 def at_least(count: Count, smallest: int) -> Count:
-    """Raise what is too small.
+    """Clamp a size from below.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ class ReceptiveField:
 def compute_receptive_field(
     features: Features, front_end: FrontEnd | nn.Identity, encoder: Encoder | nn.Identity
 ) -> ReceptiveField:
-    """Work out the receptive field of a front-end followed by an encoder.
+    """Compute the receptive field of a front-end followed by an encoder.
 
     Parameters
     ----------

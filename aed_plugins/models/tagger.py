@@ -111,7 +111,7 @@ class AudioTagger(nn.Module):
         )
 
     def step_centers(self, steps: int) -> Tensor:
-        """Tell where the middle of each step is.
+        """Compute where the middle of each step is.
 
         Parameters
         ----------
@@ -127,7 +127,7 @@ class AudioTagger(nn.Module):
         return self.features.first_center + frames * self.features.hop_length
 
     def frame_lengths(self, lengths: Tensor, samples: int) -> Tensor:
-        """Turn fractions of the samples into fractions of the frames.
+        """Convert fractions of the samples to fractions of the frames.
 
         Parameters
         ----------
@@ -145,7 +145,7 @@ class AudioTagger(nn.Module):
         return frames / self.features.frame_count(samples)
 
     def step_lengths(self, frame_lengths: Tensor, frames: int) -> Tensor:
-        """Turn fractions of the frames into fractions of the steps.
+        """Convert fractions of the frames to fractions of the steps.
 
         Parameters
         ----------

@@ -150,7 +150,7 @@ def read_tensor_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
 
 
 def _what_else(path: Path, error: BaseException) -> str:
-    """Say what is in a file that torch.load refuses, as far as is known."""
+    """Describe the content of a file that torch.load refuses, as far as it is known."""
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - len(TENSORFLOW_END)))
@@ -164,7 +164,7 @@ def _what_else(path: Path, error: BaseException) -> str:
 
 @contextlib.contextmanager
 def _named_errors(path: str | Path) -> Iterator[None]:
-    """Name the file in the error where it is missing or damaged."""
+    """Name the file in errors, where it is missing or damaged."""
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file of weights")
     try:

@@ -39,7 +39,7 @@ SUFFIXES = (".pt", ".pth")
 
 
 def is_efficientat(source: str) -> bool:
-    """Tell whether a source names released weights: `mn10`, or a file or URL that ends in `.pt`.
+    """Return whether a source names released weights: `mn10`, or a file or URL that ends in `.pt`.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def load_efficientat(source: str) -> tuple[str, AudioTagger]:
 
 
 def _named(state: Mapping[str, Tensor], path: Path) -> tuple[str, float]:
-    """Tell which of the released networks the weights are of."""
+    """Find the released network that the weights are of."""
     shape = state[EFFICIENTAT_CLASSIFIER].shape if EFFICIENTAT_CLASSIFIER in state else ()
     for name, (width, _) in RELEASED.items():
         size = MobileNet.embedding_size_of(width)

@@ -45,7 +45,7 @@ def hub_id(source: str) -> tuple[str, str | None] | None:
 
 
 def fetch_folder(repository: str, names: Sequence[str], revision: str | None = None) -> Path:
-    """Give the local copy of files on the Hub; download what is not there yet.
+    """Return the local copy of files on the Hub; download what is not there yet.
 
     What has been downloaded is used offline from then on. `HF_ENDPOINT`, `HF_HOME`,
     `HF_HUB_OFFLINE`, `HF_TOKEN` and the login of `hf auth login` count.
@@ -85,7 +85,7 @@ def fetch_folder(repository: str, names: Sequence[str], revision: str | None = N
 def upload_folder(
     folder: Path, repository: str, names: Sequence[str], private: bool = False
 ) -> str:
-    """Put a folder's files on the Hub, in a repository that is made if there is none.
+    """Upload a folder's files to the Hub, into a repository that is made if there is none.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def upload_folder(
 
 
 def _reason(error: BaseException) -> str:
-    """Say in one line what the Hub's client says in several, and what can be done."""
+    """Describe in one line an error of the Hub's client, and what can be done."""
     if isinstance(error, RevisionNotFoundError):
         return "there is no such revision; the names of its branches and tags are on its page"
     if isinstance(error, RepositoryNotFoundError):

@@ -203,7 +203,7 @@ def _folds(run: TrainedRun) -> str:
 
 
 def _beginning(run: TrainedRun) -> str:
-    """Say where the weights come from that the training began with."""
+    """Describe where the weights come from that the training started from."""
     if "initial_model" in run.configuration["run"]:
         return "It began with the weights of another model that was trained with `aed_plugins`."
     hparams = run.configuration["hyperparameters"]

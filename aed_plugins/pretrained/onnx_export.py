@@ -88,7 +88,7 @@ def export_onnx(
     multi_label : bool
         Whether several may hold at once.
     thresholds : array_like, optional
-        `(class,)`: from which probability on a class is said to be there.
+        `(class,)`, the decision thresholds of the classes.
     name, license : str
         Of the model.
     timeline : mapping, optional
@@ -133,7 +133,7 @@ def export_onnx(
 
 
 def _allowed(model: nn.Module) -> float:
-    """Say how much a probability may differ."""
+    """Return how much a probability may differ."""
     forests = [part for part in model.modules() if isinstance(part, ForestHead)]
     return max([LARGEST_DIFFERENCE, *(ODD_TREES / len(forest.feature) for forest in forests)])
 
@@ -153,7 +153,7 @@ def _check_sizes(
 
 
 def _graph(model: nn.Module, samples: int, path: str | Path) -> torch.onnx.ONNXProgram:
-    """Make the graph; `samples` are those of the waveform that it is traced with."""
+    """Trace the graph; `samples` are those of the waveform that it is traced with."""
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of PyTorch, about itself

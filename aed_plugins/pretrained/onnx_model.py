@@ -66,7 +66,7 @@ def onnx_metadata(
     thresholds: FloatArray | None,
     timeline: Mapping[str, Any] | None,
 ) -> dict[str, str]:
-    """Give the metadata that `OnnxTagger` reads; see its attributes for what they are.
+    """Return the metadata that `OnnxTagger` reads; see its attributes for what they are.
 
     Examples
     --------
@@ -106,8 +106,7 @@ class OnnxTagger:
     sample_rate : int
         Of the waveforms, in hertz.
     thresholds : ndarray or None
-        `(class,)`, float64: from which probability on a class is said to be there, if the model
-        knows.
+        `(class,)`, float64: the decision thresholds, if the model has some.
     timeline : dict or None
         Settings for time lines that were saved with the model.
     steps : Steps
@@ -117,7 +116,7 @@ class OnnxTagger:
     embedding_size : int
         Size of an embedding.
     name, license : str
-        Of the model; empty where nobody said.
+        Of the model; empty where unknown.
 
     Raises
     ------
@@ -145,7 +144,7 @@ class OnnxTagger:
             self._read(metadata)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
-                f"{path}: its metadata are damaged ({error}): export it anew"
+                f"{path}: its metadata are damaged ({error}): export it again"
             ) from error
         outputs = self._session.get_outputs()
         self.embedding_size: int = outputs[0].shape[2]
@@ -153,7 +152,7 @@ class OnnxTagger:
         sizes = {classes, len(self.labels)}
         if len(sizes | {classes if self.thresholds is None else len(self.thresholds)}) != 1:
             raise InputError(
-                f"{path}: labels or thresholds do not fit its {classes} classes: export it anew"
+                f"{path}: labels or thresholds do not fit its {classes} classes: export it again"
             )
 
     def _read(self, metadata: Mapping[str, str]) -> None:

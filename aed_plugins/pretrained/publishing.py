@@ -60,7 +60,7 @@ def publish_model(
     private: bool = False,
     force: bool = False,
 ) -> str:
-    """Turn a finished training into a model folder.
+    """Write a finished training as a model folder, on disk or on the Hub.
 
     Parameters
     ----------
@@ -110,13 +110,13 @@ def publish_model(
         raise InputError(f"{dest}: only a model on the Hub is private or public: give hub, too")
     folder = Path(dest).expanduser()
     check_replaceable(folder, force)
-    with _folder_beside(folder) as beside:
-        _write(beside, model, trained, folder.resolve().name, license, title, training_data)
+    with _replaced_when_done(folder) as temporary:
+        _write(temporary, model, trained, folder.resolve().name, license, title, training_data)
     return str(folder)
 
 
 def check_replaceable(folder: Path, force: bool) -> None:
-    """See that writing a model folder destroys nothing that was not to be replaced.
+    """Check that writing a model folder destroys nothing that was not to be replaced.
 
     Parameters
     ----------
@@ -154,24 +154,24 @@ def _repository(dest: str) -> str:
 
 
 @contextlib.contextmanager
-def _folder_beside(folder: Path) -> Iterator[Path]:
-    """Give a folder beside; put it in the place of `folder` when the block succeeds."""
+def _replaced_when_done(folder: Path) -> Iterator[Path]:
+    """Yield a new folder; rename it to `folder` when the block succeeds."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}")
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
     old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
     try:
-        beside.mkdir()
-        yield beside
+        temporary.mkdir()
+        yield temporary
         if folder.exists():
             folder.rename(old)
         try:
-            beside.rename(folder)
+            temporary.rename(folder)
         except OSError:
             if old.exists():
                 old.rename(folder)
             raise
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         if folder.exists():
             shutil.rmtree(old, ignore_errors=True)
 
@@ -206,7 +206,7 @@ def _write(
 
 
 def _resolved(file: SafeHyperparameters, with_thresholds: bool) -> str:
-    """Lay out all that is needed for using the model: no placeholder, no path, no training."""
+    """Write the YAML of all that using the model needs: no placeholder, no path, no training."""
     labels = [_text(label) for label in file.texts("labels")]
     loaded = {"tagger": _reference("tagger")}
     parts = {

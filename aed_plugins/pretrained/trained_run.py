@@ -283,7 +283,7 @@ def load_run(source: Path, trusted: bool = False) -> LoadedModel:
 
 
 def run_name(run: TrainedRun) -> str:
-    """Name a training: what its results call it, else its folder.
+    """Return the name of a training: that of its results, else of its folder.
 
     Parameters
     ----------

@@ -192,7 +192,7 @@ def _draw_voice(rng: np.random.Generator, name: str) -> tuple[str, float]:
 def _mixture(
     rng: np.random.Generator, sounds: list[tuple[str, float]], sample_rate: int
 ) -> FloatArray:
-    """Put each sound somewhere into a clip, over a faint background."""
+    """Mix each sound somewhere into a clip, over a faint background."""
     count = SECONDS * sample_rate
     whole = ClipSynthesizer(rng, rng, np.arange(count) / sample_rate, sample_rate)
     background = whole.sloped(whole.noise(), rng.uniform(0.2, 1.0))

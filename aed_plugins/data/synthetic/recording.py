@@ -2,7 +2,7 @@
 
     python -m aed_plugins.data.synthetic.recording results/demonstration/synthesized_street.wav
 
-Beside the recording a table of the same name, `.csv`, tells what is heard in it and when.
+Beside the recording a table of the same name, `.csv`, lists its events.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def build_demonstration_recording(
     Returns
     -------
     list of Event
-        What is heard in it, one after the other.
+        Its events, one after the other.
 
     Examples
     --------

@@ -3,7 +3,7 @@
 Source: tensorflow/models, research/audioset/vggish, vggish_input.py: patches of 96 frames side by
 side, and the partial one at the end is dropped, be it the only one.
 
-Deviations: `last_patch="pad"` completes the last patch with silence, so that every frame is heard;
+Deviations: `last_patch="pad"` completes the last patch with silence, so that every frame counts;
 `"drop"` does what Google's code does, but completes a clip shorter than a patch to one.
 """
 
@@ -28,7 +28,7 @@ CPU_BLOCK_PATCHES = 32
 
 
 def patch_count(frames: Count, last_patch: str = "pad") -> Count:
-    """Tell how many patches items of these lengths have.
+    """Count the patches of items of these lengths.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ class PatchEncoder(Encoder):
         _initialize(self)
 
     def step_count(self, frames: Count) -> Count:
-        """Tell how many steps items of these lengths have: one per patch.
+        """Count the steps of items of these lengths: one per patch.
 
         Parameters
         ----------
@@ -182,7 +182,7 @@ class PatchEncoder(Encoder):
         return patch_count(frames, self.last_patch)
 
     def stages(self) -> list[nn.Module]:
-        """Give the groups of convolutions and the dense layers, from the input to the output."""
+        """Return the groups of convolutions and the dense layers, from the input to the output."""
         starts = [0, *self._group_ends]
         groups = [
             self.features[start:end] for start, end in zip(starts, self._group_ends, strict=False)
@@ -202,7 +202,7 @@ class PatchEncoder(Encoder):
         Returns
         -------
         Tensor
-            `(batch, step, 128)`; step k has heard the frames from 96 k to 96 k + 95.
+            `(batch, step, 128)`; step k covers the frames from 96 k to 96 k + 95.
 
         Raises
         ------

@@ -122,7 +122,7 @@ class MFCCStatistics(Encoder):
 
 
 def _described(values: Tensor, valid: Tensor) -> Tensor:
-    """Give the statistics `(batch, step, number)` of `(batch, step, coefficient, frame)`."""
+    """Compute the statistics `(batch, step, number)` of `(batch, step, coefficient, frame)`."""
     mean, variance, centered = _moments(values, valid)
     nonempty = valid.any(-1)
     count = valid.sum(-1).clamp(min=1)
@@ -142,12 +142,12 @@ def _described(values: Tensor, valid: Tensor) -> Tensor:
     for _ in range(2):
         values, valid = values[..., 1:] - values[..., :-1], valid[..., 1:] & valid[..., :-1]
         statistics += _moments(values, valid)[:2]
-    # A step behind a clip's end, which only a padded batch has, hears nothing.
+    # A step behind a clip's end, which only a padded batch has, has no frame.
     return torch.cat([part.masked_fill(~nonempty, 0.0) for part in statistics], dim=2)
 
 
 def _moments(values: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Give mean and variance over the valid frames, 0 of none, and each value less the mean."""
+    """Compute mean and variance over the valid frames, 0 of none, and each value less the mean."""
     count = valid.sum(-1).clamp(min=1)
     mean = values.masked_fill(~valid, 0.0).sum(-1) / count
     centered = (values - mean.unsqueeze(-1)).masked_fill(~valid, 0.0)

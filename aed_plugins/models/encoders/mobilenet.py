@@ -133,7 +133,7 @@ class _Concurrent(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """Expand, convolve each channel by itself, weigh the channels, project; beside a shortcut."""
+    """Expand, convolve each channel by itself, weigh the channels, project; and a shortcut."""
 
     def __init__(self, in_channels: int, row: BlockSettings, width: float) -> None:
         super().__init__()
@@ -264,7 +264,7 @@ class MobileNet(Encoder):
         Returns
         -------
         Tensor
-            `(batch, step, embedding_size)`; one step per 32 frames, also for the last frames.
+            `(batch, step, embedding_size)`; one step per 32 frames, rounded up.
         """
         mask = FrameMask(lengths, maps.shape[2])
         first, *blocks, last = self.features
@@ -277,7 +277,7 @@ class MobileNet(Encoder):
         return last(maps).mean(dim=3).transpose(1, 2)
 
     def load_published(self, state: Mapping[str, Tensor], source: str = "state dict") -> None:
-        """Take over the published weights of the same width.
+        """Load the published weights of the same width.
 
         The first layer's one input channel is repeated for every channel of the maps and scaled so
         that equal inputs give the same sum. The classifier is left out.

@@ -34,7 +34,7 @@ def _shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Module:
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut (depths 18 and 34)."""
+    """Two 3x3 convolutions and a shortcut (depths 18 and 34)."""
 
     expansion = 1
 
@@ -48,7 +48,7 @@ class BasicBlock(nn.Module):
 
     @staticmethod
     def kernels(stride: int) -> list[Kernel]:
-        """Tell the path past the shortcut."""
+        """Return the path past the shortcut."""
         return [Kernel(3, stride), Kernel(3)]
 
     def forward(self, maps: Tensor, mask: FrameMask) -> Tensor:
@@ -59,7 +59,7 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 convolutions beside a shortcut (depth 50)."""
+    """1x1, 3x3 and 1x1 convolutions and a shortcut (depth 50)."""
 
     expansion = 4
 
@@ -76,7 +76,7 @@ class Bottleneck(nn.Module):
 
     @staticmethod
     def kernels(stride: int) -> list[Kernel]:
-        """Tell the path past the shortcut."""
+        """Return the path past the shortcut."""
         return [Kernel(3, stride)]
 
     def forward(self, maps: Tensor, mask: FrameMask) -> Tensor:
@@ -206,12 +206,12 @@ class ResNet(Encoder):
         return torch.cat(parts, dim=1).transpose(1, 2)  # (batch, step, part * channel)
 
     def stages(self) -> list[nn.Module]:
-        """Give the stem and the four stages."""
+        """Return the stem and the four stages."""
         stem = nn.ModuleList([self.conv1, self.bn1])
         return [stem, self.layer1, self.layer2, self.layer3, self.layer4]
 
     def load_torchvision(self, state: Mapping[str, Tensor], source: str = "state dict") -> None:
-        """Take over the weights of torchvision's ResNet of the same depth.
+        """Load the weights of torchvision's ResNet of the same depth.
 
         The stem's weights for red, green and blue are averaged, repeated for every input channel
         and scaled so that equal inputs give the same sum. The classifier `fc` is left out.

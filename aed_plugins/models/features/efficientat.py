@@ -31,7 +31,7 @@ GROUP_BANDS = 32
 
 
 def reflected(index: Tensor, size: Tensor) -> Tensor:
-    """Tell which sample stands at an index before the start or behind the end of a clip.
+    """Return the sample at an index before the start or after the end of a clip.
 
     The clip is reflected without repeating the samples at its ends, as often as needed; a clip of
     one sample is constant.
@@ -98,8 +98,8 @@ class EfficientATLogMel(Features):
             n_mels, N_FFT, self.sample_rate, F_MIN, F_MAX, 100.0, -500.0, 1.0
         )
         window = torch.hann_window(WINDOW_SAMPLES, periodic=False)
-        # Follow the module to its device, but are made anew when loaded. Kaldi's bands lack the
-        # highest bin of the transform, which no band holds.
+        # Follow the module to its device, but are computed again when loaded. Kaldi's bands lack
+        # the highest bin of the transform, which no band holds.
         self.register_buffer(
             "window", nn.functional.pad(window, (0, N_FFT - WINDOW_SAMPLES)), persistent=False
         )
@@ -107,7 +107,7 @@ class EfficientATLogMel(Features):
         self.group_bins = [used_bins(bands) for bands in self.mel_bank.split(GROUP_BANDS, dim=1)]
 
     def frame_count(self, samples: Count) -> Count:
-        """Tell how many frames waveforms of these lengths have.
+        """Count the frames of waveforms of these lengths.
 
         Parameters
         ----------
@@ -154,7 +154,7 @@ class EfficientATLogMel(Features):
         return torch.cat(blocks).view(len(waveform), -1, self.n_mels)
 
     def _frames(self, waveform: Tensor, sizes: Tensor) -> Tensor:
-        """Give `(batch, frame, sample)` with the samples that the window does not see behind it.
+        """Cut `(batch, frame, sample)`, with the samples that the window does not cover at the end.
 
         `sizes (batch, 1)` are the lengths of the clips after pre-emphasis.
         """

@@ -100,7 +100,7 @@ class LogMel(Features):
             )
         window = torch.hann_window(self.window_samples)
         bank = self._mel_bank(f_min, f_max, mel_scale, mel_norm)
-        # Follow the module to its device, but are made anew from the parameters when loaded.
+        # Follow the module to its device, but are computed again from the parameters when loaded.
         self.register_buffer("window", window, persistent=False)
         self.register_buffer("mel_bank", bank, persistent=False)
 
@@ -116,7 +116,7 @@ class LogMel(Features):
                 f" got {f_min} and {f_max}"
             )
         bins = self.n_fft // 2 + 1
-        # Only the highest frequency is told by the sample rate, so an odd n_fft would be off.
+        # Only the highest frequency is computed from the sample rate, so an odd n_fft would be off.
         if self.n_fft % 2:
             raise ValueError(f"n_fft must be even, got {self.n_fft}")
         bank = torchaudio.functional.melscale_fbanks(
@@ -131,7 +131,7 @@ class LogMel(Features):
         return bank
 
     def frame_count(self, samples: Count) -> Count:
-        """Tell how many frames waveforms of these lengths have.
+        """Count the frames of waveforms of these lengths.
 
         Parameters
         ----------

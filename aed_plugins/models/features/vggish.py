@@ -99,7 +99,7 @@ class VGGishLogMel(Features):
         self.group_bins = [used_bins(bands) for bands in self.mel_bank.split(self.group_mels, 1)]
 
     def frame_count(self, samples: Count) -> Count:
-        """Tell how many frames waveforms of these lengths have.
+        """Count the frames of waveforms of these lengths.
 
         Parameters
         ----------

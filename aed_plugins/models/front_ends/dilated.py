@@ -63,7 +63,7 @@ class DilatedFrontEnd(FrontEnd):
         self.norm = nn.BatchNorm2d(self.out_channels)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Look at the spectrogram at every scale.
+        """Convolve the spectrogram at every scale.
 
         Parameters
         ----------

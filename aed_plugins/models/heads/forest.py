@@ -120,7 +120,7 @@ class ForestHead(FittedHead):
         return tree.fit(steps[drawn], targets[drawn]).tree_
 
     def _plant(self, number: int, tree: Any) -> None:
-        """Turn scikit-learn's tree into one of equal depth everywhere."""
+        """Convert scikit-learn's tree to one of equal depth everywhere."""
         inner = self.feature.shape[1]
         feature, threshold = np.zeros(inner, np.int64), np.zeros(inner, np.float32)
         leaf = np.zeros(self.leaf.shape[1:], np.float32)

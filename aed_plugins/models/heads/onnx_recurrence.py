@@ -54,7 +54,7 @@ def exported_recurrence(layers: nn.GRU | nn.LSTM, embeddings: Tensor) -> Tensor:
 
 
 def _weights(layers: nn.GRU | nn.LSTM, layer: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Give a layer's weights of inputs and of states, and both biases: `(direction, ...)`."""
+    """Return a layer's weights of inputs and of states, and both biases: `(direction, ...)`."""
     parts: dict[str, list[Tensor]] = {"weight_ih": [], "weight_hh": [], "bias": []}
     for direction in ("", "_reverse") if layers.bidirectional else ("",):
         suffix = f"_l{layer}{direction}"

@@ -128,7 +128,7 @@ class PooledDNNHead(Head):
         return self.classifier(self.dropout(self.activation(self.hidden(embeddings))))
 
     def load_published(self, state: Mapping[str, Tensor], source: str = "state dict") -> None:
-        """Take over the classifier of a network that EfficientAT has published.
+        """Load the classifier of a network that EfficientAT has published.
 
         Parameters
         ----------
@@ -158,7 +158,7 @@ class PooledDNNHead(Head):
 
 
 def _rows(audioset_names: Sequence[str | None], num_classes: int) -> dict[int, int]:
-    """Say which row of AudioSet's classifier each label has, if any."""
+    """Find which row of AudioSet's classifier each label has, if any."""
     if len(audioset_names) not in {0, num_classes}:
         raise ValueError(
             f"audioset_names: expected one for each of {num_classes} labels, got"

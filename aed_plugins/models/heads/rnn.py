@@ -36,7 +36,7 @@ class RNNHead(Head):
     layers : int
         Number of recurrent layers.
     bidirectional : bool
-        Whether a step also hears those after it.
+        Whether a step also depends on those after it.
     dropout : float
         Probability, before every layer and the classifier.
     pooling : {"mean", "max", "attention", "linear_softmax"}

@@ -84,7 +84,7 @@ class SafeHyperparameters(YamlNodes):
         return key in self.top
 
     def texts(self, key: str) -> list[str]:
-        """Give a list of texts, as they are written.
+        """Return a list of texts, as they are written.
 
         Raises
         ------
@@ -99,7 +99,7 @@ class SafeHyperparameters(YamlNodes):
         return [item.value for item in scalars]
 
     def flag(self, key: str) -> bool:
-        """Give a true or false.
+        """Return a true or false.
 
         Raises
         ------
@@ -112,7 +112,7 @@ class SafeHyperparameters(YamlNodes):
         return value
 
     def number(self, key: str) -> int:
-        """Give a whole number above 0.
+        """Return a whole number above 0.
 
         Raises
         ------
@@ -142,7 +142,7 @@ class SafeHyperparameters(YamlNodes):
         return self._build(self.value(key), {}, shapes_only)
 
     def resolved(self, key: str) -> Node:
-        """Give a part of the file with references and functions replaced by what they stand for.
+        """Return a part of the file with references and functions replaced by what they stand for.
 
         Parameters
         ----------
@@ -159,7 +159,7 @@ class SafeHyperparameters(YamlNodes):
     # Checking
 
     def _check(self, node: Node, depth: int, argument: str) -> tuple[int, int]:
-        """Refuse what is not allowed; give how many nodes there are, and how deep."""
+        """Refuse what is not allowed; return the number of nodes and their depth."""
         node = self.target(node)
         key = id(node), LIMITS.get(argument, LIMIT) if argument else 0
         known = self._checked.get(key)

@@ -22,7 +22,7 @@ MAX_NODES = 50_000  # with every alias written out
 
 
 def _yaml() -> ruamel.yaml.YAML:
-    """Give the parser that HyperPyYAML reads plain values with, without what it adds."""
+    """Return the parser that HyperPyYAML reads plain values with, without what it adds."""
     return ruamel.yaml.YAML(typ="safe", pure=True)
 
 
@@ -56,7 +56,7 @@ class YamlNodes:
         self.top = self.entries(root)
 
     def refuse(self, node: Node, problem: str) -> NoReturn:
-        """Say what is wrong with a node.
+        """Raise an error about a node.
 
         Raises
         ------
@@ -66,7 +66,7 @@ class YamlNodes:
         raise InputError(f"{self.path} line {node.start_mark.line + 1}: {problem}")
 
     def entries(self, node: MappingNode) -> dict[str, Node]:
-        """Give a mapping's values by their names.
+        """Return a mapping's values by their names.
 
         Raises
         ------
@@ -83,7 +83,7 @@ class YamlNodes:
         return entries
 
     def value(self, key: str) -> Node:
-        """Give what stands at the top level under a name, references followed.
+        """Return the value of a name at the top level, references followed.
 
         Raises
         ------
@@ -120,7 +120,7 @@ class YamlNodes:
         )
 
     def plain(self, node: Node) -> Any:
-        """Give the value of a scalar: text, number, true or false, or nothing.
+        """Return the value of a scalar: text, number, true or false, or nothing.
 
         Raises
         ------

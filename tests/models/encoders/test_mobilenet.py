@@ -25,7 +25,7 @@ def test_published_weights_give_what_torchvisions_layers_give(width, tmp_path):
         torch.testing.assert_close(embeddings, last_maps.mean(dim=2).transpose(1, 2), **CLOSE)
         expected = theirs(maps.transpose(2, 3))
         torch.testing.assert_close(ours.head(embeddings).clip_logits, expected, **CLOSE)
-    assert (expected[0] - expected[1]).abs().max() > 0.1  # they depend on what is heard
+    assert (expected[0] - expected[1]).abs().max() > 0.1  # they depend on the sound
 
 
 def test_a_padded_batch_gives_what_each_clip_gives_alone():
