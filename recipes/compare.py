@@ -1,4 +1,4 @@
-"""Lay finished runs out beside one another: the paper's tables.
+"""Compare finished runs in tables, as the paper does.
 
     python recipes/compare.py FOLDER [FOLDER ...] [--output=FILE.md]
 
@@ -60,13 +60,13 @@ def read_results(folder: Path) -> dict[str, Any]:
     return content | {"folder": folder, "model": model, "dataset": dataset}
 
 
-def tables(results: Sequence[Mapping[str, Any]]) -> str:
-    """Lay runs out, in tables of those that can be compared.
+def format_tables(results: Sequence[Mapping[str, Any]]) -> str:
+    """Return Markdown tables of the runs that can be compared with each other.
 
     Parameters
     ----------
     results : sequence of mapping
-        What `read_results` gave.
+        What `read_results` returned.
     """
     groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for content in results:
@@ -86,15 +86,15 @@ def tables(results: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _rows(runs: Sequence[Mapping[str, Any]], figures: Mapping[str, str]) -> Iterable[list[str]]:
-    yield ["model", "run", "data", "test folds", *figures.values(), "parameters (M)"]
+def _rows(runs: Sequence[Mapping[str, Any]], metrics: Mapping[str, str]) -> Iterable[list[str]]:
+    yield ["model", "run", "data", "test folds", *metrics.values(), "parameters (M)"]
     for content in runs:
         yield [
             content["model"],
             str(content["folder"]),
             _state(content["data"]),
             _tested(content["folds"]),
-            *(_figure(content[name], in_percent="%" in figures[name]) for name in figures),
+            *(_format_metric(content[name], in_percent="%" in metrics[name]) for name in metrics),
             _parameters(content["folder"]),
         ]
 
@@ -124,14 +124,14 @@ def _tested(folds: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)
 
 
-def _figure(found: Mapping[str, float | None], in_percent: bool) -> str:
-    """Give mean and deviation.
+def _format_metric(found: Mapping[str, float | None], in_percent: bool) -> str:
+    """Return mean and deviation as text.
 
     Examples
     --------
-    >>> _figure({"mean": 0.8349, "deviation": 0.0412}, in_percent=True)
+    >>> _format_metric({"mean": 0.8349, "deviation": 0.0412}, in_percent=True)
     '83.5 ± 4.1'
-    >>> _figure({"mean": 0.4349, "deviation": None}, in_percent=False)
+    >>> _format_metric({"mean": 0.4349, "deviation": None}, in_percent=False)
     '0.435'
     """
     if found["mean"] is None:
@@ -150,7 +150,7 @@ def _parameters(folder: Path) -> str:
         return "-"
     try:
         tagger = build_tagger(described[0])
-    except InputError:  # such as a run of an older version: its figures stand
+    except InputError:  # such as a run of an older version: its scores stand
         return "-"
     return f"{sum(parameter.numel() for parameter in tagger.parameters()) / 1e6:.2f}"
 
@@ -163,9 +163,9 @@ def _notes(runs: Sequence[Mapping[str, Any]]) -> list[str]:
         notes.append("Not the same test folds: these rows cannot be compared with one another.")
     states = {content["data"]["state"] for content in runs}
     if "demonstration" in states:
-        notes.append("DEMONSTRATION: synthesized sounds; its figures say nothing about real sound.")
+        notes.append("DEMONSTRATION: synthesized sounds; its scores say nothing about real sound.")
     if "partial" in states:
-        notes.append("PARTIAL: clips are lacking; not comparable with published figures.")
+        notes.append("PARTIAL: clips are lacking; not comparable with published scores.")
     return [" ".join(notes)] if notes else []
 
 
@@ -180,7 +180,7 @@ def main(arguments: list[str]) -> None:
     what.add_argument("folders", metavar="FOLDER", nargs="+", type=Path, help="a finished run")
     what.add_argument("--output", type=Path, metavar="FILE.md", help="where to write them, too")
     given = what.parse_args(arguments)
-    text = tables([read_results(folder) for folder in given.folders])
+    text = format_tables([read_results(folder) for folder in given.folders])
     if given.output is not None:
         with atomic_write(given.output) as temporary:
             temporary.write_text(text, encoding="utf-8")

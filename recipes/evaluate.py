@@ -106,7 +106,7 @@ class AudioSetEvaluation:
         """Prepare the dataset, choose its evaluation clips."""
         chosen = {name: getattr(self.given, name) for name in OPTIONS["audioset"]}
         chosen["skip_bad_clips"] = self.given.skip_bad_clips
-        selection = self.recipe.Selection(classes=classes, **chosen)
+        selection = self.recipe.AudioSetSelection(classes=classes, **chosen)
         data = self.recipe.prepare(
             self.folder, self.given.prepared_folder, sample_rate, selection, needed=("eval",)
         )

@@ -3,8 +3,8 @@
 A name is `Y<id>` or `<id>`, then nothing, `_<start>`, `_<start>_<end>` or `_<start>-<end>`, with
 times in seconds or milliseconds, padded with zeros or not. The file may lie in any subfolder. Ids
 hold `-` and `_` and may begin with either, so a name is read from its right end and what is left
-must be an id that is wanted. Several files for one segment: the most telling name wins (see `Fit`),
-then the earlier format of `READABLE`, then the path that sorts first.
+must be an id that is wanted. Several files for one segment: the most telling name wins (see
+`NameMatch`), then the earlier format of `READABLE`, then the path that sorts first.
 
 A name without a start says nothing of which segment it is when the lists have several of that
 video; such a file is left alone.
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from audioset_lists import Segment
+from audioset_lists import AudioSetSegment
 
 READABLE = ("wav", "flac", "ogg", "opus", "mp3")  # libsndfile reads them; without loss first
 UNREADABLE = ("m4a", "webm", "mp4", "mkv", "aac", "wma")  # libsndfile does not
@@ -33,7 +33,7 @@ _FORMS = (  # the longest id first
 )
 
 
-class Fit(enum.IntEnum):
+class NameMatch(enum.IntEnum):
     """How much a file's name says of its segment, the most telling first."""
 
     START_AND_END = 0
@@ -43,39 +43,39 @@ class Fit(enum.IntEnum):
     VIDEO = 4  # the id alone
 
 
-class File(NamedTuple):
+class AudioFile(NamedTuple):
     """A segment's file; files are preferred in the order of these fields."""
 
-    fit: Fit
+    fit: NameMatch
     format: int
     path: str
 
 
 @dataclass
-class Found:
+class FoundFiles:
     """What a search found: files by clip id, and the names of files that are left alone."""
 
-    files: dict[str, File] = field(default_factory=dict)
+    files: dict[str, AudioFile] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)  # libsndfile cannot, by clip id
     ambiguous: list[str] = field(default_factory=list)  # an id with several segments, no start
     seen: int = 0  # files with an ending of audio
 
 
-def find_clips(folder: str | Path, segments: Mapping[str, Segment]) -> Found:
+def find_clips(folder: str | Path, segments: Mapping[str, AudioSetSegment]) -> FoundFiles:
     """Find the files of segments below a folder; the tree is walked once.
 
     Parameters
     ----------
     folder : str or Path
         Where the clips are, in whatever subfolders.
-    segments : mapping of str to Segment
+    segments : mapping of str to AudioSetSegment
         The segments that are wanted, by clip id.
     """
-    wanted: dict[str, list[Segment]] = {}
+    wanted: dict[str, list[AudioSetSegment]] = {}
     for segment in segments.values():
         wanted.setdefault(segment.video, []).append(segment)
-    found = Found()
-    best: dict[str, File] = {}
+    found = FoundFiles()
+    best: dict[str, AudioFile] = {}
     for path in _audio_files(folder):
         found.seen += 1
         stem, suffix = os.path.splitext(os.path.basename(path))  # noqa: PTH119, PTH122  of millions
@@ -86,7 +86,7 @@ def find_clips(folder: str | Path, segments: Mapping[str, Segment]) -> Found:
         if one is None:
             found.ambiguous.append(path)
             continue
-        file = File(fit, _ORDER[suffix[1:].lower()], path)
+        file = AudioFile(fit, _ORDER[suffix[1:].lower()], path)
         best[one.clip] = min(file, best.get(one.clip, file), key=_preference)
     for clip, file in best.items():
         if file.format < len(READABLE):
@@ -97,28 +97,30 @@ def find_clips(folder: str | Path, segments: Mapping[str, Segment]) -> Found:
     return found
 
 
-def match_name(stem: str, wanted: Mapping[str, list[Segment]]) -> tuple[Segment | None, Fit] | None:
+def match_name(
+    stem: str, wanted: Mapping[str, list[AudioSetSegment]]
+) -> tuple[AudioSetSegment | None, NameMatch] | None:
     """Say which wanted segment a file's name means.
 
     Parameters
     ----------
     stem : str
         The name without its ending.
-    wanted : mapping of str to list of Segment
+    wanted : mapping of str to list of AudioSetSegment
         The segments, by video.
 
     Returns
     -------
-    tuple of Segment and Fit, or None
-        None for a file of no wanted segment; no Segment where the name leaves open which one.
+    tuple of AudioSetSegment and NameMatch, or None
+        None for a file of no wanted segment; no segment where the name leaves open which one.
 
     Examples
     --------
-    >>> segment = Segment("--PJ_30_40x", 30.0, 40.0, (0,), "eval", "eval")
+    >>> segment = AudioSetSegment("--PJ_30_40x", 30.0, 40.0, (0,), "eval", "eval")
     >>> wanted = {"--PJ_30_40x": [segment]}
-    >>> match_name("Y--PJ_30_40x_30.000_40.000", wanted) == (segment, Fit.START_AND_END)
+    >>> match_name("Y--PJ_30_40x_30.000_40.000", wanted) == (segment, NameMatch.START_AND_END)
     True
-    >>> match_name("--PJ_30_40x_30000", wanted) == (segment, Fit.START)
+    >>> match_name("--PJ_30_40x_30000", wanted) == (segment, NameMatch.START)
     True
     >>> match_name("--PJ_30_40x_50", wanted) is None
     True
@@ -128,7 +130,7 @@ def match_name(stem: str, wanted: Mapping[str, list[Segment]]) -> tuple[Segment 
             continue
         if start is None:
             one = wanted[video]
-            return (one[0] if len(one) == 1 else None), Fit.VIDEO
+            return (one[0] if len(one) == 1 else None), NameMatch.VIDEO
         fits = [(_fit(segment, start, end), segment) for segment in wanted[video]]
         fitting = [(fit, segment) for fit, segment in fits if fit is not None]
         if fitting:
@@ -150,24 +152,26 @@ def _readings(stem: str) -> Iterator[tuple[str, float | None, float | None]]:
             yield parts["video"][1:], times[0], times[1]
 
 
-def _fit(segment: Segment, start: float, end: float | None) -> Fit | None:
+def _fit(segment: AudioSetSegment, start: float, end: float | None) -> NameMatch | None:
     fits = [_fit_in(segment, start, end, unit) for unit in (1, 1000)]  # seconds, milliseconds
     if any(fit is not None for fit in fits):
         return min(fit for fit in fits if fit is not None)
     whole = start in {int(segment.start), round(segment.start)}
-    return Fit.WHOLE_SECONDS if whole else None
+    return NameMatch.WHOLE_SECONDS if whole else None
 
 
-def _fit_in(segment: Segment, start: float, end: float | None, unit: int) -> Fit | None:
+def _fit_in(
+    segment: AudioSetSegment, start: float, end: float | None, unit: int
+) -> NameMatch | None:
     if abs(start / unit - segment.start) > TOLERANCE:
         return None
     if end is None:
-        return Fit.START
+        return NameMatch.START
     same = abs(end / unit - segment.end) <= TOLERANCE
-    return Fit.START_AND_END if same else Fit.START_AND_ANOTHER_END
+    return NameMatch.START_AND_END if same else NameMatch.START_AND_ANOTHER_END
 
 
-def _preference(file: File) -> tuple[bool, File]:
+def _preference(file: AudioFile) -> tuple[bool, AudioFile]:
     return file.format >= len(READABLE), file
 
 

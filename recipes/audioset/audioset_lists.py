@@ -19,7 +19,7 @@ _VIDEO = re.compile(r"[A-Za-z0-9_-]+")
 _SAME: dict[tuple[int, ...], tuple[int, ...]] = {}  # two million segments share few sets of classes
 
 
-class Segment(NamedTuple):
+class AudioSetSegment(NamedTuple):
     """A row: its video, start and end in seconds, places among the chosen classes, list, fold."""
 
     video: str
@@ -55,7 +55,7 @@ def read_lists(
     lists: Mapping[str, Sequence[Path]],
     places: Mapping[str, tuple[int, ...]],
     valid_fraction: float = 0.0,
-) -> dict[str, Segment]:
+) -> dict[str, AudioSetSegment]:
     """Read the lists of all folds.
 
     Parameters
@@ -70,7 +70,7 @@ def read_lists(
 
     Returns
     -------
-    dict of str to Segment
+    dict of str to AudioSetSegment
         By clip id.
 
     Raises
@@ -78,7 +78,7 @@ def read_lists(
     InputError
         If a row is malformed or comes twice, or a video stands in two folds.
     """
-    segments: dict[str, Segment] = {}
+    segments: dict[str, AudioSetSegment] = {}
     homes: dict[str, str] = {}
     for fold, paths in lists.items():
         for path in paths:
@@ -94,7 +94,7 @@ def read_lists(
                 if home != segment.fold:
                     raise InputError(
                         f"{where}: video {row.video} is in {home} and in {segment.fold}; a model is"
-                        " not judged on videos it was trained on: take it out of one of the lists"
+                        " not evaluated on videos it was trained on: take it out of one list"
                     )
                 segments[segment.clip] = segment
     return segments
@@ -102,7 +102,7 @@ def read_lists(
 
 def _read_list(
     path: Path, fold: str, places: Mapping[str, tuple[int, ...]]
-) -> Iterator[tuple[str, Segment]]:
+) -> Iterator[tuple[str, AudioSetSegment]]:
     """Give each row, and what to call it in a message."""
     rows = 0
     try:
@@ -127,7 +127,7 @@ def _read_list(
 
 def _segment(
     where: str, fields: list[str], name: str, fold: str, places: Mapping[str, tuple[int, ...]]
-) -> Segment:
+) -> AudioSetSegment:
     if len(fields) != 4:
         raise InputError(
             f"{where}: expected 4 columns, YTID, start_seconds, end_seconds and the labels in"
@@ -147,7 +147,7 @@ def _segment(
             )
         found.update(places[label.strip()])
     classes = tuple(sorted(found))
-    return Segment(video, start, end, _SAME.setdefault(classes, classes), name, fold)
+    return AudioSetSegment(video, start, end, _SAME.setdefault(classes, classes), name, fold)
 
 
 def _seconds(where: str, text: str) -> float:

@@ -4,17 +4,13 @@ Source: Gemmeke et al., "Audio Set: An ontology and human-labeled dataset for au
 2017; https://research.google.com/audioset; lists CC BY 4.0, ontology CC BY-SA 4.0. The folder holds
 `class_labels_indices.csv`, `ontology.json`, segment lists such as `balanced_train_segments.csv` and
 `eval_segments.csv`, and in `audio` the clips, named as any of the common downloaders names them
-(audioset_clips.py). The lists name moments of YouTube videos, of which many are gone, so missing
+(audioset_clips.py). The lists name segments of YouTube videos, of which many are gone, so missing
 clips are counted and never stop a run.
 
 Clips are the segments. A clip more than half a second shorter than its segment is used and listed
 in the report; so is one more than a second longer, of which the segment's length is used from its
 start. Only a file that is named by the id alone and reaches the segment's end is taken for the
 whole video, and the segment is cut out of it.
-
-Clips are packed in shards of some 850, in practice under 1000, assigned by a hash of the clip's id.
-How many shards a list has depends on its rows, not on what is there, so that a clip that comes
-later has one shard made anew.
 
 What the layout costs at two million clips of 10 s at 16 kHz, from measurements with 50,000 and
 100,000: 640 GB in 2400 shards, as many indexes of 0.5 GB together, and a manifest of 0.4 GB. A
@@ -27,16 +23,24 @@ In the prepared folder each selection has a manifest and a report of what is lac
 
 import hashlib
 import json
-import math
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from audioset_clips import File, Fit, find_clips
-from audioset_lists import FOLDS, Segment, hash_to_fraction, read_lists
-from audioset_report import Account
+from audioset_clips import AudioFile, NameMatch, find_clips
+from audioset_lists import FOLDS, AudioSetSegment
+from audioset_report import AvailabilityReport
+from audioset_selection import (
+    LABELS,
+    AudioSetSelection,
+    check_selection,
+    compute_tag,
+    list_counted_labels,
+    read_selected_ontology,
+    resolve_name,
+    select_segments,
+)
 
 from aed_plugins.core import InputError, atomic_write, first_few
 from aed_plugins.data import (
@@ -46,39 +50,15 @@ from aed_plugins.data import (
     build_audioset_demonstration,
     pack_clips,
 )
-from aed_plugins.labels import PAPER_CLASSES, Ontology, read_ontology
 
-LABELS = "class_labels_indices.csv"
-ONTOLOGY = "ontology.json"
-USUAL_LISTS = {
-    "train": ("balanced_train_segments.csv", "train_segments.csv"),
-    "valid": (),
-    "eval": ("eval_segments.csv",),
-}
 DEFAULT_FOLDER = Path("data/AudioSet")
 DEMONSTRATION_FOLDER = Path("data/AudioSet_demonstration")
-PER_SHARD = 850  # on average; of 1000 clips at most, were they not assigned by a hash
 SHORTER = 0.5  # seconds by which a clip may differ from its segment before it is listed
 LONGER = 1.0
 
 
 @dataclass(frozen=True)
-class Selection:
-    """What of AudioSet is prepared. Files are named from the data folder, or in full."""
-
-    train_segments: str | Sequence[str] | None = None  # one list or several; see USUAL_LISTS
-    eval_segments: str | Sequence[str] | None = None
-    valid_segments: str | Sequence[str] | None = None  # none: valid_fraction of the training videos
-    valid_fraction: float = 0.1  # 0 for no validation
-    classes: str | Sequence[str] = PAPER_CLASSES  # names or MIDs
-    ontology: str | None = None  # by default ontology.json, where there is one
-    audio_folder: str | None = None  # by default audio
-    negatives: str = "keep"  # or "drop": what becomes of clips with none of the classes
-    skip_bad_clips: bool = False  # leave out clips that cannot be read
-
-
-@dataclass(frozen=True)
-class Prepared:
+class PreparedAudioSet:
     """What a preparation found.
 
     Attributes
@@ -165,9 +145,9 @@ def prepare(
     folder: Path,
     prepared_folder: str | None,
     sample_rate: int,
-    selection: Selection = Selection(),
+    selection: AudioSetSelection,
     needed: Collection[str] = FOLDS,
-) -> Prepared:
+) -> PreparedAudioSet:
     """Find the clips that the lists name, decode what is new, write manifest and report.
 
     Parameters
@@ -175,10 +155,10 @@ def prepare(
     folder : Path
         The dataset's folder.
     prepared_folder : str, optional
-        Where decoded audio and manifest are kept; by default a folder in `data/prepared`.
+        Where decoded audio and manifest go; by default a folder in `data/prepared`.
     sample_rate : int
         The rate to decode to, in hertz.
-    selection : Selection
+    selection : AudioSetSelection
         What is wanted.
     needed : collection of str
         The folds that must be there; `valid` only if the selection asks for it, by `valid_segments`
@@ -190,112 +170,55 @@ def prepare(
         If a list is malformed, a class unknown, a clip unreadable, or if a fold that is needed has
         no clip at all, or, but for `valid`, none of a class.
     """
-    _check(selection)
-    audio = _named(folder, selection.audio_folder or "audio")
+    check_selection(selection)
+    audio = resolve_name(folder, selection.audio_folder or "audio")
     if not audio.is_dir():
         raise InputError(f"{audio}: no such folder; --audio_folder names the one of the clips")
-    kept = Path(prepared_folder) if prepared_folder else _default_prepared_folder(folder, audio)
-    ontology, warnings = _ontology(folder, selection)
+    prepared = Path(prepared_folder) if prepared_folder else _default_prepared_folder(folder, audio)
+    ontology, warnings = read_selected_ontology(folder, selection)
     chosen = ontology.choose(selection.classes)
     labels = {mid: ontology.names[mid] for mid in chosen}
-    listed, shards = _wanted(folder, selection, ontology, chosen)
+    listed, shards = select_segments(folder, selection, ontology, chosen)
     found = find_clips(audio, listed)
     sources = {c: ClipSource(found.files[c].path, shards[c]) for c in listed if c in found.files}
-    packed = pack_clips(sources, kept, sample_rate)
+    packed = pack_clips(sources, prepared, sample_rate)
     clips, odd = _cut_to_segments(listed, found.files, packed.clips, sample_rate)
-    account = Account(listed, found, packed, odd, list(labels.values()))
-    tag = _tag(selection)
-    report = kept / f"missing-{tag}.json"
-    account.write(report, {name: _counted(ontology, mid) for mid, name in labels.items()})
+    availability = AvailabilityReport(listed, found, packed, odd, list(labels.values()))
+    tag = compute_tag(selection)
+    report = prepared / f"missing-{tag}.json"
+    availability.write(
+        report, {name: list_counted_labels(ontology, mid) for mid, name in labels.items()}
+    )
     if packed.bad and not selection.skip_bad_clips:
         raise InputError(
             f"{len(packed.bad)} of {len(sources)} clips cannot be used:"
             f" {first_few(list(packed.bad.values()), shown=1)}; all of them: {report};"
-            " mend or delete them, or give --skip_bad_clips=True to leave them out"
+            " fix or delete them, or give --skip_bad_clips=True to leave them out"
         )
     if not (selection.valid_segments or selection.valid_fraction):
         needed = [fold for fold in needed if fold != "valid"]
-    warnings += account.check(audio, needed)
+    warnings += availability.check(audio, needed)
     for warning in warnings:
         print(f"warning: {warning}")
-    manifest = kept / str(sample_rate) / f"manifest-{tag}.json"
+    manifest = prepared / str(sample_rate) / f"manifest-{tag}.json"
     _write_manifest(manifest, clips, listed, list(labels.values()))
-    return Prepared(
+    return PreparedAudioSet(
         manifest=manifest,
         labels=list(labels.values()),
-        folds=list(account.used),
+        folds=list(availability.used),
         state=_state(is_demonstration(folder), complete=len(clips) == len(listed)),
-        clips=account.used,
+        clips=availability.used,
         expected_clips=len(listed),
-        positives=account.positives,
-        problems=account.problems,
+        positives=availability.positives,
+        problems=availability.problems,
         report=report,
         warnings=warnings,
     )
 
 
-def _check(selection: Selection) -> None:
-    if selection.negatives not in {"keep", "drop"}:
-        raise InputError(f"--negatives: expected keep or drop, got {selection.negatives!r}")
-    value = selection.valid_fraction
-    if not isinstance(value, (int, float)) or not 0 <= value < 1:
-        raise InputError(f"--valid_fraction: expected a fraction from 0 to below 1, got {value!r}")
-
-
-def _named(folder: Path, name: str) -> Path:
-    """Find what a user named from the data folder, or else from the working one."""
-    inside = folder / str(name)
-    return inside if inside.exists() else Path(str(name))
-
-
-def _ontology(folder: Path, selection: Selection) -> tuple[Ontology, list[str]]:
-    if selection.ontology is not None:
-        return read_ontology(folder / LABELS, _named(folder, selection.ontology)), []
-    if (folder / ONTOLOGY).is_file():
-        return read_ontology(folder / LABELS, folder / ONTOLOGY), []
-    lacking = (
-        f"{folder}: no {ONTOLOGY}, so labels count for themselves alone and baby cry is not crying;"
-        " https://github.com/audioset/ontology has it, --ontology names one elsewhere"
-    )
-    return read_ontology(folder / LABELS, None), [lacking]
-
-
-def _wanted(
-    folder: Path, selection: Selection, ontology: Ontology, chosen: list[str]
-) -> tuple[dict[str, Segment], dict[str, str]]:
-    """Give the segments that are wanted, and the shard of each, by clip id."""
-    lists = {fold: list(_lists(folder, selection, fold)) for fold in FOLDS}
-    places = {mid: tuple(ontology.counted_for(mid, chosen)) for mid in ontology.names}
-    listed = read_lists(lists, places, 0 if lists["valid"] else selection.valid_fraction)
-    rows = Counter(segment.list_name for segment in listed.values())
-    tag = ""
-    if selection.negatives == "drop":
-        # The shards hold other clips than those of other classes, and a run may be using these.
-        tag = f"-{hashlib.sha256(' '.join(sorted(chosen)).encode()).hexdigest()[:8]}"
-        listed = {clip: segment for clip, segment in listed.items() if segment.classes}
-    return listed, {
-        clip: f"{segment.list_name}{tag}-{_shard_number(clip, rows[segment.list_name]):04d}"
-        for clip, segment in listed.items()
-    }
-
-
-def _lists(folder: Path, selection: Selection, fold: str) -> Iterator[Path]:
-    given = getattr(selection, f"{fold}_segments")
-    if given:
-        names = [given] if isinstance(given, str) else given
-        yield from (_named(folder, name) for name in names)
-    elif USUAL_LISTS[fold]:
-        usual = [folder / name for name in USUAL_LISTS[fold]]
-        yield next((path for path in usual if path.is_file()), usual[0])
-
-
-def _shard_number(clip: str, rows: int) -> int:
-    return 0 if rows <= 1000 else int(hash_to_fraction(clip) * math.ceil(rows / PER_SHARD))
-
-
 def _cut_to_segments(
-    listed: Mapping[str, Segment],
-    files: Mapping[str, File],
+    listed: Mapping[str, AudioSetSegment],
+    files: Mapping[str, AudioFile],
     packed: Mapping[str, PackedClip],
     sample_rate: int,
 ) -> tuple[dict[str, PackedClip], dict[str, dict[str, Any]]]:
@@ -309,7 +232,7 @@ def _cut_to_segments(
         if there < wanted - SHORTER:
             odd[name] = {"is": "shorter"}
         elif there > wanted + LONGER:
-            whole = file.fit is Fit.VIDEO and there >= segment.end - SHORTER
+            whole = file.fit is NameMatch.VIDEO and there >= segment.end - SHORTER
             skipped = round(segment.start * sample_rate) if whole else 0
             samples = min(round(wanted * sample_rate), clip.samples - skipped)
             clips[name] = PackedClip(clip.file, clip.start + skipped, samples)
@@ -319,14 +242,11 @@ def _cut_to_segments(
     return clips, odd
 
 
-def _counted(ontology: Ontology, chosen: str) -> list[str]:
-    """Name the other labels that count for a class."""
-    others = (mid for mid in ontology.tagged if mid != chosen)
-    return [ontology.names[mid] for mid in others if ontology.counted_for(mid, [chosen])]
-
-
 def _write_manifest(
-    path: Path, clips: Mapping[str, PackedClip], listed: Mapping[str, Segment], labels: list[str]
+    path: Path,
+    clips: Mapping[str, PackedClip],
+    listed: Mapping[str, AudioSetSegment],
+    labels: list[str],
 ) -> None:
     """Write a line a clip: two million of them as one text would fill the memory."""
     with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8") as file:
@@ -337,12 +257,6 @@ def _write_manifest(
             text = json.dumps(entry, ensure_ascii=False)
             file.write(f"{',' if number else ''}\n{json.dumps(name)}: {text}")
         file.write("\n}\n")
-
-
-def _tag(selection: Selection) -> str:
-    """Give each selection its own manifest and report, for runs beside one another."""
-    values = [str(getattr(selection, item.name)) for item in fields(Selection)]
-    return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:8]
 
 
 def _state(demonstration: bool, complete: bool) -> str:

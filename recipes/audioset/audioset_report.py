@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from audioset_clips import READABLE, UNREADABLE, Found
-from audioset_lists import FOLDS, Segment
+from audioset_clips import READABLE, UNREADABLE, FoundFiles
+from audioset_lists import FOLDS, AudioSetSegment
 
 from aed_plugins.core import InputError, first_few, write_json
 from aed_plugins.data import PackingResult
@@ -17,14 +17,14 @@ NO_VALIDATION = "; for no validation give --valid_fraction=0 and no --valid_segm
 OUTCOMES = ("used", "missing", "unreadable", "bad")
 
 
-class Account:
+class AvailabilityReport:
     """Counts the clips that can be used and those that cannot.
 
     Parameters
     ----------
-    listed : mapping of str to Segment
+    listed : mapping of str to AudioSetSegment
         The segments that are wanted, by clip id.
-    found : Found
+    found : FoundFiles
         Their files.
     packed : Packed
         What could be decoded of them.
@@ -45,8 +45,8 @@ class Account:
 
     def __init__(
         self,
-        listed: Mapping[str, Segment],
-        found: Found,
+        listed: Mapping[str, AudioSetSegment],
+        found: FoundFiles,
         packed: PackingResult,
         odd: Mapping[str, dict[str, Any]],
         labels: list[str],
@@ -115,8 +115,8 @@ class Account:
         """
         for fold in needed:
             if fold not in self.used:
-                mend = NO_VALIDATION if fold == "valid" else ""
-                raise InputError(f"{self._no_clip(audio, fold)}{mend}")
+                hint = NO_VALIDATION if fold == "valid" else ""
+                raise InputError(f"{self._no_clip(audio, fold)}{hint}")
         lacking = {
             fold: [label for label in self.labels if not self.positives[label][fold]]
             for fold in self.used

@@ -1,14 +1,20 @@
-"""Train and judge a model on AudioSet, several labels per clip.
+"""Train and evaluate a model on AudioSet, several labels per clip.
 
     python recipes/audioset/train.py hparams/mobilenet_transfer.yaml [--option=value ...]
 
-README.md beside this file lists the options, the files that a run leaves and our figures.
+README.md beside this file lists the options, the files that a run leaves and our scores.
 """
 
 from dataclasses import dataclass, replace
 
 from audioset_lists import FOLDS
-from audioset_prepare import Prepared, Selection, find_data, is_demonstration, prepare
+from audioset_prepare import (
+    AudioSetSelection,
+    PreparedAudioSet,
+    find_data,
+    is_demonstration,
+    prepare,
+)
 from speechbrain.utils.distributed import if_main_process
 
 from aed_plugins.data import FoldPlan, ShardIndex, read_manifest, read_shard_index
@@ -26,7 +32,7 @@ FILES = ("per_class.png", "training_curve.png", "results.json", "predictions.csv
 
 
 @dataclass(frozen=True)
-class Options(Selection):
+class Options(AudioSetSelection):
     """What a run on AudioSet can choose, besides what is in the hyperparameter file."""
 
     data_folder: str | None = None  # data/AudioSet, or a demonstration corpus if there is none
@@ -36,7 +42,7 @@ class Options(Selection):
     webdataset: str | None = None  # folder or URL of write_shards.py's, to train on its clips
 
 
-def _with_training_clips(data: Prepared, shards: ShardIndex) -> Prepared:
+def _with_training_clips(data: PreparedAudioSet, shards: ShardIndex) -> PreparedAudioSet:
     """Count the training clips in the shards, not those that may be here besides."""
     train = shards.folds.get("train", {"clips": 0, "positives": {}})
     clips = {"train": train["clips"]} | {k: n for k, n in data.clips.items() if k != "train"}
@@ -50,7 +56,7 @@ def _with_training_clips(data: Prepared, shards: ShardIndex) -> Prepared:
 
 
 def main(arguments: list[str]) -> None:
-    """Prepare the data, train, judge, print the table."""
+    """Prepare the data, train, evaluate, print the table."""
     experiment = parse_experiment(arguments, Options)
     join_processes(experiment.run_options)
     options = experiment.options
@@ -69,7 +75,7 @@ def main(arguments: list[str]) -> None:
     if experiment.has("audioset_names"):
         known = set(audioset_labels())
         handed_in["audioset_names"] = [name if name in known else None for name in data.labels]
-    run_ = CrossValidation(
+    cross_validation = CrossValidation(
         experiment,
         read_manifest(data.manifest),
         handed_in,
@@ -79,10 +85,10 @@ def main(arguments: list[str]) -> None:
         shards,
     )
     valid = ["valid"] if "valid" in data.folds else []
-    results = run_.run([FoldPlan("eval", valid, ["train"])])
+    results = cross_validation.run([FoldPlan("eval", valid, ["train"])])
     if if_main_process():
-        print(results_table(results, run_.task))
-        print("\nlook at:", *(run_.output / name for name in FILES), sep="\n  ")
+        print(results_table(results, cross_validation.task))
+        print("\nlook at:", *(cross_validation.output / name for name in FILES), sep="\n  ")
 
 
 if __name__ == "__main__":

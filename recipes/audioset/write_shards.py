@@ -11,7 +11,7 @@ validation and evaluation, and the shards by a path or a URL:
 
 from dataclasses import dataclass
 
-from audioset_prepare import Selection, find_data, prepare
+from audioset_prepare import AudioSetSelection, find_data, prepare
 
 from aed_plugins.core import InputError
 from aed_plugins.data import import_webdataset, read_manifest, write_shards
@@ -19,7 +19,7 @@ from aed_plugins.experiments import parse_experiment, run_program
 
 
 @dataclass(frozen=True)
-class Options(Selection):
+class Options(AudioSetSelection):
     """What the shards are made of, and where they go."""
 
     data_folder: str | None = None  # data/AudioSet, or a demonstration corpus if there is none

@@ -23,8 +23,8 @@ NAME = re.compile(r"\w[\w .-]*")
 TAKEN = {"all", "debug"}  # as names of folds: an option's value, a folder
 
 
-class Clip(NamedTuple):
-    """A clip as it is listed; `fold` and `recording` only where they are said."""
+class CustomClip(NamedTuple):
+    """A clip as it is listed; `fold` and `recording` if they are listed too."""
 
     path: Path
     labels: list[str]
@@ -34,19 +34,19 @@ class Clip(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Listing:
+class ClipListing:
     """The clips that a user lists.
 
     Attributes
     ----------
     source : Path
         The CSV or the folder.
-    clips : dict of str to Clip
+    clips : dict of str to CustomClip
         By the path that is listed.
     """
 
     source: Path
-    clips: dict[str, Clip]
+    clips: dict[str, CustomClip]
 
     @property
     def name(self) -> str:
@@ -90,7 +90,7 @@ class Listing:
         return False
 
 
-def read_listing(clips: str | None) -> Listing:
+def read_listing(clips: str | None) -> ClipListing:
     """Read what a user names: a CSV, or a folder with a folder per class.
 
     Parameters
@@ -107,9 +107,9 @@ def read_listing(clips: str | None) -> Listing:
         raise InputError("expected --clips=FILE.csv or --clips=FOLDER with a folder per class")
     source = Path(str(clips))
     if source.is_dir():
-        listing = Listing(source, _read_folder(source))
+        listing = ClipListing(source, _read_folder(source))
     elif source.is_file():
-        listing = Listing(source, _read_csv(source))
+        listing = ClipListing(source, _read_csv(source))
     else:
         raise InputError(f"{source}: no such file or folder; --clips names a CSV or a folder")
     if not NAME.fullmatch(listing.name):
@@ -119,23 +119,25 @@ def read_listing(clips: str | None) -> Listing:
     return listing
 
 
-def _read_folder(folder: Path) -> dict[str, Clip]:
+def _read_folder(folder: Path) -> dict[str, CustomClip]:
     clips = {}
     for found in find_recordings([str(folder)]):
         if len(found.name.parts) < 2:
             raise InputError(f"{found.path}: expected it in a folder that is called as its class")
-        clips[found.name.as_posix()] = Clip(found.path, [found.name.parts[0]], str(found.path))
-    heard = {clip.labels[0] for clip in clips.values()}
+        clips[found.name.as_posix()] = CustomClip(
+            found.path, [found.name.parts[0]], str(found.path)
+        )
+    found_labels = {clip.labels[0] for clip in clips.values()}
     for inner in sorted(folder.iterdir()):
-        if inner.is_dir() and not inner.name.startswith(".") and inner.name not in heard:
+        if inner.is_dir() and not inner.name.startswith(".") and inner.name not in found_labels:
             raise InputError(f"{inner}: expected recordings of {inner.name} in it, found none")
     return clips
 
 
-def _read_csv(path: Path) -> dict[str, Clip]:
-    clips: dict[str, Clip] = {}
+def _read_csv(path: Path) -> dict[str, CustomClip]:
+    clips: dict[str, CustomClip] = {}
     rows: dict[str, str] = {}
-    recordings: dict[str, Clip] = {}
+    recordings: dict[str, CustomClip] = {}
     for where, fields in read_csv_rows(path, NEEDED, {"group": "recording"}):
         if not clips:
             _check_columns(path, [str(column) for column in fields if column is not None])
@@ -154,8 +156,8 @@ def _read_csv(path: Path) -> dict[str, Clip]:
     return clips
 
 
-def _check_together(clip: Clip, other: Clip) -> None:
-    """See that two clips of one recording are in one fold: figures would flatter otherwise."""
+def _check_together(clip: CustomClip, other: CustomClip) -> None:
+    """Check that two clips of one recording are in one fold, or scores would be biased."""
     if clip.fold != other.fold:
         raise InputError(
             f"{clip.row}: recording {clip.recording} is in {clip.fold} here, but in {other.fold} in"
@@ -172,7 +174,7 @@ def _check_columns(path: Path, columns: Sequence[str]) -> None:
         raise InputError(f"{path}: expected a column fold or a column split, got both")
 
 
-def _clip(where: str, folder: Path, fields: Mapping[str, str]) -> Clip:
+def _clip(where: str, folder: Path, fields: Mapping[str, str]) -> CustomClip:
     if not fields["file"]:
         raise InputError(f"{where}: expected a file, found none")
     labels = [label.strip() for label in fields["label"].split(";")] if fields["label"] else []
@@ -183,7 +185,7 @@ def _clip(where: str, folder: Path, fields: Mapping[str, str]) -> Clip:
     if fields.get("recording") == "":
         raise InputError(f"{where}: expected a recording, found none; give each clip one")
     fold = _fold(where, fields)
-    return Clip(folder / fields["file"], labels, where, fold, fields.get("recording"))
+    return CustomClip(folder / fields["file"], labels, where, fold, fields.get("recording"))
 
 
 def _fold(where: str, fields: Mapping[str, str]) -> Fold | None:

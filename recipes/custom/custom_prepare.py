@@ -1,6 +1,6 @@
-"""Preparation of one's own clips: decoded once, dealt into folds if need be, listed in a manifest.
+"""Preparation of one's own clips: decoded once, split into folds if need be, listed in a manifest.
 
-Clips that have neither fold nor split are dealt into folds, those of one recording together.
+Clips that have neither fold nor split are assigned to folds, those of one recording together.
 """
 
 import zlib
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from custom_listing import SPLITS, Clip, Listing
+from custom_listing import SPLITS, ClipListing, CustomClip
 
 from aed_plugins.audio import check_duration, read_info
 from aed_plugins.core import InputError, error_prefix, first_few
@@ -31,21 +31,21 @@ PER_SHARD = 1000
 
 
 def prepare(
-    listing: Listing,
+    listing: ClipListing,
     prepared_folder: str | None,
     sample_rate: int,
     *,
     folds: int = 5,
     skip_bad_clips: bool = False,
 ) -> PreparedData:
-    """Decode what is new, deal the clips into folds if need be, write the manifest.
+    """Decode what is new, assign the clips to folds if need be, write the manifest.
 
     Parameters
     ----------
-    listing : Listing
+    listing : ClipListing
         The clips.
     prepared_folder : str, optional
-        Where decoded audio and manifest are kept; by default a folder in `data/prepared`.
+        Where decoded audio and manifest go; by default a folder in `data/prepared`.
     sample_rate : int
         The rate to decode to, in hertz.
     folds : int
@@ -59,7 +59,7 @@ def prepare(
         If clips are missing, cannot be read, or are shorter than 0.05 s or longer than 30 s, or a
         class has too few recordings for the folds.
     """
-    kept = Path(prepared_folder) if prepared_folder else default_prepared_folder(listing.source)
+    prepared = Path(prepared_folder) if prepared_folder else default_prepared_folder(listing.source)
     shards = 1 + len(listing.clips) // PER_SHARD
     listed = {
         name: ListedClip(
@@ -71,17 +71,17 @@ def prepare(
         )
         for name, clip in listing.clips.items()
     }
-    refused = {name: why for name, clip in listed.items() if (why := _refusal(clip.path))}
+    refused = {name: why for name, clip in listed.items() if (why := _find_defect(clip.path))}
     packed, bad = pack_listed_clips(
-        listed, kept, sample_rate, skip_bad_clips=skip_bad_clips, refused=refused
+        listed, prepared, sample_rate, skip_bad_clips=skip_bad_clips, refused=refused
     )
     usable = {name: clip for name, clip in listing.clips.items() if name in packed}
     if not usable:
         raise InputError(f"{listing.source}: no clip can be used: {first_few([*bad.values()], 1)}")
     if any(clip.fold is None for clip in usable.values()):
-        dealt = _deal(listing.source, usable, folds)
-        listed = {name: listed[name]._replace(fold=fold) for name, fold in dealt.items()}
-    manifest = kept / str(sample_rate) / f"manifest-{folds}.json"
+        assigned = _assign_folds(listing.source, usable, folds)
+        listed = {name: listed[name]._replace(fold=fold) for name, fold in assigned.items()}
+    manifest = prepared / str(sample_rate) / f"manifest-{folds}.json"
     return PreparedData(
         manifest=manifest,
         folds=write_manifest(manifest, listed, packed),
@@ -92,8 +92,8 @@ def prepare(
     )
 
 
-def _refusal(path: Path) -> str:
-    """Say why a file is not to be decoded; nothing if it may be."""
+def _find_defect(path: Path) -> str:
+    """Return why a clip cannot be used, or an empty text."""
     try:
         duration = read_info(path).duration
         with error_prefix(path):
@@ -105,14 +105,14 @@ def _refusal(path: Path) -> str:
     return ""
 
 
-def _deal(source: Path, clips: Mapping[str, Clip], folds: Any) -> dict[str, int]:
-    """Deal clips into folds; by clip."""
+def _assign_folds(source: Path, clips: Mapping[str, CustomClip], folds: Any) -> dict[str, int]:
+    """Return the fold of each clip."""
     if type(folds) is not int or folds < 2:
         raise InputError(f"--folds: expected 2 or more, got {folds!r}")
     if any(clip.recording is None for clip in clips.values()):
         print(
             "warning: no column 'recording': clips that were cut from one recording may be in"
-            " different folds, and the figures then flatter"
+            " different folds, and the scores are then optimistically biased"
         )
     labels = {name: clip.labels for name, clip in clips.items()}
     recordings = {name: clip.recording or name for name, clip in clips.items()}
@@ -120,21 +120,21 @@ def _deal(source: Path, clips: Mapping[str, Clip], folds: Any) -> dict[str, int]
         if count < folds:
             first = next(clip for clip in clips.values() if label in clip.labels)
             has = "recording" if first.recording else "clip"
-            mend = f", or give --folds={count}" if count > 1 else ", or leave the class out"
+            hint = f", or give --folds={count}" if count > 1 else ", or leave the class out"
             raise InputError(
                 f"{first.row}: {label} has {count} {has}{'s' * (count > 1)}, fewer than the"
-                f" {folds} folds of {source.name}: add some{mend}"
+                f" {folds} folds of {source.name}: add some{hint}"
             )
     return assign_folds(labels, recordings, folds)
 
 
-def plan(
+def plan_runs(
     folds: Sequence[Fold],
     test_folds: Sequence[Fold] | Fold | None = None,
     valid_folds: Sequence[Fold] | Fold | None = None,
     train_folds: Sequence[Fold] | Fold | None = None,
 ) -> list[FoldPlan]:
-    """Plan the runs: a split is what it says, of folds the last is tested unless others are.
+    """Plan the runs: by the split if there is one; of folds the last is tested unless others are.
 
     Parameters
     ----------
@@ -150,9 +150,9 @@ def plan(
 
     Examples
     --------
-    >>> plan(["test", "train"])
+    >>> plan_runs(["test", "train"])
     [FoldPlan(test='test', valid=[], train=['train'])]
-    >>> plan([1, 2, 3])
+    >>> plan_runs([1, 2, 3])
     [FoldPlan(test=3, valid=[2], train=[1])]
     """
     if not set(folds) <= set(SPLITS):
@@ -167,14 +167,14 @@ def plan(
     return [FoldPlan("test", [fold for fold in folds if fold == "valid"], ["train"])]
 
 
-def check_trained(
-    listing: Listing, entries: Mapping[str, Mapping[str, Any]], plans: Sequence[FoldPlan]
+def check_training_clips(
+    listing: ClipListing, entries: Mapping[str, Mapping[str, Any]], plans: Sequence[FoldPlan]
 ) -> None:
-    """See that every class has clips to train on in every run.
+    """Check that every class has clips to train on in every run.
 
     Parameters
     ----------
-    listing : Listing
+    listing : ClipListing
         The clips.
     entries : mapping
         The manifest.
@@ -187,14 +187,14 @@ def check_trained(
         If one has none; the message names its first row.
     """
     for plan in plans:
-        heard = Counter(
+        trained = Counter(
             label
             for entry in entries.values()
             if entry["fold"] in plan.train
             for label in entry["labels"]
         )
         for label in listing.labels:
-            if not heard[label]:
+            if not trained[label]:
                 first = next(clip for clip in listing.clips.values() if label in clip.labels)
                 there = first_few([str(fold) for fold in plan.train])
                 raise InputError(

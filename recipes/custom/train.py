@@ -1,4 +1,4 @@
-"""Train or fine-tune a model on clips of one's own, and judge it.
+"""Train or fine-tune a model on clips of one's own, and evaluate it.
 
     python recipes/custom/train.py hparams/mobilenet_transfer.yaml --clips=clips.csv
     python recipes/custom/train.py hparams/mobilenet_transfer.yaml --clips=FOLDER
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from custom_listing import read_listing
-from custom_prepare import check_trained, plan, prepare
+from custom_prepare import check_training_clips, plan_runs, prepare
 from speechbrain.utils.distributed import if_main_process
 
 from aed_plugins.data import Fold, read_manifest
@@ -66,9 +66,9 @@ def main(arguments: list[str]) -> None:
         skip_bad_clips=options.skip_bad_clips,
     )
     wanted = (options.test_folds, options.valid_folds, options.train_folds)
-    plans = run_on_main(plan, data.folds, *wanted)
+    plans = run_on_main(plan_runs, data.folds, *wanted)
     manifest = read_manifest(data.manifest)
-    run_on_main(check_trained, listing, manifest, plans)
+    run_on_main(check_training_clips, listing, manifest, plans)
     cross_validation = CrossValidation(
         experiment, manifest, handed_in, data.summary(), options.initial_model
     )

@@ -33,7 +33,7 @@ ORIGIN = "https://github.com/karolpiczak/ESC-50"
 
 
 @dataclass(frozen=True)
-class Row:
+class ESC50Row:
     """A row of the official table."""
 
     name: str
@@ -71,7 +71,7 @@ def find_data(data_folder: str | None) -> Path:
     return folder
 
 
-def read_table(path: Path) -> list[Row]:
+def read_table(path: Path) -> list[ESC50Row]:
     """Read the official table.
 
     Parameters
@@ -84,7 +84,7 @@ def read_table(path: Path) -> list[Row]:
     InputError
         If it is not a table with its columns, or a row cannot be; the message names the line.
     """
-    rows: dict[str, Row] = {}
+    rows: dict[str, ESC50Row] = {}
     labels: dict[int, str] = {}
     for where, fields in read_csv_rows(path, COLUMNS):
         row = _row(where, fields)
@@ -99,7 +99,7 @@ def read_table(path: Path) -> list[Row]:
     return list(rows.values())
 
 
-def _row(where: str, fields: Mapping[str | None, Any]) -> Row:
+def _row(where: str, fields: Mapping[str | None, Any]) -> ESC50Row:
     name, fold, target, label, esc10, recording = (
         (fields[column] or "").strip() for column in COLUMNS
     )
@@ -113,16 +113,16 @@ def _row(where: str, fields: Mapping[str | None, Any]) -> Row:
         raise InputError(f"{where}: expected True or False as esc10 for {name}, got {esc10!r}")
     if not label or not recording:
         raise InputError(f"{where}: expected a category and a src_file for {name}")
-    return Row(name, int(fold), int(target), label, esc10 == "True", recording)
+    return ESC50Row(name, int(fold), int(target), label, esc10 == "True", recording)
 
 
-def labels_of(rows: list[Row]) -> list[str]:
-    """Give the classes of some rows, in the order of their official targets."""
+def list_classes(rows: list[ESC50Row]) -> list[str]:
+    """Return the classes of some rows, in the order of their official targets."""
     names = {row.target: row.label for row in rows}
     return [names[target] for target in sorted(names)]
 
 
-def choose(folder: Path, esc10: bool = False) -> list[Row]:
+def select_rows(folder: Path, esc10: bool = False) -> list[ESC50Row]:
     """Read the rows of ESC-50, or of ESC-10.
 
     Parameters
@@ -145,7 +145,7 @@ def choose(folder: Path, esc10: bool = False) -> list[Row]:
 
 def prepare(
     folder: Path,
-    rows: list[Row],
+    rows: list[ESC50Row],
     dataset: str,
     prepared_folder: str | None,
     sample_rate: int,
@@ -160,16 +160,16 @@ def prepare(
     ----------
     folder : Path
         The dataset's folder.
-    rows : list of Row
-        What `choose` gave.
+    rows : list of ESC50Row
+        What `select_rows` returned.
     dataset : {"esc50", "esc10"}
         Which of the two they are.
     prepared_folder : str, optional
-        Where decoded audio and manifest are kept; by default a folder in `data/prepared`.
+        Where decoded audio and manifest go; by default a folder in `data/prepared`.
     sample_rate : int
         The rate to decode to, in hertz.
     folds_by_recording : int, optional
-        How many folds of our own to deal the clips into, in place of the official ones.
+        How many folds of our own to assign the clips to, instead of the official ones.
     allow_partial : bool
         Whether to go on when clips are missing; folds of our own imply it.
     skip_bad_clips : bool
@@ -180,14 +180,14 @@ def prepare(
     InputError
         If clips are missing or cannot be read, or folds of our own are asked for without need.
     """
-    kept = Path(prepared_folder) if prepared_folder else default_prepared_folder(folder)
+    prepared = Path(prepared_folder) if prepared_folder else default_prepared_folder(folder)
     present = [row for row in rows if (folder / row.path).is_file()]
     missing = sorted({row.path for row in rows} - {row.path for row in present})
     go_on = len(present) == CLIPS[dataset] or allow_partial or folds_by_recording is not None
     if not (present and go_on):
         wanted = f"{folder}: expected the {CLIPS[dataset]} clips of {dataset}"
-        raise report_incomplete(wanted, len(rows), missing, [], kept / "missing.json")
-    own = None if folds_by_recording is None else _own_folds(present, folds_by_recording)
+        raise report_incomplete(wanted, len(rows), missing, [], prepared / "missing.json")
+    own = None if folds_by_recording is None else _assign_own_folds(present, folds_by_recording)
     clips = {
         row.name: ListedClip(
             folder / row.path,
@@ -197,9 +197,9 @@ def prepare(
         )
         for row in present
     }
-    packed, bad = pack_listed_clips(clips, kept, sample_rate, skip_bad_clips=skip_bad_clips)
+    packed, bad = pack_listed_clips(clips, prepared, sample_rate, skip_bad_clips=skip_bad_clips)
     tag = dataset if own is None else f"{dataset}-{folds_by_recording}"
-    manifest = kept / str(sample_rate) / f"manifest-{tag}.json"
+    manifest = prepared / str(sample_rate) / f"manifest-{tag}.json"
     return PreparedData(
         manifest=manifest,
         folds=write_manifest(manifest, clips, packed),
@@ -211,11 +211,11 @@ def prepare(
     )
 
 
-def _own_folds(rows: list[Row], folds: int) -> dict[str, int]:
-    """Deal the clips into folds that no recording is in two of; by clip."""
+def _assign_own_folds(rows: list[ESC50Row], folds: int) -> dict[str, int]:
+    """Return the fold of each clip; clips of one recording are in one fold."""
     if {row.fold for row in rows} == set(FOLDS):
         raise InputError(
-            "--folds_by_recording: the five official folds are there, and figures on others are"
+            "--folds_by_recording: the five official folds are there, and scores on others are"
             " not comparable: leave it out"
         )
     labels = {row.name: [row.label] for row in rows}

@@ -1,15 +1,15 @@
-"""Train and judge a model on ESC-50 or ESC-10, on their official folds.
+"""Train and evaluate a model on ESC-50 or ESC-10, on their official folds.
 
     python recipes/esc50/train.py hparams/mobilenet_transfer.yaml [--option=value ...]
 
-README.md beside this file lists the options and our figures.
+README.md beside this file lists the options and our scores.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from esc50_prepare import choose, find_data, labels_of, prepare
+from esc50_prepare import find_data, list_classes, prepare, select_rows
 from speechbrain.utils.distributed import if_main_process
 
 from aed_plugins.data import FoldPlan, plan_folds, read_manifest
@@ -31,7 +31,7 @@ OFFICIAL, OWN = ("esc50", "esc10"), ("esc50_own_folds", "esc10_own_folds")
 
 @dataclass(frozen=True)
 class Options:
-    """What a run on ESC-50 can choose, besides what is in the hyperparameter file."""
+    """The options of a run on ESC-50, besides what is in the hyperparameter file."""
 
     data_folder: str | None = None  # data/ESC-50
     prepared_folder: str | None = None  # decoded audio; by default a folder in data/prepared
@@ -46,7 +46,7 @@ class Options:
 
 
 def check_unseen(source: str, dataset: str, plans: Sequence[FoldPlan]) -> None:
-    """Refuse a model that has heard clips to be tested under another of the four names.
+    """Refuse a model that was trained on clips to be tested under another of the four names.
 
     ESC-10's folds are those of ESC-50. Folds of our own are not, so none of them may be known.
 
@@ -77,12 +77,12 @@ def main(arguments: list[str]) -> None:
     join_processes(experiment.run_options)
     options = experiment.options
     folder = run_on_main(find_data, options.data_folder)
-    rows = run_on_main(choose, folder, options.esc10)
+    rows = run_on_main(select_rows, folder, options.esc10)
     official = "esc10" if options.esc10 else "esc50"
     dataset = official if options.folds_by_recording is None else f"{official}_own_folds"
-    handed_in = {"dataset": dataset, "labels": labels_of(rows), "multi_label": False}
+    handed_in = {"dataset": dataset, "labels": list_classes(rows), "multi_label": False}
     if experiment.has("audioset_names"):
-        handed_in["audioset_names"] = map_labels(AUDIOSET_NAMES, labels_of(rows))
+        handed_in["audioset_names"] = map_labels(AUDIOSET_NAMES, list_classes(rows))
     data = run_on_main(
         prepare,
         folder,

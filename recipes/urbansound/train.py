@@ -1,8 +1,8 @@
-"""Train and judge a model on UrbanSound8K, on its official folds.
+"""Train and evaluate a model on UrbanSound8K, on its official folds.
 
     python recipes/urbansound/train.py hparams/resnet_dilated.yaml [--option=value ...]
 
-README.md beside this file lists the options, the files that a run leaves and our figures.
+README.md beside this file lists the options, the files that a run leaves and our scores.
 """
 
 from collections.abc import Sequence

@@ -45,7 +45,7 @@ DEMONSTRATION_FOLDER = Path("data/UrbanSound8K_demonstration")
 
 
 @dataclass(frozen=True)
-class Row:
+class UrbanSoundRow:
     """A row of the official table: a file's name, its fold, and its class."""
 
     name: str
@@ -104,7 +104,7 @@ def prepare(
     folder : Path
         The dataset's folder.
     prepared_folder : str, optional
-        Where decoded audio and manifest are kept; by default a folder in `data/prepared`.
+        Where decoded audio and manifest go; by default a folder in `data/prepared`.
     sample_rate : int
         The rate to decode to, in hertz.
     allow_partial : bool
@@ -117,22 +117,22 @@ def prepare(
     InputError
         If the table is malformed, clips are missing, or clips cannot be read.
     """
-    kept = Path(prepared_folder) if prepared_folder else default_prepared_folder(folder)
+    prepared = Path(prepared_folder) if prepared_folder else default_prepared_folder(folder)
     rows = read_table(folder / TABLE)
     missing, extra = compare_files(folder, rows)
     demonstration = is_demonstration(folder)
     expected = len(rows) if demonstration else CLIPS
     if (missing or extra or len(rows) != expected) and not allow_partial:
         wanted = f"{folder}: expected the {CLIPS} clips of UrbanSound8K"
-        raise report_incomplete(wanted, len(rows), missing, extra, kept / "missing.json")
+        raise report_incomplete(wanted, len(rows), missing, extra, prepared / "missing.json")
     absent = set(missing)
     clips = {
         row.name: ListedClip(folder / row.path, f"fold{row.fold}", [row.label], row.fold)
         for row in rows
         if row.path not in absent
     }
-    packed, bad = pack_listed_clips(clips, kept, sample_rate, skip_bad_clips=skip_bad_clips)
-    manifest = kept / str(sample_rate) / "manifest.json"
+    packed, bad = pack_listed_clips(clips, prepared, sample_rate, skip_bad_clips=skip_bad_clips)
+    manifest = prepared / str(sample_rate) / "manifest.json"
     return PreparedData(
         manifest=manifest,
         folds=write_manifest(manifest, clips, packed),
@@ -145,7 +145,7 @@ def prepare(
     )
 
 
-def read_table(path: Path) -> list[Row]:
+def read_table(path: Path) -> list[UrbanSoundRow]:
     """Read the official table.
 
     Parameters
@@ -159,7 +159,7 @@ def read_table(path: Path) -> list[Row]:
         If it is not a table with its columns, or rows have another fold or class; the message
         names the line.
     """
-    rows: dict[str, Row] = {}
+    rows: dict[str, UrbanSoundRow] = {}
     columns = ("slice_file_name", "fold", "classID", "class")
     for where, fields in read_csv_rows(path, columns, {"class_name": "class"}):
         row = _row(where, fields)
@@ -171,7 +171,7 @@ def read_table(path: Path) -> list[Row]:
     return list(rows.values())
 
 
-def _row(where: str, row: Mapping[str | None, Any]) -> Row:
+def _row(where: str, row: Mapping[str | None, Any]) -> UrbanSoundRow:
     name, fold, class_id, label = (
         (row[column] or "").strip() for column in ("slice_file_name", "fold", "classID", "class")
     )
@@ -184,17 +184,17 @@ def _row(where: str, row: Mapping[str | None, Any]) -> Row:
     official = str(LABELS.index(label))
     if class_id != official:
         raise InputError(f"{where}: expected classID {official} for {label}, got {class_id!r}")
-    return Row(name, int(fold), label)
+    return UrbanSoundRow(name, int(fold), label)
 
 
-def compare_files(folder: Path, rows: list[Row]) -> tuple[list[str], list[str]]:
+def compare_files(folder: Path, rows: list[UrbanSoundRow]) -> tuple[list[str], list[str]]:
     """Compare the table with the files.
 
     Parameters
     ----------
     folder : Path
         The dataset's folder.
-    rows : list of Row
+    rows : list of UrbanSoundRow
         The table.
 
     Returns

@@ -88,7 +88,7 @@ def test_runs_of_a_dataset_share_a_table_with_mean_and_deviation(
     assert second["data"] == "PARTIAL: 40 of 100 clips"
     assert second["parameters (M)"] == "-"
     assert "Not the same test folds" in text
-    assert "not comparable with published figures" in text
+    assert "not comparable with published scores" in text
     assert (tmp_path / "tables/table.md").read_text(encoding="utf-8") == text
 
 

@@ -4,12 +4,13 @@ import csv
 import json
 import math
 import shutil
-import sys
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from custom_listing import read_listing
+from custom_prepare import check_training_clips, plan_runs, prepare
 from mobilenet_weights import published, random_torchvision
 from recipe_program import ROOT, Recipe
 
@@ -18,9 +19,6 @@ from aed_plugins.data import FoldPlan, assign_folds, count_recordings, read_mani
 from aed_plugins.inference import PretrainedTagger
 
 PROGRAM = ROOT / "recipes/custom/train.py"
-sys.path.insert(0, str(PROGRAM.parent))
-from custom_listing import read_listing  # noqa: E402
-from custom_prepare import check_trained, plan, prepare  # noqa: E402
 
 RATE = 8000
 
@@ -229,7 +227,7 @@ def test_bad_clips_are_named_by_file_and_row_unless_skipped(tmp_path, sounds):
     plans = [FoldPlan(1, [], [0])]
     lost = r"line 2: low has no clip to train on when fold1 is tested"
     with pytest.raises(InputError, match=lost):
-        check_trained(listing, read_manifest(data.manifest), plans)
+        check_training_clips(listing, read_manifest(data.manifest), plans)
 
 
 def test_without_a_usable_clip_there_is_nothing_to_do(tmp_path):
@@ -252,19 +250,19 @@ def test_other_folds_decode_nothing_again(tmp_path, sounds, monkeypatch):
 
 
 def test_a_split_is_what_it_says():
-    assert plan(["test", "train", "valid"]) == [FoldPlan("test", ["valid"], ["train"])]
-    assert plan(["test", "train"]) == [FoldPlan("test", [], ["train"])]
+    assert plan_runs(["test", "train", "valid"]) == [FoldPlan("test", ["valid"], ["train"])]
+    assert plan_runs(["test", "train"]) == [FoldPlan("test", [], ["train"])]
     with pytest.raises(InputError, match="clips whose split is test, found none"):
-        plan(["train", "valid"])
+        plan_runs(["train", "valid"])
     with pytest.raises(InputError, match="--test_folds: the column split says what is what"):
-        plan(["train", "test"], test_folds="all")
+        plan_runs(["train", "test"], test_folds="all")
 
 
 def test_folds_may_have_names():
-    assert plan([1, "garden", "house"]) == [FoldPlan("house", ["garden"], [1])]
-    assert plan(["a", "b"], "a", []) == [FoldPlan("a", [], ["b"])]
+    assert plan_runs([1, "garden", "house"]) == [FoldPlan("house", ["garden"], [1])]
+    assert plan_runs(["a", "b"], "a", []) == [FoldPlan("a", [], ["b"])]
     with pytest.raises(InputError, match="no clip of fold c; folds there: a, b"):
-        plan(["a", "b"], ["c"])
+        plan_runs(["a", "b"], ["c"])
 
 
 def recipe_for(tmp_path, clips, *options):

@@ -2,20 +2,18 @@
 
 import csv
 import json
-import sys
 
+import esc50_prepare
 import numpy as np
 import pytest
 import soundfile
+from esc50_prepare import find_data, list_classes, prepare, read_table, select_rows
 from recipe_program import ROOT, Recipe
 
 from aed_plugins.core import InputError
 from aed_plugins.data import read_manifest
 
 PROGRAM = ROOT / "recipes/esc50/train.py"
-sys.path.insert(0, str(PROGRAM.parent))
-import esc50_prepare  # noqa: E402
-from esc50_prepare import choose, find_data, labels_of, prepare, read_table  # noqa: E402
 
 COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file", "take")
 CLASSES = ((0, "dog", True), (2, "pig", False), (11, "sea_waves", True), (49, "hand_saw", False))
@@ -65,7 +63,7 @@ def partial(tmp_path):
 
 
 def prepared(folder, tmp_path, esc10=False, **options):
-    rows, name = choose(folder, esc10), "esc10" if esc10 else "esc50"
+    rows, name = select_rows(folder, esc10), "esc10" if esc10 else "esc50"
     return prepare(folder, rows, name, str(tmp_path / "prepared"), RATE, **options)
 
 
@@ -78,21 +76,21 @@ def test_the_official_folds_and_classes_are_kept(corpus, tmp_path, monkeypatch):
         fold, _, _, target = name.removesuffix(".wav").split("-")
         assert entry["fold"] == int(fold)
         assert entry["labels"] == [names[int(target)]]
-    assert labels_of(choose(corpus)) == ["dog", "pig", "sea_waves", "hand_saw"]
+    assert list_classes(select_rows(corpus)) == ["dog", "pig", "sea_waves", "hand_saw"]
 
 
 def test_esc10_is_a_part_that_leaves_esc50_as_it_is(corpus, tmp_path, monkeypatch):
     whole = prepared(corpus, tmp_path, allow_partial=True)
     before = whole.manifest.read_text()
     part = prepared(corpus, tmp_path, esc10=True, allow_partial=True)
-    assert labels_of(choose(corpus, esc10=True)) == ["dog", "sea_waves"]
+    assert list_classes(select_rows(corpus, esc10=True)) == ["dog", "sea_waves"]
     assert (part.clips, part.expected_clips, whole.expected_clips) == (20, 400, 2000)
     monkeypatch.setattr("aed_plugins.data.packing.read_waveform", None)
     again = prepared(corpus, tmp_path, allow_partial=True)
     assert again.manifest.read_text() == before
     edit(corpus, lambda rows: [row.__setitem__(4, "False") for row in rows[1:]])
     with pytest.raises(InputError, match="expected rows whose esc10 is True"):
-        choose(corpus, esc10=True)
+        select_rows(corpus, esc10=True)
 
 
 def test_missing_clips_stop_unless_allowed(corpus, tmp_path):

@@ -1,23 +1,24 @@
 import csv
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+import urbansound_prepare
+from urbansound_prepare import LABELS, find_data, prepare, read_table
 
 from aed_plugins.core import InputError
-from aed_plugins.data import make_fold_dataset, read_manifest
+from aed_plugins.data import (
+    DEMONSTRATION_MARK,
+    URBANSOUND_CLASSES,
+    make_fold_dataset,
+    read_manifest,
+)
+from aed_plugins.training import SingleLabel
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes/urbansound"
-sys.path.insert(0, str(RECIPE))
-import urbansound_prepare  # noqa: E402
-from urbansound_prepare import LABELS, find_data, prepare, read_table  # noqa: E402
-
-from aed_plugins.data import DEMONSTRATION_MARK, URBANSOUND_CLASSES  # noqa: E402
-from aed_plugins.training import SingleLabel  # noqa: E402
 
 
 @pytest.fixture

@@ -1,13 +1,13 @@
 import csv
 import json
 import re
-import sys
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from audioset_prepare import prepare
+from audioset_selection import AudioSetSelection
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 from sklearn.pipeline import make_pipeline
@@ -24,10 +24,6 @@ from aed_plugins.data import (
 from aed_plugins.data.synthetic.audioset import LISTS, ONTOLOGY, SECONDS
 from aed_plugins.data.synthetic.human_sounds import MODELS, VOICES
 from aed_plugins.labels import PAPER_CLASSES, read_ontology
-
-RECIPE = Path(__file__).resolve().parents[3] / "recipes/audioset"
-sys.path.insert(0, str(RECIPE))
-from audioset_prepare import prepare  # noqa: E402
 
 TRAIN, EVALUATION, MISSING = 40, 20, 2
 TINY = {"train": 3, "evaluation": 1, "missing": 1, "sample_rate": 8000}
@@ -182,7 +178,7 @@ def test_classes_can_be_learned_from_band_levels(corpus, rows, classes):
 
 
 def test_the_recipe_prepares_it_as_it_is(corpus, tmp_path):
-    data = prepare(corpus, str(tmp_path), 8000)
+    data = prepare(corpus, str(tmp_path), 8000, AudioSetSelection())
     assert data.state == "demonstration"
     assert data.labels == list(PAPER_CLASSES)
     assert data.folds == ["train", "valid", "eval"]
