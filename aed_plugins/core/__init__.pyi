@@ -19,11 +19,11 @@ from .files import (
     atomic_write as atomic_write,
     write_json as write_json,
 )
-from .grids import (
+from .tables import markdown_table as markdown_table
+from .time_grids import (
     Grid as Grid,
     Steps as Steps,
 )
-from .tables import markdown_table as markdown_table
 from .timeline import (
     Event as Event,
     Timeline as Timeline,

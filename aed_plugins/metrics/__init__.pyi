@@ -23,7 +23,7 @@ from .single_label import (
     compute_cross_entropy as compute_cross_entropy,
     compute_macro_f1 as compute_macro_f1,
 )
-from .thresholds import (
+from .threshold_tuning import (
     DEFAULT_THRESHOLD as DEFAULT_THRESHOLD,
     THRESHOLD_METRICS as THRESHOLD_METRICS,
     tune_thresholds as tune_thresholds,
