@@ -65,12 +65,12 @@ from aed_plugins.core import (  # noqa: E402
     write_json,
 )
 from aed_plugins.data import (  # noqa: E402
-    FoldPlan,
+    FoldSplit,
     collate,
     compute_manifest_fingerprint,
     describe_data,
     make_fold_dataset,
-    plan_folds,
+    make_fold_splits,
     read_manifest,
 )
 from aed_plugins.experiments import (  # noqa: E402
@@ -401,14 +401,14 @@ class Data:
     ----------
     about : dict
         What there is to say of them.
-    folds : FoldPlan
+    folds : FoldSplit
         Those that are tested and trained on.
     train, test : DynamicItemDataset
         The clips: `waveform` and `target`.
     """
 
     about: dict[str, Any]
-    folds: FoldPlan
+    folds: FoldSplit
     train: DynamicItemDataset
     test: DynamicItemDataset
 
@@ -419,19 +419,19 @@ def gathered(given: argparse.Namespace, ours: FoldResult | None, task: SingleLab
     data = prepare(folder, given.prepared_folder, SAMPLE_RATE, allow_partial=True)
     manifest = read_manifest(data.manifest)
     train_folds = None if ours is None else ours.train_folds
-    (plan,) = plan_folds(data.folds, [given.test_fold], [], train_folds)
+    (split,) = make_fold_splits(data.folds, [given.test_fold], [], train_folds)
     train, test = (
-        make_fold_dataset(manifest, task.target, folds) for folds in (plan.train, [plan.test])
+        make_fold_dataset(manifest, task.target, folds) for folds in (split.train, [split.test])
     )
     if ours is not None and ours.clips != len(test):
         raise InputError(
-            f"{given.ours}: it tested {ours.clips} clips of fold {plan.test}, not the {len(test)}"
+            f"{given.ours}: it tested {ours.clips} clips of fold {split.test}, not the {len(test)}"
             f" that are in {folder}"
         )
     print(describe_data(data.summary()))
-    print(f"test fold {plan.test}, training folds {plan.train}: {len(train)} clips", flush=True)
+    print(f"test fold {split.test}, training folds {split.train}: {len(train)} clips", flush=True)
     told = {"state": data.state, "train_clips": len(train), "test_clips": len(test)}
-    return Data(told | {"fingerprint": compute_manifest_fingerprint(manifest)}, plan, train, test)
+    return Data(told | {"fingerprint": compute_manifest_fingerprint(manifest)}, split, train, test)
 
 
 def main(arguments: list[str]) -> None:

@@ -1,9 +1,9 @@
 from .folds import (
     Fold as Fold,
-    FoldPlan as FoldPlan,
+    FoldSplit as FoldSplit,
     assign_folds as assign_folds,
     count_recordings as count_recordings,
-    plan_folds as plan_folds,
+    make_fold_splits as make_fold_splits,
 )
 from .manifest import (
     Manifest as Manifest,

@@ -13,7 +13,7 @@ Recordings = Mapping[str, str]  # clip id to what it was cut from
 
 
 @dataclass(frozen=True)
-class FoldPlan:
+class FoldSplit:
     """The folds of one run; no fold is in two of the three.
 
     Attributes
@@ -36,13 +36,13 @@ class FoldPlan:
         return f"fold{self.test}" if isinstance(self.test, int) else self.test
 
 
-def plan_folds(
+def make_fold_splits(
     available: Sequence[Fold],
     test_folds: Sequence[Fold] | Fold,
     valid_folds: Sequence[Fold] | Fold | None = None,
     train_folds: Sequence[Fold] | Fold | None = None,
-) -> list[FoldPlan]:
-    """Plan a run for every test fold.
+) -> list[FoldSplit]:
+    """Make the split of every test fold.
 
     Parameters
     ----------
@@ -63,16 +63,16 @@ def plan_folds(
 
     Examples
     --------
-    >>> plan_folds([1, 2, 3], test_folds=[1])
-    [FoldPlan(test=1, valid=[3], train=[2])]
-    >>> plan_folds([1, 2, 3], test_folds="all", valid_folds=[])[2]
-    FoldPlan(test=3, valid=[], train=[1, 2])
+    >>> make_fold_splits([1, 2, 3], test_folds=[1])
+    [FoldSplit(test=1, valid=[3], train=[2])]
+    >>> make_fold_splits([1, 2, 3], test_folds="all", valid_folds=[])[2]
+    FoldSplit(test=3, valid=[], train=[1, 2])
     """
     available = list(available)
     tests = available if test_folds == "all" else _folds("test_folds", test_folds, available)
     if not tests:
         raise InputError("--test_folds is empty: expected a list of folds such as [10], or all")
-    plans = []
+    splits = []
     for test in tests:
         if valid_folds is None:
             valid = [available[available.index(test) - 1]]
@@ -83,8 +83,8 @@ def plan_folds(
         else:
             train = _folds("train_folds", train_folds, available)
         _check_apart(test, valid, train)
-        plans.append(FoldPlan(test, valid, train))
-    return plans
+        splits.append(FoldSplit(test, valid, train))
+    return splits
 
 
 def _folds(option: str, folds: Any, available: Sequence[Fold]) -> list[Fold]:

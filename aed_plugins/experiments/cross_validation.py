@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aed_plugins.core import InputError, write_json
-from aed_plugins.data import FoldPlan, Manifest, ShardIndex
+from aed_plugins.data import FoldSplit, Manifest, ShardIndex
 from aed_plugins.experiments.command_line import Experiment, write_resolved
 from aed_plugins.experiments.configuration import check_same_configuration, shared_configuration
 from aed_plugins.experiments.fold_run import FoldRun
@@ -99,12 +99,12 @@ class CrossValidation:
         self.output = output
         self.task = self.setup.make_task()
 
-    def run(self, plans: Sequence[FoldPlan]) -> dict[str, Any]:
+    def run(self, splits: Sequence[FoldSplit]) -> dict[str, Any]:
         """Run every planned fold that is not finished, and write the results after each.
 
         Parameters
         ----------
-        plans : sequence of FoldPlan
+        splits : sequence of FoldSplit
             The runs.
 
         Returns
@@ -120,19 +120,19 @@ class CrossValidation:
             hyperparameter file cannot be used.
         """
         content = None
-        for plan in plans:
-            finished = run_on_main(self._open_folder, plan)
+        for split in splits:
+            finished = run_on_main(self._open_folder, split)
             if finished and not self.setup.experiment.run_options.test_only:
-                logger.info("%s is finished: %s", plan.name, self.setup.folder(plan))
+                logger.info("%s is finished: %s", split.name, self.setup.folder(split))
                 continue
-            FoldRun(self.setup, plan).run()
-            content = run_on_main(self._write_results, plan)
-        return content or run_on_main(self._write_results, plans[-1])
+            FoldRun(self.setup, split).run()
+            content = run_on_main(self._write_results, split)
+        return content or run_on_main(self._write_results, splits[-1])
 
-    def _open_folder(self, plan: FoldPlan) -> bool:
+    def _open_folder(self, split: FoldSplit) -> bool:
         """Make a fold's folder; check its configuration; return whether the fold is finished."""
-        folder = self.setup.folder(plan)
-        configuration = self.setup.configuration(plan)
+        folder = self.setup.folder(split)
+        configuration = self.setup.configuration(split)
         finished = (folder / "result.json").is_file()
         path = folder / "configuration.json"
         # A run without a checkpoint, such as one with a mistake in its command, does not count.
@@ -141,14 +141,14 @@ class CrossValidation:
                 json.loads(path.read_text(encoding="utf-8")), configuration, folder
             )
         else:
-            tree = self.setup.experiment.resolved(**self.setup.fold_values(plan))
+            tree = self.setup.experiment.resolved(**self.setup.fold_values(split))
             write_resolved(folder / "hyperparams.yaml", tree)
             write_json(path, configuration)
         return finished
 
-    def _write_results(self, plan: FoldPlan) -> dict[str, Any]:
-        """Summarize the finished folds whose configuration is that of a plan but for the folds."""
-        wanted = self.setup.configuration(plan)
+    def _write_results(self, split: FoldSplit) -> dict[str, Any]:
+        """Summarize the finished folds whose configuration is that of a split but for the folds."""
+        wanted = self.setup.configuration(split)
         results = {}
         for path in self.output.glob("*/result.json"):
             configuration = json.loads(path.with_name("configuration.json").read_text("utf-8"))

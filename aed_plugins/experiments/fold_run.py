@@ -10,7 +10,7 @@ from speechbrain.utils.distributed import if_main_process
 from torch.utils.data import DataLoader
 
 from aed_plugins.core import InputError
-from aed_plugins.data import FoldPlan, StreamedClips, describe_data, make_fold_dataset
+from aed_plugins.data import FoldSplit, StreamedClips, describe_data, make_fold_dataset
 from aed_plugins.experiments.command_line import flatten, start_log
 from aed_plugins.experiments.results import FoldResult, write_predictions
 from aed_plugins.experiments.run_setup import RunSetup
@@ -37,7 +37,7 @@ class FoldRun:
     ----------
     setup : RunSetup
         What the runs of all folds share.
-    plan : FoldPlan
+    split : FoldSplit
         The folds to train, to validate and to test on.
 
     Raises
@@ -46,15 +46,15 @@ class FoldRun:
         If a value in the hyperparameter file cannot be used.
     """
 
-    def __init__(self, setup: RunSetup, plan: FoldPlan) -> None:
+    def __init__(self, setup: RunSetup, split: FoldSplit) -> None:
         self.setup = setup
-        self.plan = plan
-        self.folder = setup.folder(plan)
+        self.split = split
+        self.folder = setup.folder(split)
         self.task = setup.make_task()
         if if_main_process():
             start_log(self.folder)
         logger.info(describe_data(setup.data))
-        logger.info("test %s, validation %s, training %s", plan.test, plan.valid, plan.train)
+        logger.info("test %s, validation %s, training %s", split.test, split.valid, split.train)
         self._check_sources()
         self.brain, self.loader = self._build()
 
@@ -67,25 +67,25 @@ class FoldRun:
         clips = self._choose_clips()
         if not test_only:
             self._fit(clips)
-        self.brain.evaluate(clips([self.plan.test]), test_loader_kwargs=dict(self.loader))
+        self.brain.evaluate(clips([self.split.test]), test_loader_kwargs=dict(self.loader))
         run_on_main(self._write)
 
     def _check_sources(self) -> None:
         """Check shards and teacher before anything is built."""
-        setup, plan = self.setup, self.plan
+        setup, split = self.setup, self.split
         if setup.shards is not None:
             sample_rate = setup.experiment.value("sample_rate", **setup.handed_in)
-            evaluated = [*plan.valid, plan.test]
+            evaluated = [*split.valid, split.test]
             run_on_main(
                 setup.shards.check, sample_rate, self.task.labels, setup.manifest, evaluated
             )
         if setup.teacher is not None:
-            run_on_main(setup.teacher.check, plan, setup.handed_in["dataset"], self.task)
+            run_on_main(setup.teacher.check, split, setup.handed_in["dataset"], self.task)
 
     def _build(self) -> tuple[TaggingBrain, dict[str, Any]]:
         """Build what the file describes; try what is built later, while it can be named."""
         setup = self.setup
-        values = setup.fold_values(self.plan)
+        values = setup.fold_values(self.split)
         tree = setup.experiment.resolved(**values)
         if "pretrained" in tree and any((self.folder / "save").glob("CKPT*")):
             values["pretrained"] = None  # the checkpoint has all weights
@@ -119,7 +119,7 @@ class FoldRun:
             brain.checkpointer.recover_if_possible()
         elif setup.initial_model is not None:
             dataset = setup.handed_in["dataset"]
-            setup.initial_model.load(brain.tagger, self.plan, dataset, self.task.labels)
+            setup.initial_model.load(brain.tagger, self.split, dataset, self.task.labels)
         else:
             run_on_main(
                 fit_normalization,
@@ -131,21 +131,21 @@ class FoldRun:
             )
 
     def _fit(self, clips: Clips) -> None:
-        brain, plan = self.brain, self.plan
+        brain, split = self.brain, self.split
         if self.setup.shards is None:
-            train_set = self._add_soft_targets(clips(plan.train))
+            train_set = self._add_soft_targets(clips(split.train))
         else:
             train_set = self._train_set(brain.hparams.seed, self.loader)
         brain.fit(
             brain.hparams.epoch_counter,
             train_set,
-            clips(plan.valid) if plan.valid else None,
+            clips(split.valid) if split.valid else None,
             train_loader_kwargs={**self.loader, "shuffle": True},
             valid_loader_kwargs=self.loader,
         )
 
     def _train_set(self, seed: int, loader: dict[str, Any]) -> DynamicItemDataset | StreamedClips:
-        shards, folds = self.setup.shards, self.plan.train
+        shards, folds = self.setup.shards, self.split.train
         if shards is not None:
             return StreamedClips(shards, folds, self.task.target, seed, loader.get("batch_size", 1))
         return make_fold_dataset(self.setup.manifest, self.task.target, folds)
@@ -155,7 +155,7 @@ class FoldRun:
             return train_set
         return self.setup.teacher.add_soft_targets(
             train_set,
-            self.plan,
+            self.split,
             self.task,
             self.folder,
             str(self.brain.device),
@@ -183,13 +183,13 @@ class FoldRun:
         return lambda folds: embedding_dataset(setup.manifest, cached, target, folds)
 
     def _write(self) -> None:
-        brain, plan = self.brain, self.plan
+        brain, split = self.brain, self.split
         predictions, rows = brain.predictions, brain.history.rows
-        write_predictions(self.folder / "predictions.csv", predictions, self.task, plan.test)
+        write_predictions(self.folder / "predictions.csv", predictions, self.task, split.test)
         result = FoldResult(
-            test_fold=plan.test,
-            valid_folds=list(plan.valid),
-            train_folds=list(plan.train),
+            test_fold=split.test,
+            valid_folds=list(split.valid),
+            train_folds=list(split.train),
             data_state=self.setup.data["state"],
             clips=len(predictions.ids),
             metrics=self.task.metrics(predictions),

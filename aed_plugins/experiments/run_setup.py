@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from aed_plugins.data import FoldPlan, Manifest, ShardIndex, compute_manifest_fingerprint
+from aed_plugins.data import FoldSplit, Manifest, ShardIndex, compute_manifest_fingerprint
 from aed_plugins.experiments.command_line import Experiment, flatten
 from aed_plugins.experiments.configuration import RUN_OPTIONS
 from aed_plugins.training import InitialModel, Task, Teacher, make_task, number_of_processes
@@ -51,18 +51,18 @@ class RunSetup:
         labels, multi_label = self.handed_in["labels"], self.handed_in["multi_label"]
         return make_task(labels, multi_label, self.threshold_metric)
 
-    def folder(self, plan: FoldPlan) -> Path:
+    def folder(self, split: FoldSplit) -> Path:
         """Return the folder of a fold's run."""
-        return self.output / plan.name
+        return self.output / split.name
 
-    def fold_values(self, plan: FoldPlan) -> dict[str, Any]:
+    def fold_values(self, split: FoldSplit) -> dict[str, Any]:
         """Return the values that are handed to the hyperparameter file for a fold."""
-        return {**self.handed_in, "output_folder": str(self.folder(plan))}
+        return {**self.handed_in, "output_folder": str(self.folder(split))}
 
-    def configuration(self, plan: FoldPlan) -> dict[str, dict[str, str]]:
+    def configuration(self, split: FoldSplit) -> dict[str, dict[str, str]]:
         """Return all that a fold's scores depend on, as text."""
-        leaves = flatten(self.experiment.resolved(**self.fold_values(plan)))
-        folder = str(self.folder(plan))
+        leaves = flatten(self.experiment.resolved(**self.fold_values(split)))
+        folder = str(self.folder(split))
         return {
             # The folder may be moved and the loader sped up: neither changes a score.
             "hyperparameters": {
@@ -70,24 +70,24 @@ class RunSetup:
                 for key, value in leaves.items()
                 if "num_workers" not in key and key != "output_folder"
             },
-            "folds": {key: json.dumps(value) for key, value in asdict(plan).items()},
-            "run": self._run_configuration(plan, leaves),
+            "folds": {key: json.dumps(value) for key, value in asdict(split).items()},
+            "run": self._run_configuration(split, leaves),
             "data": {"fingerprint": compute_manifest_fingerprint(self.manifest)},
         }
 
-    def _run_configuration(self, plan: FoldPlan, leaves: Mapping[str, str]) -> dict[str, str]:
+    def _run_configuration(self, split: FoldSplit, leaves: Mapping[str, str]) -> dict[str, str]:
         options = self.experiment.run_options
         run = {name: str(options[name]) for name in RUN_OPTIONS}
         if self.initial_model is not None:
-            run["initial_model"] = self.initial_model.folder_for(plan)
+            run["initial_model"] = self.initial_model.folder_for(split)
             run["initial_model_source"] = str(self.initial_model.source)
-        run |= {"teacher": "nothing"} if self.teacher is None else self.teacher.configuration(plan)
+        run |= {"teacher": "nothing"} if self.teacher is None else self.teacher.configuration(split)
         if self.make_task().recoverables():
             run["threshold_metric"] = self.threshold_metric
         if not options.test_only:
             run["processes"] = str(number_of_processes())
             run["shards"] = "nothing"
         if self.shards is not None and not options.test_only:
-            run["shards"] = self.shards.fingerprint(plan.train)
+            run["shards"] = self.shards.fingerprint(split.train)
             run["num_workers"] = leaves.get("loader.num_workers", "0")  # they decide the order
         return run

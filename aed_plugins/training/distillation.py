@@ -28,7 +28,7 @@ from speechbrain.dataio.dataset import DynamicItemDataset
 from torch import Tensor
 
 from aed_plugins.core import InputError, atomic_write, first_few
-from aed_plugins.data import FoldPlan, Manifest, compute_manifest_fingerprint
+from aed_plugins.data import FoldSplit, Manifest, compute_manifest_fingerprint
 from aed_plugins.pretrained import TrainedRun, find_run
 from aed_plugins.training.balancing import list_labels
 from aed_plugins.training.distributed import run_on_main
@@ -123,15 +123,15 @@ class Teacher:
         self.weight = float(weight)
         self.temperature = float(temperature)
 
-    def _find_run(self, plan: FoldPlan) -> TrainedRun:
-        return find_run(self.source, plan.name, OPTION)
+    def _find_run(self, split: FoldSplit) -> TrainedRun:
+        return find_run(self.source, split.name, OPTION)
 
-    def configuration(self, plan: FoldPlan) -> dict[str, str]:
+    def configuration(self, split: FoldSplit) -> dict[str, str]:
         """Return all of it that changes a fold's scores.
 
         Parameters
         ----------
-        plan : FoldPlan
+        split : FoldSplit
             The fold to be trained and tested.
 
         Raises
@@ -139,7 +139,7 @@ class Teacher:
         InputError
             If there is no finished run.
         """
-        run = self._find_run(plan)
+        run = self._find_run(split)
         return {
             "teacher": str(run.folder),
             "teacher_model": _compute_digest(run),
@@ -148,12 +148,12 @@ class Teacher:
             "teacher_temperature": str(self.temperature),
         }
 
-    def check(self, plan: FoldPlan, dataset: str, task: Task) -> None:
+    def check(self, split: FoldSplit, dataset: str, task: Task) -> None:
         """Refuse a teacher of other classes, or one that was trained on the clips to be tested.
 
         Parameters
         ----------
-        plan : FoldPlan
+        split : FoldSplit
             The fold to be trained and tested.
         dataset : str
             Its dataset.
@@ -165,8 +165,8 @@ class Teacher:
         InputError
             If it is to be refused, or there is none.
         """
-        run = self._find_run(plan)
-        for unknown in run.check_unseen(dataset, [plan.test]):
+        run = self._find_run(split)
+        for unknown in run.check_unseen(dataset, [split.test]):
             logger.warning(unknown)
         multi_label = isinstance(task, MultiLabel)
         if run.multi_label != multi_label:
@@ -185,7 +185,7 @@ class Teacher:
     def add_soft_targets(
         self,
         clips: DynamicItemDataset,
-        plan: FoldPlan,
+        split: FoldSplit,
         task: Task,
         folder: Path,
         device: str = "cpu",
@@ -197,7 +197,7 @@ class Teacher:
         ----------
         clips : DynamicItemDataset
             The training clips, with `target` among their outputs.
-        plan : FoldPlan
+        split : FoldSplit
             The fold to be trained and tested.
         task : Task
             The student's, whose classes are the teacher's.
@@ -220,7 +220,7 @@ class Teacher:
             If training clips are missing among those at the teacher's sample rate.
         """
         names = list(clips.data_ids)
-        logits = run_on_main(self._logits, clips.data, names, plan, folder / FILE, device, how)
+        logits = run_on_main(self._logits, clips.data, names, split, folder / FILE, device, how)
         hard = torch.from_numpy(np.stack([task.multi_hot(labels) for labels in list_labels(clips)]))
         soft = mix_soft_targets(hard, torch.from_numpy(logits), task, self.weight, self.temperature)
         by_name = dict(zip(names, soft.numpy(), strict=True))
@@ -232,13 +232,13 @@ class Teacher:
         self,
         clips: Manifest,
         names: Sequence[str],
-        plan: FoldPlan,
+        split: FoldSplit,
         path: Path,
         device: str,
         how: dict[str, Any],
     ) -> npt.NDArray[np.float32]:
         """Return `(clip, class)`, in the order of the names; compute what is not stored."""
-        run = self._find_run(plan)
+        run = self._find_run(split)
         key = f"{_compute_digest(run)} {compute_manifest_fingerprint(clips)}"
         stored = _read_logits(path, key)
         if stored is None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aed_plugins.core import InputError
-from aed_plugins.data import FoldPlan
+from aed_plugins.data import FoldSplit
 from aed_plugins.models import AudioTagger, load_weights, read_state_dict
 from aed_plugins.pretrained import TrainedRun, find_run
 
@@ -28,10 +28,10 @@ class InitialModel:
     def __init__(self, source: str) -> None:
         self.source = Path(str(source))
 
-    def _find_run(self, plan: FoldPlan) -> TrainedRun:
-        return find_run(self.source, plan.name, INITIAL_MODEL_OPTION)
+    def _find_run(self, split: FoldSplit) -> TrainedRun:
+        return find_run(self.source, split.name, INITIAL_MODEL_OPTION)
 
-    def folder_for(self, plan: FoldPlan) -> str:
+    def folder_for(self, split: FoldSplit) -> str:
         """Return the folder of the run that a fold starts from.
 
         Raises
@@ -39,10 +39,10 @@ class InitialModel:
         InputError
             If there is none.
         """
-        return str(self._find_run(plan).folder)
+        return str(self._find_run(split).folder)
 
     def load(
-        self, tagger: AudioTagger, plan: FoldPlan, dataset: str, labels: Sequence[str]
+        self, tagger: AudioTagger, split: FoldSplit, dataset: str, labels: Sequence[str]
     ) -> None:
         """Load the weights into a tagger: the head's too, if it has the same labels.
 
@@ -50,7 +50,7 @@ class InitialModel:
         ----------
         tagger : AudioTagger
             Of the same architecture before the head.
-        plan : FoldPlan
+        split : FoldSplit
             The fold to be trained and tested.
         dataset : str
             Its dataset.
@@ -62,8 +62,8 @@ class InitialModel:
         InputError
             If the weights do not fit, or were trained on the clips that are to be tested.
         """
-        run = self._find_run(plan)
-        for unknown in run.check_unseen(dataset, [plan.test]):
+        run = self._find_run(split)
+        for unknown in run.check_unseen(dataset, [split.test]):
             logger.warning(unknown)
         if run.sample_rate != tagger.features.sample_rate:
             raise InputError(

@@ -17,7 +17,7 @@ from audioset_prepare import (
 )
 from speechbrain.utils.distributed import if_main_process
 
-from aed_plugins.data import FoldPlan, ShardIndex, read_manifest, read_shard_index
+from aed_plugins.data import FoldSplit, ShardIndex, read_manifest, read_shard_index
 from aed_plugins.experiments import (
     CrossValidation,
     join_processes,
@@ -85,7 +85,7 @@ def main(arguments: list[str]) -> None:
         shards,
     )
     valid = ["valid"] if "valid" in data.folds else []
-    results = cross_validation.run([FoldPlan("eval", valid, ["train"])])
+    results = cross_validation.run([FoldSplit("eval", valid, ["train"])])
     if if_main_process():
         print(results_table(results, cross_validation.task))
         print("\nlook at:", *(cross_validation.output / name for name in FILES), sep="\n  ")

@@ -15,14 +15,14 @@ from aed_plugins.audio import check_duration, read_info
 from aed_plugins.core import InputError, error_prefix, first_few
 from aed_plugins.data import (
     Fold,
-    FoldPlan,
+    FoldSplit,
     ListedClip,
     PreparedData,
     assign_folds,
     count_recordings,
     default_prepared_folder,
+    make_fold_splits,
     pack_listed_clips,
-    plan_folds,
     write_manifest,
 )
 
@@ -128,20 +128,20 @@ def _assign_folds(source: Path, clips: Mapping[str, CustomClip], folds: Any) -> 
     return assign_folds(labels, recordings, folds)
 
 
-def plan_runs(
+def split_folds(
     folds: Sequence[Fold],
     test_folds: Sequence[Fold] | Fold | None = None,
     valid_folds: Sequence[Fold] | Fold | None = None,
     train_folds: Sequence[Fold] | Fold | None = None,
-) -> list[FoldPlan]:
-    """Plan the runs: by the split if there is one; of folds the last is tested unless others are.
+) -> list[FoldSplit]:
+    """Split folds for the runs: as given by the list, or the last fold tested unless others are.
 
     Parameters
     ----------
     folds : sequence of int or str
         Those that have clips.
     test_folds, valid_folds, train_folds
-        As for `plan_folds`; `None` where a user gives nothing.
+        As for `make_fold_splits`; `None` where a user gives nothing.
 
     Raises
     ------
@@ -150,25 +150,25 @@ def plan_runs(
 
     Examples
     --------
-    >>> plan_runs(["test", "train"])
-    [FoldPlan(test='test', valid=[], train=['train'])]
-    >>> plan_runs([1, 2, 3])
-    [FoldPlan(test=3, valid=[2], train=[1])]
+    >>> split_folds(["test", "train"])
+    [FoldSplit(test='test', valid=[], train=['train'])]
+    >>> split_folds([1, 2, 3])
+    [FoldSplit(test=3, valid=[2], train=[1])]
     """
     if not set(folds) <= set(SPLITS):
         tested = folds[-1] if test_folds is None else test_folds
-        return plan_folds(folds, tested, valid_folds, train_folds)
+        return make_fold_splits(folds, tested, valid_folds, train_folds)
     given = {"test": test_folds, "valid": valid_folds, "train": train_folds}
     for name, value in given.items():
         if value is not None:
             raise InputError(f"--{name}_folds: the column split says what is what: leave it out")
         if name not in folds and name != "valid":
             raise InputError(f"expected clips whose split is {name}, found none")
-    return [FoldPlan("test", [fold for fold in folds if fold == "valid"], ["train"])]
+    return [FoldSplit("test", [fold for fold in folds if fold == "valid"], ["train"])]
 
 
 def check_training_clips(
-    listing: ClipListing, entries: Mapping[str, Mapping[str, Any]], plans: Sequence[FoldPlan]
+    listing: ClipListing, entries: Mapping[str, Mapping[str, Any]], splits: Sequence[FoldSplit]
 ) -> None:
     """Check that every class has clips to train on in every run.
 
@@ -178,7 +178,7 @@ def check_training_clips(
         The clips.
     entries : mapping
         The manifest.
-    plans : sequence of FoldPlan
+    splits : sequence of FoldSplit
         The runs.
 
     Raises
@@ -186,18 +186,18 @@ def check_training_clips(
     InputError
         If one has none; the message names its first row.
     """
-    for plan in plans:
+    for split in splits:
         trained = Counter(
             label
             for entry in entries.values()
-            if entry["fold"] in plan.train
+            if entry["fold"] in split.train
             for label in entry["labels"]
         )
         for label in listing.labels:
             if not trained[label]:
                 first = next(clip for clip in listing.clips.values() if label in clip.labels)
-                there = first_few([str(fold) for fold in plan.train])
+                there = first_few([str(fold) for fold in split.train])
                 raise InputError(
-                    f"{first.row}: {label} has no clip to train on when {plan.name} is tested"
+                    f"{first.row}: {label} has no clip to train on when {split.name} is tested"
                     f" (training: {there}): add clips, or leave the class out"
                 )

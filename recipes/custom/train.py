@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from custom_listing import read_listing
-from custom_prepare import check_training_clips, plan_runs, prepare
+from custom_prepare import check_training_clips, prepare, split_folds
 from speechbrain.utils.distributed import if_main_process
 
 from aed_plugins.data import Fold, read_manifest
@@ -66,13 +66,13 @@ def main(arguments: list[str]) -> None:
         skip_bad_clips=options.skip_bad_clips,
     )
     wanted = (options.test_folds, options.valid_folds, options.train_folds)
-    plans = run_on_main(plan_runs, data.folds, *wanted)
+    splits = run_on_main(split_folds, data.folds, *wanted)
     manifest = read_manifest(data.manifest)
-    run_on_main(check_training_clips, listing, manifest, plans)
+    run_on_main(check_training_clips, listing, manifest, splits)
     cross_validation = CrossValidation(
         experiment, manifest, handed_in, data.summary(), options.initial_model
     )
-    results = cross_validation.run(plans)
+    results = cross_validation.run(splits)
     if if_main_process():
         print(results_table(results, cross_validation.task))
         files = (PICTURES[multi_label], *FILES)

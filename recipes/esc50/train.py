@@ -12,7 +12,7 @@ from pathlib import Path
 from esc50_prepare import find_data, list_classes, prepare, select_rows
 from speechbrain.utils.distributed import if_main_process
 
-from aed_plugins.data import FoldPlan, plan_folds, read_manifest
+from aed_plugins.data import FoldSplit, make_fold_splits, read_manifest
 from aed_plugins.experiments import (
     CrossValidation,
     join_processes,
@@ -45,7 +45,7 @@ class Options:
     initial_model: str | None = None  # a trained run whose weights to start from
 
 
-def check_unseen(source: str, dataset: str, plans: Sequence[FoldPlan]) -> None:
+def check_unseen(source: str, dataset: str, splits: Sequence[FoldSplit]) -> None:
     """Refuse a model that was trained on clips to be tested under another of the four names.
 
     ESC-10's folds are those of ESC-50. Folds of our own are not, so none of them may be known.
@@ -56,7 +56,7 @@ def check_unseen(source: str, dataset: str, plans: Sequence[FoldPlan]) -> None:
         The model to start from.
     dataset : str
         What is going to be tested.
-    plans : sequence of FoldPlan
+    splits : sequence of FoldSplit
         The runs.
 
     Raises
@@ -64,11 +64,11 @@ def check_unseen(source: str, dataset: str, plans: Sequence[FoldPlan]) -> None:
     InputError
         If it has.
     """
-    for plan in plans:
-        model = find_run(Path(source), plan.name, INITIAL_MODEL_OPTION)
+    for split in splits:
+        model = find_run(Path(source), split.name, INITIAL_MODEL_OPTION)
         for name in (*OFFICIAL, *OWN):
             same_folds = name in OFFICIAL and dataset in OFFICIAL
-            model.check_unseen(name, [plan.test] if same_folds else range(1, 2001))
+            model.check_unseen(name, [split.test] if same_folds else range(1, 2001))
 
 
 def main(arguments: list[str]) -> None:
@@ -95,13 +95,15 @@ def main(arguments: list[str]) -> None:
         skip_bad_clips=options.skip_bad_clips,
     )
     tested = data.folds[-1:] if options.test_folds is None else options.test_folds
-    plans = run_on_main(plan_folds, data.folds, tested, options.valid_folds, options.train_folds)
+    splits = run_on_main(
+        make_fold_splits, data.folds, tested, options.valid_folds, options.train_folds
+    )
     if options.initial_model is not None:
-        run_on_main(check_unseen, options.initial_model, dataset, plans)
+        run_on_main(check_unseen, options.initial_model, dataset, splits)
     cross_validation = CrossValidation(
         experiment, read_manifest(data.manifest), handed_in, data.summary(), options.initial_model
     )
-    results = cross_validation.run(plans)
+    results = cross_validation.run(splits)
     if if_main_process():
         print(results_table(results, cross_validation.task))
         print("\nlook at:", *(cross_validation.output / name for name in FILES), sep="\n  ")

@@ -12,7 +12,7 @@ from typing import Any
 from speechbrain.utils.run_opts import RunOptions
 from tedlium_prepare import TalkSet
 
-from aed_plugins.data import ClipSource, FoldPlan, Manifest, pack_clips
+from aed_plugins.data import ClipSource, FoldSplit, Manifest, pack_clips
 from aed_plugins.experiments import CrossValidation, Experiment
 
 HPARAMS = Path(__file__).resolve().parents[2] / "hparams/resnet_plain.yaml"
@@ -54,7 +54,7 @@ def train_demo_tagger(train: TalkSet, dev: TalkSet, folder: Path, device: str) -
         **_cut_windows(dev, "dev", folder / "packed"),
     }
     data = {"state": "demonstration", "clips": len(manifest), "bad_clips": 0}
-    CrossValidation(experiment, manifest, handed_in, data).run([FoldPlan("dev", [], ["train"])])
+    CrossValidation(experiment, manifest, handed_in, data).run([FoldSplit("dev", [], ["train"])])
     return folder / "run/dev"
 
 

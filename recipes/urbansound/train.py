@@ -13,7 +13,7 @@ from pathlib import Path
 from speechbrain.utils.distributed import if_main_process
 from urbansound_prepare import LABELS, find_data, is_demonstration, prepare
 
-from aed_plugins.data import plan_folds, read_manifest
+from aed_plugins.data import make_fold_splits, read_manifest
 from aed_plugins.experiments import (
     CrossValidation,
     join_processes,
@@ -66,8 +66,8 @@ def main(arguments: list[str]) -> None:
         skip_bad_clips=options.skip_bad_clips,
     )
     data = run_on_main(prepared_at, experiment.value("sample_rate", **handed_in))
-    plans = run_on_main(
-        plan_folds, data.folds, options.test_folds, options.valid_folds, options.train_folds
+    splits = run_on_main(
+        make_fold_splits, data.folds, options.test_folds, options.valid_folds, options.train_folds
     )
     manifest = read_manifest(data.manifest)
     teacher = make_teacher(
@@ -79,7 +79,7 @@ def main(arguments: list[str]) -> None:
     cross_validation = CrossValidation(
         experiment, manifest, handed_in, data.summary(), options.initial_model, teacher=teacher
     )
-    results = cross_validation.run(plans)
+    results = cross_validation.run(splits)
     if if_main_process():
         print(results_table(results, cross_validation.task))
         print("\nlook at:", *(cross_validation.output / name for name in FILES), sep="\n  ")

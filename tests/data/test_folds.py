@@ -2,28 +2,28 @@ import pytest
 from hypothesis import given, strategies as st
 
 from aed_plugins.core import InputError
-from aed_plugins.data import FoldPlan, plan_folds
+from aed_plugins.data import FoldSplit, make_fold_splits
 
 OFFICIAL = list(range(1, 11))
 
 
 def test_validation_is_on_the_fold_before_the_test_fold():
-    assert plan_folds(OFFICIAL, [10]) == [FoldPlan(10, [9], [1, 2, 3, 4, 5, 6, 7, 8])]
-    assert plan_folds(OFFICIAL, 1)[0].valid == [10]
+    assert make_fold_splits(OFFICIAL, [10]) == [FoldSplit(10, [9], [1, 2, 3, 4, 5, 6, 7, 8])]
+    assert make_fold_splits(OFFICIAL, 1)[0].valid == [10]
 
 
 def test_all_is_the_official_protocol():
-    plans = plan_folds(OFFICIAL, "all", valid_folds=[])
-    assert [plan.test for plan in plans] == OFFICIAL
-    assert all(plan.valid == [] and len(plan.train) == 9 for plan in plans)
+    splits = make_fold_splits(OFFICIAL, "all", valid_folds=[])
+    assert [split.test for split in splits] == OFFICIAL
+    assert all(split.valid == [] and len(split.train) == 9 for split in splits)
 
 
 @given(st.sets(st.integers(1, 10), min_size=3), st.data())
 def test_no_fold_serves_two_purposes(available, data):
     available = sorted(available)
     test = data.draw(st.lists(st.sampled_from(available), min_size=1, unique=True))
-    for plan in plan_folds(available, test):
-        used = [plan.test, *plan.valid, *plan.train]
+    for split in make_fold_splits(available, test):
+        used = [split.test, *split.valid, *split.train]
         assert sorted(used) == available
 
 
@@ -47,10 +47,10 @@ def test_no_fold_serves_two_purposes(available, data):
 )
 def test_folds_that_cannot_be_are_refused(options, message):
     with pytest.raises(InputError, match=message):
-        plan_folds([1, 2, 3], **options)
+        make_fold_splits([1, 2, 3], **options)
 
 
 def test_two_folds_alone_need_to_do_without_validation():
     with pytest.raises(InputError, match=r"--valid_folds=\[\]"):
-        plan_folds([1, 2], [1])
-    assert plan_folds([1, 2], [1], valid_folds=[]) == [FoldPlan(1, [], [2])]
+        make_fold_splits([1, 2], [1])
+    assert make_fold_splits([1, 2], [1], valid_folds=[]) == [FoldSplit(1, [], [2])]

@@ -10,12 +10,12 @@ import pytest
 import soundfile
 import torch
 from custom_listing import read_listing
-from custom_prepare import check_training_clips, plan_runs, prepare
+from custom_prepare import check_training_clips, prepare, split_folds
 from mobilenet_weights import published, random_torchvision
 from recipe_program import ROOT, Recipe
 
 from aed_plugins.core import InputError
-from aed_plugins.data import FoldPlan, assign_folds, count_recordings, read_manifest
+from aed_plugins.data import FoldSplit, assign_folds, count_recordings, read_manifest
 from aed_plugins.inference import PretrainedTagger
 
 PROGRAM = ROOT / "recipes/custom/train.py"
@@ -224,10 +224,10 @@ def test_bad_clips_are_named_by_file_and_row_unless_skipped(tmp_path, sounds):
     assert "expected 0.05 s of sound or more" in reasons["sounds/low/3.wav"]
     data = prepared(tmp_path, listing, skip_bad_clips=True)
     assert (data.clips, data.expected_clips, data.state) == (8, 12, "partial")
-    plans = [FoldPlan(1, [], [0])]
+    splits = [FoldSplit(1, [], [0])]
     lost = r"line 2: low has no clip to train on when fold1 is tested"
     with pytest.raises(InputError, match=lost):
-        check_training_clips(listing, read_manifest(data.manifest), plans)
+        check_training_clips(listing, read_manifest(data.manifest), splits)
 
 
 def test_without_a_usable_clip_there_is_nothing_to_do(tmp_path):
@@ -250,19 +250,19 @@ def test_other_folds_decode_nothing_again(tmp_path, sounds, monkeypatch):
 
 
 def test_a_split_is_what_it_says():
-    assert plan_runs(["test", "train", "valid"]) == [FoldPlan("test", ["valid"], ["train"])]
-    assert plan_runs(["test", "train"]) == [FoldPlan("test", [], ["train"])]
+    assert split_folds(["test", "train", "valid"]) == [FoldSplit("test", ["valid"], ["train"])]
+    assert split_folds(["test", "train"]) == [FoldSplit("test", [], ["train"])]
     with pytest.raises(InputError, match="clips whose split is test, found none"):
-        plan_runs(["train", "valid"])
+        split_folds(["train", "valid"])
     with pytest.raises(InputError, match="--test_folds: the column split says what is what"):
-        plan_runs(["train", "test"], test_folds="all")
+        split_folds(["train", "test"], test_folds="all")
 
 
 def test_folds_may_have_names():
-    assert plan_runs([1, "garden", "house"]) == [FoldPlan("house", ["garden"], [1])]
-    assert plan_runs(["a", "b"], "a", []) == [FoldPlan("a", [], ["b"])]
+    assert split_folds([1, "garden", "house"]) == [FoldSplit("house", ["garden"], [1])]
+    assert split_folds(["a", "b"], "a", []) == [FoldSplit("a", [], ["b"])]
     with pytest.raises(InputError, match="no clip of fold c; folds there: a, b"):
-        plan_runs(["a", "b"], ["c"])
+        split_folds(["a", "b"], ["c"])
 
 
 def recipe_for(tmp_path, clips, *options):

@@ -10,14 +10,14 @@ from recipe_program import RECIPE, Recipe
 from recipe_results import TORCHRUN, kill_after_a_checkpoint, results, without_times
 
 from aed_plugins.core import InputError
-from aed_plugins.data import FoldPlan, collate, make_fold_dataset, read_manifest
+from aed_plugins.data import FoldSplit, collate, make_fold_dataset, read_manifest
 from aed_plugins.experiments import CrossValidation
 from aed_plugins.pretrained import TrainedRun, find_run, publish_model
 from aed_plugins.pretrained.model_card import model_card
 from aed_plugins.training import Augmentation, Mixup, Teacher, distillation, make_task, make_teacher
 from aed_plugins.training.distillation import mix_soft_targets
 
-PLAN = FoldPlan(test=3, valid=[], train=[1, 2])
+SPLIT = FoldSplit(test=3, valid=[], train=[1, 2])
 LABELS = ["dog_bark", "siren", "drilling"]
 
 
@@ -137,9 +137,9 @@ def with_soft_targets(source, manifest, folder, clips_at_rate=None, **settings):
     """Give the training clips with soft targets; the teacher hears them in small batches."""
     run = find_run(source)
     own = make_task(run.labels, multi_label=False)
-    clips = make_fold_dataset(manifest, own.target, PLAN.train)
+    clips = make_fold_dataset(manifest, own.target, SPLIT.train)
     teacher = Teacher(str(source), clips_at_rate or (lambda _: manifest), **settings)
-    return teacher.add_soft_targets(clips, PLAN, own, folder, batch_size=3, progress=False)
+    return teacher.add_soft_targets(clips, SPLIT, own, folder, batch_size=3, progress=False)
 
 
 def test_training_clips_get_what_the_teacher_says_of_each_alone(teacher_run, manifest, tmp_path):
@@ -197,10 +197,10 @@ def test_a_clip_that_the_teacher_cannot_hear_is_named(teacher_run, manifest, tmp
     assert not list(tmp_path.glob("*.npz"))
 
 
-def check(source, *, plan=PLAN, dataset="urbansound_demonstration", **own):
+def check(source, *, split=SPLIT, dataset="urbansound_demonstration", **own):
     run = TrainedRun(source)
     given = {"labels": run.labels, "multi_label": False} | own
-    Teacher(str(source), dict).check(plan, dataset, make_task(**given))
+    Teacher(str(source), dict).check(split, dataset, make_task(**given))
 
 
 def test_a_teacher_that_knows_the_test_fold_is_refused(copied):
@@ -208,25 +208,25 @@ def test_a_teacher_that_knows_the_test_fold_is_refused(copied):
     check(source)
     for fold in (1, 2):
         with pytest.raises(InputError, match=f"was trained on urbansound_demonstration {fold}, "):
-            check(source, plan=FoldPlan(test=fold, valid=[], train=[3]))
-    check(source, plan=FoldPlan(test=1, valid=[], train=[3]), dataset="another")
+            check(source, split=FoldSplit(test=fold, valid=[], train=[3]))
+    check(source, split=FoldSplit(test=1, valid=[], train=[3]), dataset="another")
 
 
 @pytest.mark.parametrize("way", ["teacher", "initial_model"])
 def test_a_teacher_whose_own_teacher_knows_the_test_fold_is_refused(
     copied, teacher_run, tmp_path, way, caplog
 ):
-    one = FoldPlan(test=1, valid=[], train=[3])
+    one = FoldSplit(test=1, valid=[], train=[3])
     source = copied("folds", train="[3]", valid="[]")
-    check(source, plan=one)
+    check(source, split=one)
     copied("run", **{way: str(teacher_run / "fold3")})  # it was trained on folds 1 and 2
     with pytest.raises(InputError, match="fold3 was trained on urbansound_demonstration 1, "):
-        check(source, plan=one)
+        check(source, split=one)
     copied("run", **{way: str(tmp_path / "gone")})
-    check(source, plan=one)
+    check(source, split=one)
     assert "what that was trained on is unknown" in caplog.text
     copied("run", **{way: str(source)})  # a circle comes to an end
-    check(source, plan=one)
+    check(source, split=one)
 
 
 def test_a_teacher_of_other_classes_is_refused(teacher_run):
