@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from unittest import mock
 
-TESTS = Path(__file__).resolve().parent
+TESTS = Path(__file__).resolve().parents[1]
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(TESTS / "without_torchvision")}
 SECONDS = 600  # after which a program hangs
 IMPORTED = [

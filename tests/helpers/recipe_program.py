@@ -7,7 +7,7 @@ from pathlib import Path
 import speechbrain  # noqa: F401  what it leaves in sys.modules is dealt with below
 from started import Program, run_python
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 RECIPE = ROOT / "recipes/urbansound/train.py"
