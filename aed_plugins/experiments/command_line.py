@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import difflib
+import gc
 import logging
 import os
 import sys
@@ -296,6 +297,7 @@ def run_program(main: Callable[[list[str]], None]) -> NoReturn:
         print("\ninterrupted: give the same command again to go on", file=sys.stderr)  # noqa: T201
     finally:
         if torch.distributed.is_initialized():
+            gc.collect()  # what a wrapped model holds of the group would outlive the interpreter
             torch.distributed.destroy_process_group()
     sys.exit(status)
 

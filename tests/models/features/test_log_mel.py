@@ -18,6 +18,7 @@ SETTINGS = {
     "paper": {},
     "odd window": {"window_length": 0.04594, "hop_length": 0.02},
     "25 ms": {"window_length": 0.025, "hop_length": 0.01, "n_mels": 40, "power": 2.0},
+    "for MFCCs": {"window_length": 0.023, "hop_length": 0.0115, "n_mels": 40, "power": 2.0},
     "slaney": {"mel_scale": "slaney", "mel_norm": "slaney", "log_offset": 1e-3},
     "44.1 kHz": {"sample_rate": 44100, "f_min": 50.0, "f_max": 14000.0, "n_mels": 128},
     "long transform": {"n_fft": 4096, "n_mels": 128},
