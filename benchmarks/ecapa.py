@@ -83,14 +83,14 @@ def read_ours(folder: Path, test_fold: int) -> FoldResult:
     return result
 
 
-def figures_of_ours(ours: FoldResult, folder: Path, clips: int) -> dict[str, Any]:
+def summarize_ours(ours: FoldResult, folder: Path, clips: int) -> dict[str, Any]:
     """Give of our run what is given of ECAPA; its size where its checkpoint is there."""
-    figures = {key: ours.metrics[key] for key in ("accuracy", "macro_f1")}
-    figures |= {"clips": clips * ours.epochs, "seconds": ours.seconds}
+    scores = {key: ours.metrics[key] for key in ("accuracy", "macro_f1")}
+    scores |= {"clips": clips * ours.epochs, "seconds": ours.seconds}
     try:
-        return figures | size(load_model(folder).tagger)
+        return scores | size(load_model(folder).tagger)
     except InputError:
-        return figures
+        return scores
 
 
 def budget_of(given: argparse.Namespace, ours: FoldResult | None, clips: int) -> Budget:
@@ -106,7 +106,7 @@ def budget_of(given: argparse.Namespace, ours: FoldResult | None, clips: int) ->
 
 
 def lines(columns: dict[str, dict[str, Any]]) -> list[str]:
-    """Lay figures out for reading, a column per model."""
+    """Lay scores out for reading, a column per model."""
     rows = {
         "accuracy": ("accuracy", "{:.1%}", 1),
         "macro-F1": ("macro_f1", "{:.1%}", 1),
@@ -207,8 +207,10 @@ def gathered(given: argparse.Namespace, ours: FoldResult | None, task: SingleLab
         )
     print(describe_data(data.summary()))
     print(f"test fold {split.test}, training folds {split.train}: {len(train)} clips", flush=True)
-    told = {"state": data.state, "train_clips": len(train), "test_clips": len(test)}
-    return Data(told | {"fingerprint": compute_manifest_fingerprint(manifest)}, split, train, test)
+    described = {"state": data.state, "train_clips": len(train), "test_clips": len(test)}
+    return Data(
+        described | {"fingerprint": compute_manifest_fingerprint(manifest)}, split, train, test
+    )
 
 
 def main(arguments: list[str]) -> None:
@@ -231,9 +233,9 @@ def main(arguments: list[str]) -> None:
     ecapa = tested(training.network, data.test, task) | size(training.network)
     columns = {"ECAPA-TDNN": ecapa | asdict(training.spent)}
     if ours is not None:
-        columns = {"ours": figures_of_ours(ours, given.ours, len(data.train))} | columns
-    for figures in columns.values():
-        figures["clips_per_second"] = figures["clips"] / figures["seconds"]
+        columns = {"ours": summarize_ours(ours, given.ours, len(data.train))} | columns
+    for scores in columns.values():
+        scores["clips_per_second"] = scores["clips"] / scores["seconds"]
     write_json(given.output, {"settings": settings, **columns, **provenance()})
     shutil.rmtree(kept)
     print("\n".join([*lines(columns), f"written to {given.output}"]))

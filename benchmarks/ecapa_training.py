@@ -222,7 +222,7 @@ class Training:
 
 
 def tested(network: Ecapa, test_set: DynamicItemDataset, task: SingleLabel) -> dict[str, Any]:
-    """Give the figures of the test clips."""
+    """Compute the metrics of the test clips."""
     parts = []
     network.eval()
     for start in tqdm(range(0, len(test_set), BATCH_SIZE), "test", dynamic_ncols=True):

@@ -60,9 +60,9 @@ def main() -> None:
         for name, peer in list(peers.items()) * turns:
             times[name] += calls(peer, waveform)[1:]
         medians = {name: statistics.median(values) for name, values in times.items()}
-        figures = ", ".join(f"{name} {value:.2f}" for name, value in medians.items())
+        shown = ", ".join(f"{name} {value:.2f}" for name, value in medians.items())
         ratio = medians["torchaudio"] / medians["LogMel"]
-        print(f"batch of {batch:>2}: {figures} ms per clip; torchaudio / LogMel {ratio:.1f}")
+        print(f"batch of {batch:>2}: {shown} ms per clip; torchaudio / LogMel {ratio:.1f}")
 
 
 if __name__ == "__main__":

@@ -89,14 +89,14 @@ def compare(name: str, turns: int, threads: int) -> None:
             "ONNX Runtime": lambda waveform=waveform: exported(waveform.numpy()),  # type: ignore[misc]
         }
         times = milliseconds(peers, turns)
-        figures = ", ".join(
+        shown = ", ".join(
             f"{peer} {statistics.median(calls):.1f} ({min(calls):.1f} to {max(calls):.1f})"
             for peer, calls in times.items()
         )
         slow, fast = times.values()
         ratio = statistics.median(slow) / statistics.median(fast)
         print(
-            f"{name}, {clips} x {seconds} s: {figures} ms;"
+            f"{name}, {clips} x {seconds} s: {shown} ms;"
             f" ratio: {ratio:.2f} ({min(slow) / min(fast):.2f})",
             flush=True,
         )

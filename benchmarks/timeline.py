@@ -60,7 +60,7 @@ def tagger() -> "PretrainedTagger":  # noqa: F821
     return PretrainedTagger({"tagger": model}, hparams, {"device": "cpu"})
 
 
-def hear(path: str) -> dict[str, float]:
+def detect(path: str) -> dict[str, float]:
     """Make the time line of a file, or only load the model."""
     model = tagger()
     started = time.perf_counter()
@@ -89,7 +89,7 @@ def bare(model: "PretrainedTagger") -> float:  # noqa: F821
 def measure(path: Path | str, turns: int) -> Iterator[dict[str, float]]:
     """Run this file in processes of their own."""
     for _ in range(turns):
-        command = [sys.executable, __file__, "--hear", str(path)]
+        command = [sys.executable, __file__, "--detect", str(path)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         yield json.loads(done.stdout.splitlines()[-1])
 
@@ -99,10 +99,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, nargs="+", default=[10, 60, 480])
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--hear", help=argparse.SUPPRESS)
+    parser.add_argument("--detect", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.hear is not None:
-        print(json.dumps(hear(given.hear)))
+    if given.detect is not None:
+        print(json.dumps(detect(given.detect)))
         return
     empty = list(measure("", given.turns))
     base = statistics.median(row["peak"] for row in empty)

@@ -85,12 +85,12 @@ def milliseconds(
 
 
 def report(title: str, times: dict[str, list[float]]) -> None:
-    """Print the figures and how many times as long as ours the peer takes."""
-    figures = ", ".join(
+    """Print the times and how many times as long as ours the peer takes."""
+    shown = ", ".join(
         f"{name} {statistics.median(values):.2f} ({min(values):.2f})"
         for name, values in times.items()
     )
-    line = f"{title}: {figures} ms per clip"
+    line = f"{title}: {shown} ms per clip"
     if len(times) == 2:
         own, other = times.values()
         median = statistics.median(other) / statistics.median(own)

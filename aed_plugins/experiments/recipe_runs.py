@@ -211,6 +211,6 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 def _why(status: int, printed: str) -> str:
     """Return in a line why a run failed: its own line, or the last it wrote."""
     lines = [line.strip() for line in printed.splitlines() if line.strip()]
-    told = [line for line in lines if line.startswith("error: ")] or lines
+    errors = [line for line in lines if line.startswith("error: ")] or lines
     ended = f"ended by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
-    return f"{told[-1].removeprefix('error: ')} ({ended})" if told else ended
+    return f"{errors[-1].removeprefix('error: ')} ({ended})" if errors else ended

@@ -147,8 +147,8 @@ def test_between_class_mixing_makes_a_loud_clip_no_louder_than_its_weight():
             continue
         own = (mixture.gains.unsqueeze(1) * waveform).square().mean(dim=1).sqrt()
         other = (mixture.partner_gains.unsqueeze(1) * waveform[[1, 0]]).square().mean(dim=1).sqrt()
-        heard = own / (own + other)
-        assert torch.allclose(heard, mixture.weights, atol=1e-4)
+        mixed = own / (own + other)
+        assert torch.allclose(mixed, mixture.weights, atol=1e-4)
         return
     pytest.fail("no seed mixed the two")
 

@@ -1,4 +1,4 @@
-"""A recording of synthesized sounds with known times, to try time lines and pages on.
+"""A recording of synthesized sounds with known times, to try timelines and pages on.
 
     python -m aed_plugins.data.synthetic.recording results/demonstration/synthesized_street.wav
 

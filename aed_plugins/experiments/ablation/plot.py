@@ -53,17 +53,17 @@ def draw_differences(found: Sequence[Summary], data: str, path: Path) -> None:
 def _draw_variant(axes: Axes, place: int, variant: Summary) -> None:
     """Draw the mean, its interval and, below, the runs."""
     if variant.difference is None:
-        said = "no runs in common"
+        text = "no runs in common"
     else:
         mean, low, high, _ = variant.difference
-        said = f"{mean:+.1f}"
+        text = f"{mean:+.1f}"
         if low is not None and high is not None:
             axes.plot([low, high], [place, place], color="C0", linewidth=1.6)
-            said += f" [{low:+.1f}, {high:+.1f}]"
+            text += f" [{low:+.1f}, {high:+.1f}]"
         axes.plot([mean], [place], "s", color="C0", markersize=6)
         below = [place + 0.22] * len(variant.differences)
         axes.plot(variant.differences, below, "o", color="C0", alpha=0.35, markersize=4, mew=0)
-    axes.text(1.02, place, said, transform=axes.get_yaxis_transform(), va="center")
+    axes.text(1.02, place, text, transform=axes.get_yaxis_transform(), va="center")
 
 
 def _title(reference: Summary) -> str:

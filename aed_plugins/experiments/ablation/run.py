@@ -165,8 +165,8 @@ def row_of(folder: Path, variant: str, key: Key, threads: int) -> AblationRun:
     train_folds = tuple(fold for fold in result.train_folds if isinstance(fold, int))
     if len(train_folds) < len(result.train_folds):
         raise InputError(f"{path}: an ablation takes folds with numbers, got {result.train_folds}")
-    said = _predictions(path.with_name(PREDICTIONS))
-    marks = [clip.label == clip.predicted for clip in said]
+    predictions = _predictions(path.with_name(PREDICTIONS))
+    marks = [clip.label == clip.predicted for clip in predictions]
     accuracy = sum(marks) / max(1, len(marks))
     if len(marks) != result.clips or abs(accuracy - result.metrics["accuracy"]) > TOLERANCE:
         raise RunFailed(
@@ -183,7 +183,7 @@ def row_of(folder: Path, variant: str, key: Key, threads: int) -> AblationRun:
         seconds=round(result.seconds, 1),
         threads=threads,
         device=result.device,
-        clips_digest=_digest(said),
+        clips_digest=_digest(predictions),
         right=to_hex(marks),
     )
 
@@ -218,14 +218,14 @@ def mean_row(members: Mapping[Path, AblationRun], variant: str, key: Key) -> Abl
         path = folder / f"fold{key.fold}" / PREDICTIONS
         if not path.is_file():
             raise RunFailed(f"{path} is gone: remove the row of that training to run it again")
-        said = _predictions(path)
-        if _digest(said) != rows[0].clips_digest:
+        predictions = _predictions(path)
+        if _digest(predictions) != rows[0].clips_digest:
             raise RunFailed(f"{path} is not of the clips in that training's row")
-        every.append([list(clip.probabilities.values()) for clip in said])
+        every.append([list(clip.probabilities.values()) for clip in predictions])
     best = np.sum(every, axis=0).argmax(axis=1)
     marks = [
         list(clip.probabilities)[place] == clip.label
-        for clip, place in zip(said, best, strict=True)
+        for clip, place in zip(predictions, best, strict=True)
     ]
     device, threads = {row.device for row in rows}, {row.threads for row in rows}
     return replace(
@@ -263,19 +263,19 @@ def _predictions(path: Path) -> list[Prediction]:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.reader(file)
             labels = next(reader, [])[4:]
-            said = [
+            predictions = [
                 Prediction(name, label, predicted, _numbers(labels, probabilities))
                 for name, _, label, predicted, *probabilities in reader
             ]
     except (OSError, ValueError, csv.Error) as error:
         raise RunFailed(f"{path}: expected a row per clip: {error}") from error
-    return sorted(said, key=lambda clip: clip.name)
+    return sorted(predictions, key=lambda clip: clip.name)
 
 
 def _numbers(labels: Iterable[str], texts: Iterable[str]) -> dict[str, float]:
     return dict(zip(labels, map(float, texts), strict=True))
 
 
-def _digest(said: Iterable[Prediction]) -> str:
-    names = "\n".join(clip.name for clip in said)
+def _digest(predictions: Iterable[Prediction]) -> str:
+    names = "\n".join(clip.name for clip in predictions)
     return hashlib.sha256(names.encode()).hexdigest()[:DIGITS]

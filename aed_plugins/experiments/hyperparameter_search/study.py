@@ -116,10 +116,10 @@ class Search:
         """Wait until there is a trial to run; return False when there will be none."""
         running: list[FrozenTrial] = []
         while not self._may_begin():
-            told, running = bool(running), self.study.get_trials(states=(RUNNING,))
+            announced, running = bool(running), self.study.get_trials(states=(RUNNING,))
             if not running:
                 return False
-            if not told:
+            if not announced:
                 self.say(f"waiting for other processes, which run {len(running)} of the trials")
             time.sleep(WAIT_SECONDS)
             with self.engine.begin() as connection:

@@ -33,8 +33,8 @@ def test_validation_that_was_asked_for_but_has_no_clip_is_told(data, run):
     assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match=message):  # the training clips come from elsewhere
         run(needed=("valid", "eval"), valid_segments="valid.csv")
-    judged = run(needed=("train", "eval"), valid_segments="valid.csv")
-    assert judged.clips == {"train": 4, "eval": 2}
+    prepared = run(needed=("train", "eval"), valid_segments="valid.csv")
+    assert prepared.clips == {"train": 4, "eval": 2}
 
 
 def test_with_shards_to_train_on_validation_clips_are_still_needed(data, tmp_path, monkeypatch):
