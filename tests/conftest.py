@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import speechbrain  # noqa: F401  what it leaves in sys.modules is dealt with below
-from recipe_program import AUDIOSET_RECIPE, RECIPE, Recipe
+from recipe_program import AUDIOSET_RECIPE, URBANSOUND_RECIPE, Recipe
 from speechbrain.utils.importutils import LazyModule
 
 from aed_plugins.data import build_audioset_demonstration, build_urbansound_demonstration
@@ -67,7 +67,7 @@ def mistake(monkeypatch, capsys):
 
 @pytest.fixture
 def recipe(tmp_path, corpus):
-    return Recipe(tmp_path, RECIPE, (f"--data_folder={corpus}", "--test_folds=[3]"))
+    return Recipe(tmp_path, URBANSOUND_RECIPE, (f"--data_folder={corpus}", "--test_folds=[3]"))
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from recipe_program import run_benchmark
+from benchmark_program import run_benchmark
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from benchmark_program import load_benchmark
 from mobilenet_weights import published, random_torchvision, tagger_with
-from recipe_program import load_benchmark
 from vggish_weights import NARROW, as_in_torchaudio, formula_state, random_pca_parameters
 
 from aed_plugins.models import ResNet, VGGish, VGGishPostprocessor

@@ -5,8 +5,8 @@ import json
 
 import pytest
 import torch
+from benchmark_program import load_benchmark, run_benchmark
 from ecapa_training import Ecapa
-from recipe_program import load_benchmark, run_benchmark
 
 from aed_plugins.core import InputError
 from aed_plugins.experiments import FoldResult

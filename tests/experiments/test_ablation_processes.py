@@ -6,7 +6,7 @@ import signal
 
 import pytest
 from ablation_stand_in import ForkedAblation, command, prepare_ablation, program, starts, table
-from recipe_program import RECIPE, ROOT, TINY
+from recipe_program import ROOT, TINY, URBANSOUND_RECIPE
 
 from aed_plugins.experiments.ablation import worker
 from aed_plugins.experiments.ablation.runs_csv import read_rows
@@ -97,7 +97,7 @@ def test_two_processes_share_the_runs_and_those_that_fail(folder):
 def test_an_ablation_runs_the_real_recipe(recipe, corpus):
     plain = ROOT / "hparams/resnet_plain.yaml"
     done = recipe.python(
-        *(str(ABLATE), str(ROOT / "hparams/resnet_dilated.yaml"), f"--recipe={RECIPE}"),
+        *(str(ABLATE), str(ROOT / "hparams/resnet_dilated.yaml"), f"--recipe={URBANSOUND_RECIPE}"),
         *("--variants", f"narrow, plain: {plain} --encoder.width=0.03125 --dropout=0"),
         *("--folds", "3", "--output=out", "--jobs=2", "--"),
         *(option for option in TINY if "epochs" not in option),

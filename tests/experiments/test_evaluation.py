@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 import torch
-from recipe_program import AUDIOSET_RECIPE, RECIPE, ROOT, Recipe
+from recipe_program import AUDIOSET_RECIPE, ROOT, URBANSOUND_RECIPE, Recipe
 from torch import nn
 
 from aed_plugins.core import InputError
@@ -31,7 +31,7 @@ def urbansound_run(tmp_path_factory, corpus):
     """A model of ten labels, one per clip, that fold 3 was tested with."""
     folder = tmp_path_factory.mktemp("urbansound")
     options = (f"--data_folder={corpus}", "--test_folds=[3]")
-    Recipe(folder, RECIPE, options)("--number_of_epochs=1", check=0)
+    Recipe(folder, URBANSOUND_RECIPE, options)("--number_of_epochs=1", check=0)
     return folder / "out"
 
 

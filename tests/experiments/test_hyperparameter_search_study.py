@@ -12,7 +12,7 @@ import time
 
 import optuna
 import pytest
-from recipe_program import RECIPE, ROOT, TINY
+from recipe_program import ROOT, TINY, URBANSOUND_RECIPE
 from stand_in import (
     STAND_IN,
     ForkedSearch,
@@ -306,7 +306,7 @@ def test_a_search_runs_the_real_recipe(recipe, corpus):
     done = recipe.python(
         *(
             str(ROOT / "recipes/hyperparameter_search.py"),
-            str(RECIPE),
+            str(URBANSOUND_RECIPE),
             str(ROOT / "hparams/resnet_dilated.yaml"),
         ),
         *("--grid", "batch_size=8,10", "--output=out", "--"),

@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from recipe_program import RECIPE, ROOT
+from recipe_program import ROOT, URBANSOUND_RECIPE
 from stand_in import HPARAMS, STAND_IN, wait_for
 
 from aed_plugins.core import InputError
@@ -199,7 +199,7 @@ def test_of_several_runs_the_metric_is_one_that_all_have(tmp_path):
 
 
 def test_runs_have_folders_named_by_their_values():
-    commands = Commands(RECIPE, ROOT / "a.yaml", (), ("test_folds", ["[1]", "[2, 3]"]))
+    commands = Commands(URBANSOUND_RECIPE, ROOT / "a.yaml", (), ("test_folds", ["[1]", "[2, 3]"]))
     assert [path.name for path in commands.of({}, ROOT)] == ["test_folds-1", "test_folds-2_3"]
 
 

@@ -3,7 +3,7 @@
 import json
 import time
 
-from started import Program
+from programs import Program
 
 TORCHRUN = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone")
 

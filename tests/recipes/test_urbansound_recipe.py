@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 import sklearn.metrics
-from recipe_program import RECIPE, ROOT
+from recipe_program import ROOT, URBANSOUND_RECIPE
 from recipe_results import TORCHRUN, error_line, kill_after_a_checkpoint, results, without_times
 
 
@@ -100,7 +100,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_figures(recipe, tmp_path, h
 
 
 def test_two_processes_give_the_figures_of_one_on_the_same_weights(recipe, tmp_path):
-    recipe("--device=cpu", launcher=TORCHRUN, check=0)
+    recipe("--device=cpu", processes=2, check=0)
     together, many = results(tmp_path)["folds"][0], predictions(tmp_path)
     assert together["processes"] == 2
     assert len(together["history"]) == 2
@@ -210,7 +210,7 @@ def test_every_output_says_that_it_is_a_demonstration(finished):
     ],
 )
 def test_a_mistake_under_torchrun_is_said_once(recipe, override, message):
-    done = recipe(override, "--device=cpu", launcher=TORCHRUN)
+    done = recipe(override, "--device=cpu", processes=2)
     assert done.returncode != 0
     assert message in error_line(done)
     assert len([line for line in done.stderr.splitlines() if message in line]) == 1
@@ -223,7 +223,7 @@ def test_a_full_disk_gives_one_line_and_keeps_what_was_computed(recipe, tmp_path
     program = (
         "import resource, runpy, sys;"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4_000_000, 4_000_000));"
-        f"sys.path.insert(0, {str(RECIPE.parent)!r}); sys.argv = sys.argv[1:];"
+        f"sys.path.insert(0, {str(URBANSOUND_RECIPE.parent)!r}); sys.argv = sys.argv[1:];"
         "runpy.run_path(sys.argv[0], run_name='__main__')"
     )
     overrides = ("--encoder={width: 0.25}", "--output_folder=wide")
@@ -263,7 +263,12 @@ def test_the_dilated_the_plain_and_the_bare_file_differ_in_the_front_end_alone()
 def test_the_demonstration_is_learned(tmp_path):
     """What `make demo` runs: the whole network, the whole corpus, no option but the bars."""
     done = subprocess.run(
-        [sys.executable, str(RECIPE), str(ROOT / "hparams/resnet_dilated.yaml"), "--noprogressbar"],
+        [
+            sys.executable,
+            str(URBANSOUND_RECIPE),
+            str(ROOT / "hparams/resnet_dilated.yaml"),
+            "--noprogressbar",
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -6,8 +6,8 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from recipe_program import RECIPE, Recipe
-from recipe_results import TORCHRUN, kill_after_a_checkpoint, results, without_times
+from recipe_program import URBANSOUND_RECIPE, Recipe
+from recipe_results import kill_after_a_checkpoint, results, without_times
 
 from aed_plugins.core import InputError
 from aed_plugins.data import FoldSplit, collate, make_fold_dataset, read_manifest
@@ -26,14 +26,16 @@ def teacher_run(tmp_path_factory, corpus):
     """A model at 8 kHz, trained on folds 1 and 2: students take 16 kHz."""
     folder = tmp_path_factory.mktemp("teacher")
     options = (f"--data_folder={corpus}", "--test_folds=[3]", "--valid_folds=[]")
-    Recipe(folder, RECIPE, options)("--sample_rate=8000", "--number_of_epochs=1", check=0)
+    Recipe(folder, URBANSOUND_RECIPE, options)(
+        "--sample_rate=8000", "--number_of_epochs=1", check=0
+    )
     return folder / "out"
 
 
 @pytest.fixture
 def student(tmp_path, corpus, teacher_run):
     options = (f"--data_folder={corpus}", "--test_folds=[3]", "--valid_folds=[]")
-    return Recipe(tmp_path, RECIPE, (*options, f"--teacher={teacher_run}"))
+    return Recipe(tmp_path, URBANSOUND_RECIPE, (*options, f"--teacher={teacher_run}"))
 
 
 @pytest.fixture
@@ -341,7 +343,7 @@ def test_a_student_with_a_frozen_encoder_learns_from_cached_embeddings(
 
 def test_two_processes_share_the_teacher_s_logits(student, tmp_path):
     how = ("--device=cpu", "--batch_size=4", "--balance=class_weights")
-    student(*how, launcher=TORCHRUN, check=0)
+    student(*how, processes=2, check=0)
     assert results(tmp_path)["folds"][0]["processes"] == 2
     (log,) = tmp_path.glob("out/fold3/log.txt")
     assert log.read_text().count("tags the 20 training clips, once") == 1

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from recipe_program import AUDIOSET_RECIPE, ROOT
-from recipe_results import TORCHRUN, error_line, kill_after_a_checkpoint, without_times
+from recipe_results import error_line, kill_after_a_checkpoint, without_times
 from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 
 from aed_plugins.labels import PAPER_CLASSES
@@ -117,7 +117,7 @@ def test_sampling_draws_other_clips_in_every_epoch(audioset, tmp_path):
 def test_two_processes_give_the_figures_of_one_on_the_same_weights(audioset, tmp_path):
     how = ("--balance=class_weights", "--frozen_epochs=1", "--device=cpu", "--initial_model=first")
     audioset("--number_of_epochs=1", "--output_folder=first", "--valid_fraction=0.2", check=0)
-    audioset(*how, launcher=TORCHRUN, check=0)
+    audioset(*how, processes=2, check=0)
     together, many = results(tmp_path)["folds"][0], predictions(tmp_path)
     assert together["processes"] == 2
     audioset(*how, "--test_only", check=0)
@@ -164,7 +164,7 @@ def test_a_frozen_run_that_is_killed_goes_on_with_the_same_encoder(recipe, audio
 def test_a_frozen_encoder_trains_with_two_processes(recipe, audioset, tmp_path):
     audioset("--number_of_epochs=1", "--output_folder=first", check=0)
     how = ("--initial_model=first", "--frozen_epochs=2", "--device=cpu")
-    recipe(*how, launcher=TORCHRUN, check=0)
+    recipe(*how, processes=2, check=0)
     together = results(tmp_path)["folds"][0]
     assert together["processes"] == 2
     recipe(*how, "--test_only", check=0)

@@ -4,15 +4,14 @@ import json
 import shutil
 
 import pytest
+from programs import Program, run_together
 from recipe_program import ROOT
-from started import Program, run_python
 
 from aed_plugins.data import build_audioset_demonstration
 from aed_plugins.training import brain_factory
 
 pytest.importorskip("webdataset")
 
-TORCHRUN = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone")
 TRAIN, WRITE = ROOT / "recipes/audioset/train.py", ROOT / "recipes/audioset/write_shards.py"
 SMALL = ("--encoder={width: 0.0625}", "--batch_size=4", "--noprogressbar")
 DATA = ("--data_folder=corpus", "--valid_fraction=0.15", "--sample_rate=8000")
@@ -51,9 +50,9 @@ def command(recipe, *options):
     return [str(recipe), str(hparams), *usual, *options]
 
 
-def run(folder, recipe, *options, launcher=(), check=0):
+def run(folder, recipe, *options, processes=1, check=0):
     given = command(recipe, *options)
-    done = run_python([*launcher, *given], folder) if launcher else Program(given, folder).end()
+    done = run_together(given, folder) if processes > 1 else Program(given, folder).end()
     assert done.returncode == check, done.stdout + done.stderr
     return done
 
@@ -92,7 +91,7 @@ def test_a_killed_run_on_shards_alone_goes_on_within_its_epoch(folder):
 
 def test_two_processes_share_the_shards(folder):
     how = ("--number_of_epochs=1", "--device=cpu", "--num_workers=1")
-    train(folder, "--output_folder=two", *how, launcher=TORCHRUN)
+    train(folder, "--output_folder=two", *how, processes=2)
     result = read(folder, "two/eval/result.json")
     assert (result["processes"], result["clips"], result["epochs"]) == (2, 16, 1)
     configuration = read(folder, "two/eval/configuration.json")["run"]

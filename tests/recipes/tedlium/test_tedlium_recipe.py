@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import tedlium_recipe
+from programs import run_python
 from recipe_program import ROOT
-from started import run_python
 from tedlium_language import UNKNOWN
 from tedlium_results import format_nonspeech_tags_table, format_segmentation_table
 
