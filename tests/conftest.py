@@ -1,4 +1,4 @@
-"""What several tests use: a tiny demonstration corpus and a way to run the recipe."""
+"""Fixtures that several tests use: tiny corpora, recipes on them, and a browser."""
 
 import logging
 import runpy
@@ -17,8 +17,15 @@ from aed_plugins.data import build_audioset_demonstration, build_urbansound_demo
 for name in [name for name, module in sys.modules.items() if isinstance(module, LazyModule)]:
     del sys.modules[name]
 
-# A shell's background jobs ignore it, and so would the programs that are interrupted here.
+collect_ignore = ["without_torchvision"]  # for other programs, not for this one
+
+# A shell's background jobs ignore SIGINT, and so would the programs that are interrupted here.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with what takes minutes, so that no process is left alone with it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")
@@ -35,19 +42,23 @@ def audioset_corpus(tmp_path_factory):
     return build_audioset_demonstration(folder, train=40, evaluation=20, sample_rate=8000)
 
 
-collect_ignore = ["without_torchvision"]  # for other programs, not for this one
+@pytest.fixture
+def recipe(tmp_path, corpus):
+    """The UrbanSound8K recipe on the tiny corpus, testing fold 3."""
+    return Recipe(tmp_path, URBANSOUND_RECIPE, (f"--data_folder={corpus}", "--test_folds=[3]"))
 
 
-def pytest_collection_modifyitems(items):
-    """Begin with what takes minutes, so that no process is left alone with it at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+@pytest.fixture
+def audioset(tmp_path, audioset_corpus):
+    """The AudioSet recipe on the tiny corpus."""
+    return Recipe(tmp_path, AUDIOSET_RECIPE, (f"--data_folder={audioset_corpus}",))
 
 
 @pytest.fixture
 def mistake(monkeypatch, capsys):
-    """Run a recipe in this process, up to the mistake that ends it, and give the line it says."""
+    """Run a recipe in this process up to the mistake that ends it; return the line it prints."""
 
-    def line_of(recipe, *overrides, hparams="resnet_dilated"):
+    def error_line(recipe, *overrides, hparams="resnet_dilated"):
         monkeypatch.chdir(recipe.folder)
         monkeypatch.syspath_prepend(str(recipe.program.parent))
         monkeypatch.setenv("SB_GLOBAL_SEED", "1986")  # the recipe sets it: put it back afterwards
@@ -58,21 +69,11 @@ def mistake(monkeypatch, capsys):
             runpy.run_path(str(recipe.program), run_name="__main__")
         logging.getLogger().handlers = handlers
         assert stopped.value.code == 1
-        said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-        assert len(said) == 1
-        return said[0]
+        printed = capsys.readouterr().err.splitlines()
+        (line,) = [line for line in printed if line.startswith("error: ")]
+        return line
 
-    return line_of
-
-
-@pytest.fixture
-def recipe(tmp_path, corpus):
-    return Recipe(tmp_path, URBANSOUND_RECIPE, (f"--data_folder={corpus}", "--test_folds=[3]"))
-
-
-@pytest.fixture
-def audioset(tmp_path, audioset_corpus):
-    return Recipe(tmp_path, AUDIOSET_RECIPE, (f"--data_folder={audioset_corpus}",))
+    return error_line
 
 
 @pytest.fixture(scope="module")

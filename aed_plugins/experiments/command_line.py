@@ -101,7 +101,7 @@ class Experiment(Generic[Options]):
         Raises
         ------
         InputError
-            In place of a `ValueError`, `TypeError`, `KeyError` or `ImportError`.
+            Instead of a `ValueError`, `TypeError`, `KeyError` or `ImportError`.
         """
         try:
             yield
@@ -211,7 +211,7 @@ def start_log(folder: Path) -> None:
         Made if missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    logging.raiseExceptions = False  # a full disk is told once, by what cannot be written
+    logging.raiseExceptions = False  # a full disk is reported once, by what cannot be written
     progress = {"handlers": ["progress"]}
     setup_logging(
         str(Path(speechbrain.__file__).parent / "log-config.yaml"),
@@ -276,7 +276,7 @@ def write_resolved(path: Path, tree: CommentedMap) -> None:
 
 
 def run_program(main: Callable[[list[str]], None]) -> NoReturn:
-    """Run a recipe's `main`; print one line and exit with status 1 when the user can mend it.
+    """Run a recipe's `main`; print one line and exit with status 1 when the user can fix it.
 
     Parameters
     ----------

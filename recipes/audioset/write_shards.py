@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> None:
     fixed = {"dataset": "audioset", "labels": [], "multi_label": True}
     sample_rate = experiment.value("sample_rate", **fixed)
     folder = find_data(options.data_folder)
-    # Those who train need validation clips, and have them beside the shards.
+    # Those who train need validation clips, and have them besides the shards.
     needed = ("train", "eval")
     data = prepare(folder, options.prepared_folder, sample_rate, options, needed)
     manifest = read_manifest(data.manifest)

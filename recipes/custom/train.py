@@ -3,7 +3,7 @@
     python recipes/custom/train.py hparams/mobilenet_transfer.yaml --clips=clips.csv
     python recipes/custom/train.py hparams/mobilenet_transfer.yaml --clips=FOLDER
 
-README.md beside this file says what the CSV or the folder holds, and lists the options.
+README.md in this folder says what the CSV or the folder holds, and lists the options.
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
     python recipes/esc50/train.py hparams/mobilenet_transfer.yaml [--option=value ...]
 
-README.md beside this file lists the options and our scores.
+README.md in this folder lists the options and our scores.
 """
 
 from collections.abc import Sequence

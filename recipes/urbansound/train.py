@@ -2,7 +2,7 @@
 
     python recipes/urbansound/train.py hparams/resnet_dilated.yaml [--option=value ...]
 
-README.md beside this file lists the options, the files that a run leaves and our scores.
+README.md in this folder lists the options, the files that a run leaves and our scores.
 """
 
 from collections.abc import Sequence

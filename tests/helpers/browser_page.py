@@ -1,4 +1,4 @@
-"""A page in a real browser."""
+"""A page in Chromium, and what a user does with it."""
 
 import os
 import shutil
@@ -11,24 +11,16 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-
-
 DRIVER = shutil.which("chromedriver")
-
-
 MISSING = "needs chromium and chromedriver: apt-get install chromium chromium-driver"
-
-
 OPTIONS = (
     "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run"
     " --disable-background-networking --disable-component-update --disable-sync"
     " --disable-dev-shm-usage --autoplay-policy=no-user-gesture-required"
 )
-
-
+PLAYING = "!document.querySelector('audio').paused"
+PAUSED = "document.querySelector('audio').paused"
 HOSTILE = "<img src=x onerror=\"document.title='taken over'\">"
-
-
 # What the browser computed for every text: color, the first opaque ground behind it, and whether
 # it may be fainter because it is switched off.
 CONTRASTS = """
@@ -57,7 +49,7 @@ return found;
 
 
 def open_browser(profile):
-    """Give one Chromium to all checks."""
+    """Yield one Chromium for several tests; skip them where there is none."""
     if not (CHROMIUM and DRIVER):
         if os.environ.get("CI") == "true":
             pytest.fail(MISSING)
@@ -93,7 +85,7 @@ class Page:
         return self.browser.execute_script(script, *values)
 
     def until(self, script):
-        """Wait until an expression is true, and give its value."""
+        """Wait until an expression is true, and return its value."""
         waiting = WebDriverWait(self.browser, 10, poll_frequency=0.03)
         return waiting.until(lambda driver: driver.execute_script(f"return {script}"), script)
 
@@ -114,9 +106,3 @@ class Page:
     def where(self, seconds, duration=6.0):
         """Give where a point in time lies from the middle of the lanes, for a click."""
         return round((seconds / duration - 0.5) * self.one(".track").size["width"])
-
-
-PLAYING = "!document.querySelector('audio').paused"
-
-
-PAUSED = "document.querySelector('audio').paused"

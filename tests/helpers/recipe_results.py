@@ -1,4 +1,4 @@
-"""What a recipe printed and left, and how it is interrupted."""
+"""What a recipe printed and wrote, and how it is killed."""
 
 import json
 import time
@@ -9,18 +9,18 @@ TORCHRUN = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone")
 
 
 def results(folder):
+    """Return the content of a run's `results.json`."""
     return json.loads((folder / "out/results.json").read_text())
 
 
 def without_times(result):
-    """A fold's result without what differs from run to run."""
-    kept = {key: value for key, value in result.items() if key not in {"seconds", "history"}}
-    return kept | {
-        "history": [{k: v for k, v in row.items() if k != "seconds"} for row in result["history"]]
-    }
+    """Return a fold's result without what differs from run to run."""
+    rows = [{k: v for k, v in row.items() if k != "seconds"} for row in result["history"]]
+    return {key: value for key, value in result.items() if key != "seconds"} | {"history": rows}
 
 
 def error_line(done):
+    """Return the one line in which a program reported an error."""
     lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert len(lines) == 1, done.stdout + done.stderr
     assert 'train.py", line' not in done.stderr, "a traceback of the recipe"

@@ -1,4 +1,4 @@
-"""All that a training does to a batch of clips before the tagger hears it."""
+"""All that a training does to a batch of clips before the tagger gets it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Changes to training waveforms, each for the list of SpeechBrain's `Augmenter`.
 
-SpeechBrain's own fit beside them: `DropFreq`, `SpeedPerturb` and, on features, `SpectrogramDrop`.
+SpeechBrain's own can be added: `DropFreq`, `SpeedPerturb` and, on features, `SpectrogramDrop`.
 """
 
 import torch
