@@ -1,4 +1,4 @@
-"""Speed and memory of a time line: the dilated ResNet-18 over 16 kHz files, windows of 1 s.
+"""Speed and memory of a timeline: the dilated ResNet-18 over 16 kHz files, windows of 1 s.
 
     python benchmarks/timeline.py [--minutes 10 60 480] [--turns 3]
 
@@ -61,7 +61,7 @@ def tagger() -> "PretrainedTagger":  # noqa: F821
 
 
 def detect(path: str) -> dict[str, float]:
-    """Make the time line of a file, or only load the model."""
+    """Make the timeline of a file, or only load the model."""
     model = tagger()
     started = time.perf_counter()
     if path:

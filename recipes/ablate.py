@@ -18,7 +18,7 @@ are there already are taken, so keep --output.
 
 A run is a variant on a test fold with a seed. Interrupt them at any moment, even with kill -9; the
 same command goes on. Give it in several terminals, and they share the work. A run that fails is
-told, and the others go on; the same command tries it again.
+reported, and the others go on; the same command tries it again.
 
 Each finished run is a row of --rows, which can be committed: what is in it is not run again, on
 another machine either. A row belongs to a variant by what the hyperparameters and the recipe's

@@ -59,7 +59,7 @@ METHODS = ("grid", "random", "guided")
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     what = Parser(
-        prog="search.py",
+        prog="hyperparameter_search.py",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

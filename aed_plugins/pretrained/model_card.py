@@ -138,7 +138,7 @@ tagger = PretrainedTagger.from_hparams(source="{name}")
 print(tagger.tag_file("recording.wav"))
 ```
 
-or, as a page with a time line:
+or, as a page with a timeline:
 
     aed report recording.wav --model {name}
 

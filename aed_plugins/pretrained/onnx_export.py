@@ -92,7 +92,7 @@ def export_onnx(
     name, license : str
         Of the model.
     timeline : mapping, optional
-        Settings for time lines; anything that JSON can hold.
+        Settings for timelines; anything that JSON can hold.
 
     Returns
     -------

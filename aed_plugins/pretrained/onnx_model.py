@@ -108,7 +108,7 @@ class OnnxTagger:
     thresholds : ndarray or None
         `(class,)`, float64: the decision thresholds, if the model has some.
     timeline : dict or None
-        Settings for time lines that were saved with the model.
+        Settings for timelines that were saved with the model.
     steps : Steps
         Where the steps lie, in samples.
     step_length, first_center : float

@@ -192,7 +192,7 @@ function colorSheet() {
 
 function settings() {
   const list = document.getElementById("settings");
-  for (const [name, value] of [["model", about.model], ...about.settings]) {
+  for (const [name, value] of [["Model", about.model], ...about.settings]) {
     list.append(element("div", {}, element("dt", {}, name), element("dd", {}, value)));
   }
 }

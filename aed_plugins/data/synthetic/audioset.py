@@ -26,7 +26,7 @@ from aed_plugins.data.synthetic.human_sounds import synthesize_sound
 from aed_plugins.labels import PAPER_CLASSES
 
 NOTE = (
-    "These are synthesized sounds for a demonstration. They are not AudioSet, and no figure "
+    "These are synthesized sounds for a demonstration. They are not AudioSet, and no score "
     "measured on them says anything about real sound.\n"
 )
 EVAL_LIST = "eval_segments.csv"

@@ -31,7 +31,7 @@ URBANSOUND_COLUMNS = (
     "class",
 )
 NOTE = (
-    "These are synthesized sounds for a demonstration. They are not UrbanSound8K, and no figure "
+    "These are synthesized sounds for a demonstration. They are not UrbanSound8K, and no score "
     "measured on them says anything about real sound.\n"
 )
 URBANSOUND_CLASSES = tuple(SOUND_MODELS)  # a class's place here is its classID

@@ -24,9 +24,9 @@ HEADER = (
     "p (McNemar)",
 )
 STATES = {
-    "demonstration": "DEMONSTRATION: synthesized sounds; these figures say nothing about real"
+    "demonstration": "DEMONSTRATION: synthesized sounds; these scores say nothing about real"
     " sound.",
-    "partial": "PARTIAL DATA: clips are lacking; not comparable with published figures.",
+    "partial": "PARTIAL DATA: clips are lacking; not comparable with published scores.",
 }
 
 
