@@ -139,6 +139,6 @@ def test_a_failed_search_keeps_what_its_recipe_printed(folder):
     with pytest.raises(InputError):
         search("--grid", "lr=0.9")
     (row,) = leaderboard(folder)
-    assert (folder / row["folder"] / "output.txt").read_text().startswith("7\n")
+    assert "7\n" in (folder / row["folder"] / "output.txt").read_text()
     assert not (folder / row["folder"] / "results.json").exists()
     assert json.dumps(row["note"]).count("too high") == 1

@@ -130,7 +130,7 @@ def starts(folder):
 
 def held(folder):
     """The marks of the stand-ins that wait for `hold` to go; each holds its process number."""
-    folders = [path for path, lines in starts(folder).items() if "--lr=0.3" in lines[-1]]
+    folders = [path for path, lines in starts(folder).items() if "--lr=0.3" in " ".join(lines[-1:])]
     marks = [path / "running" for path in folders]
     return [path for path in marks if path.exists() and path.read_text()]
 
