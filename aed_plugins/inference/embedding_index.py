@@ -15,8 +15,6 @@ import numpy as np
 from aed_plugins.core import FloatArray, InputError
 from aed_plugins.inference.outputs import Embeddings
 
-__all__ = ["EmbeddingIndex", "Hit", "normalize", "pool"]
-
 BLOCK = 2048  # segments that are converted to single precision at a time: they stay in cache
 
 
