@@ -1,5 +1,6 @@
 from .arguments import (
     Parser as Parser,
+    option as option,
     parse_boolean as parse_boolean,
     parse_yaml as parse_yaml,
 )

@@ -1,9 +1,31 @@
-"""Command lines of the programs that are no recipes."""
+"""Command lines: a parser with errors of one line, and options described by a dataclass."""
 
 import argparse
+import dataclasses
 from typing import Any, NoReturn
 
 from aed_plugins.core.errors import InputError
+
+
+def option(default: Any, help: str) -> Any:  # noqa: A002  argparse's own word
+    """Describe an option of a program, as a field of a dataclass.
+
+    Parameters
+    ----------
+    default : object
+        Its value where a user gives none; it must be immutable.
+    help : str
+        What it means, for `--help`.
+
+    Examples
+    --------
+    >>> @dataclasses.dataclass
+    ... class Options:
+    ...     seed: int = option(1986, "seed of the random numbers")
+    >>> Options().seed, dataclasses.fields(Options)[0].metadata["help"]
+    (1986, 'seed of the random numbers')
+    """
+    return dataclasses.field(default=default, metadata={"help": help})
 
 
 class Parser(argparse.ArgumentParser):
