@@ -39,6 +39,7 @@ from .lengths import (
     absolute_lengths as absolute_lengths,
     valid_mask as valid_mask,
 )
+from .out_of_memory import name_out_of_memory as name_out_of_memory
 from .receptive_field import (
     ReceptiveField as ReceptiveField,
     compute_receptive_field as compute_receptive_field,
