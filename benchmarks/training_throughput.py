@@ -91,7 +91,7 @@ def measure(folder: Path, clips: int, epochs: int) -> tuple[list[float], list[fl
     )
     manifest = noise_manifest(folder, clips, hparams["sample_rate"])
     dataset = make_fold_dataset(manifest, task.target, [1])
-    fit_normalization(brain.tagger, dataset, progress=False, **hparams["loader"])
+    fit_normalization(brain.tagger, dataset, progress=False, **hparams["valid_dataloader_opts"])
     waveforms = torch.stack([item["waveform"] for item in dataset])
     targets = torch.tensor([item["target"] for item in dataset])
     with torch.no_grad():
@@ -109,7 +109,8 @@ def measure(folder: Path, clips: int, epochs: int) -> tuple[list[float], list[fl
             yield epoch
             recipe_seconds.append(time.perf_counter() - started)
 
-    brain.fit(turns(), dataset, None, train_loader_kwargs={**hparams["loader"], "shuffle": True})
+    options = {**hparams["train_dataloader_opts"], "shuffle": True}
+    brain.fit(turns(), dataset, None, train_loader_kwargs=options)
     return recipe_seconds, bare_seconds
 
 

@@ -56,7 +56,7 @@ class FoldRun:
         logger.info(describe_data(setup.data))
         logger.info("test %s, validation %s, training %s", split.test, split.valid, split.train)
         self._check_sources()
-        self.brain, self.loader = self._build()
+        self.brain, self.train_opts, self.valid_opts = self._build()
 
     def run(self) -> None:
         """Train what is not trained yet; test; write `predictions.csv` and `result.json`."""
@@ -67,7 +67,7 @@ class FoldRun:
         clips = self._choose_clips()
         if not test_only:
             self._fit(clips)
-        self.brain.evaluate(clips([self.split.test]), test_loader_kwargs=dict(self.loader))
+        self.brain.evaluate(clips([self.split.test]), test_loader_kwargs=dict(self.valid_opts))
         run_on_main(self._write)
 
     def _check_sources(self) -> None:
@@ -82,7 +82,7 @@ class FoldRun:
         if setup.teacher is not None:
             run_on_main(setup.teacher.check, split, setup.handed_in["dataset"], self.task)
 
-    def _build(self) -> tuple[TaggingBrain, dict[str, Any]]:
+    def _build(self) -> tuple[TaggingBrain, dict[str, Any], dict[str, Any]]:
         """Build what the file describes; try what is built later, while it can be named."""
         setup = self.setup
         values = setup.fold_values(self.split)
@@ -91,7 +91,8 @@ class FoldRun:
             values["pretrained"] = None  # the checkpoint has all weights
         with setup.experiment.named_mistakes():
             hparams = setup.experiment.build(**values) | {"task": self.task}
-            loader = hparams["loader"]
+            train_opts = {"shuffle": True, **hparams["train_dataloader_opts"]}
+            valid_opts = hparams["valid_dataloader_opts"]
             brain = make_brain(
                 hparams,
                 setup.experiment.run_options,
@@ -100,8 +101,9 @@ class FoldRun:
                 from_initial_model=setup.initial_model is not None,
             )
             np.random.SeedSequence(hparams["seed"])
-            DataLoader(self._train_set(hparams["seed"], loader), **loader)
-            return brain, loader
+            for opts in (hparams["train_dataloader_opts"], valid_opts):
+                DataLoader(self._train_set(hparams["seed"], opts), **opts)
+            return brain, train_opts, valid_opts
 
     def _check_finished(self) -> None:
         trained = run_on_main(self.brain.trained_epochs)
@@ -124,10 +126,10 @@ class FoldRun:
             run_on_main(
                 fit_normalization,
                 brain.tagger,
-                self._train_set(brain.hparams.seed, self.loader),
+                self._train_set(brain.hparams.seed, self.valid_opts),
                 brain.device,
                 progress=not brain.noprogressbar,
-                **self.loader,
+                **self.valid_opts,
             )
 
     def _fit(self, clips: Clips) -> None:
@@ -135,19 +137,19 @@ class FoldRun:
         if self.setup.shards is None:
             train_set = self._add_soft_targets(clips(split.train))
         else:
-            train_set = self._train_set(brain.hparams.seed, self.loader)
+            train_set = self._train_set(brain.hparams.seed, self.train_opts)
         brain.fit(
             brain.hparams.epoch_counter,
             train_set,
             clips(split.valid) if split.valid else None,
-            train_loader_kwargs={**self.loader, "shuffle": True},
-            valid_loader_kwargs=self.loader,
+            train_loader_kwargs=self.train_opts,
+            valid_loader_kwargs=self.valid_opts,
         )
 
-    def _train_set(self, seed: int, loader: dict[str, Any]) -> DynamicItemDataset | StreamedClips:
+    def _train_set(self, seed: int, opts: dict[str, Any]) -> DynamicItemDataset | StreamedClips:
         shards, folds = self.setup.shards, self.split.train
         if shards is not None:
-            return StreamedClips(shards, folds, self.task.target, seed, loader.get("batch_size", 1))
+            return StreamedClips(shards, folds, self.task.target, seed, opts.get("batch_size", 1))
         return make_fold_dataset(self.setup.manifest, self.task.target, folds)
 
     def _add_soft_targets(self, train_set: DynamicItemDataset) -> DynamicItemDataset:
@@ -159,7 +161,7 @@ class FoldRun:
             self.task,
             self.folder,
             str(self.brain.device),
-            **{**self.loader, "progress": not self.brain.noprogressbar},
+            **{**self.valid_opts, "progress": not self.brain.noprogressbar},
         )
 
     def _choose_clips(self) -> Clips:
@@ -178,7 +180,7 @@ class FoldRun:
             setup.manifest,
             "\n".join(settings),
             progress=not brain.noprogressbar,
-            **self.loader,
+            **self.valid_opts,
         )
         return lambda folds: embedding_dataset(setup.manifest, cached, target, folds)
 

@@ -89,5 +89,5 @@ class RunSetup:
             run["shards"] = "nothing"
         if self.shards is not None and not options.test_only:
             run["shards"] = self.shards.fingerprint(split.train)
-            run["num_workers"] = leaves.get("loader.num_workers", "0")  # they decide the order
+            run["num_workers"] = leaves.get("train_dataloader_opts.num_workers", "0")  # the order
         return run

@@ -40,8 +40,8 @@ from .feature_normalization import fit_normalization as fit_normalization
 from .fine_tuning import FineTuning as FineTuning
 from .frozen_encoder_brain import FrozenEncoderBrain as FrozenEncoderBrain
 from .history import (
+    EpochLogger as EpochLogger,
     History as History,
-    TensorboardEpochs as TensorboardEpochs,
 )
 from .initial_model import (
     INITIAL_MODEL_OPTION as INITIAL_MODEL_OPTION,

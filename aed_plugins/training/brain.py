@@ -44,7 +44,7 @@ class TaggingBrain(Brain):
 
     Of the hparams it uses `seed`, `tagger`, `task` (a `Task`), `balance` (one of `BALANCES`),
     `fine_tuning`, `epoch_counter`, `lr_scheduler` (called with the optimizer and `total_steps`,
-    stepped with it), `train_loggers` and, if they are there, `augmentation` (an `Augmentation`),
+    stepped with it), `train_logger` and, if they are there, `augmentation` (an `Augmentation`),
     `ema` (an `EMA`) and `epoch_clips` (see `passes_per_epoch`; clips from shards are gone through
     once). `modules` holds what is trained: `{"tagger": tagger}`.
 
@@ -304,10 +304,9 @@ class TaggingBrain(Brain):
             verbosity=logging.DEBUG,
         )
         logger.info(self._line(row))
-        for train_logger in self.hparams.train_loggers:
-            train_logger.log_stats(
-                {"epoch": epoch}, train_stats=train, valid_stats=valid or None, verbose=False
-            )
+        self.hparams.train_logger.log_stats(
+            {"epoch": epoch}, train_stats=train, valid_stats=valid or None, verbose=False
+        )
 
     def _line(self, row: dict[str, Any]) -> str:
         text = f"epoch {row['epoch']}/{self.hparams.epoch_counter.limit}: {row['seconds']:.0f} s,"

@@ -1,4 +1,4 @@
-"""Metrics of the epochs of a training: stored in checkpoints, written for TensorBoard."""
+"""Metrics of the epochs of a training: stored in checkpoints, written as text and points."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from speechbrain.utils.checkpoints import mark_as_loader, mark_as_saver, register_checkpoint_hooks
 from speechbrain.utils.distributed import main_process_only
-from speechbrain.utils.train_logger import TrainLogger
+from speechbrain.utils.train_logger import FileTrainLogger, TrainLogger
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -38,19 +38,23 @@ class History:
         self.rows = json.loads(Path(path).read_text(encoding="utf-8"))
 
 
-class TensorboardEpochs(TrainLogger):
-    """Write an epoch's metrics for TensorBoard, at the epoch's own number.
+class EpochLogger(TrainLogger):
+    """Write the metrics of each epoch: a line of `train_log.txt`, and points for TensorBoard.
 
-    SpeechBrain's `TensorboardLogger` counts its calls, so a run that was resumed starts at 0 again.
+    SpeechBrain's `TensorboardLogger` counts its calls, so a run that was resumed starts at 0 again;
+    here a point has the number of its epoch.
 
     Parameters
     ----------
-    save_dir : str or Path
-        Folder of the event files; made when the first metric is written.
+    folder : str or Path
+        Where `train_log.txt` and the folder `tensorboard` are written, after the first epoch.
+    precision : int
+        Decimal places in `train_log.txt`.
     """
 
-    def __init__(self, save_dir: str | Path) -> None:
-        self.save_dir = Path(save_dir)
+    def __init__(self, folder: str | Path, precision: int = 3) -> None:
+        self.folder = Path(folder)
+        self._text = FileTrainLogger(str(self.folder / "train_log.txt"), precision)
         self._writer: SummaryWriter | None = None
 
     @main_process_only
@@ -62,11 +66,12 @@ class TensorboardEpochs(TrainLogger):
         test_stats: dict[str, float] | None = None,
         verbose: bool = False,
     ) -> None:
-        """Write the metrics of `stats_meta["epoch"]`, as `loss/train` and so on."""
+        """Write the metrics of `stats_meta["epoch"]`, for TensorBoard as `loss/train` and so on."""
+        self._text.log_stats(stats_meta, train_stats, valid_stats, test_stats, verbose)
         if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  imports for a second
 
-            self._writer = SummaryWriter(str(self.save_dir))
+            self._writer = SummaryWriter(str(self.folder / "tensorboard"))
         sets = {"train": train_stats, "valid": valid_stats, "test": test_stats}
         for name, stats in sets.items():
             for metric, value in (stats or {}).items():

@@ -13,6 +13,7 @@ from aed_plugins.inference import PretrainedTagger
 from aed_plugins.models import AudioTagger, FittedHead, HeadOutput, LogMel, MFCCStatistics
 from aed_plugins.training import (
     AtomicCheckpointer,
+    EpochLogger,
     FineTuning,
     SingleLabel,
     embedding_dataset,
@@ -44,7 +45,8 @@ def recording(balance, tmp_path):
     task = SingleLabel(["x", "y"])
     encoder = MFCCStatistics()
     tagger = AudioTagger(LogMel(n_mels=40), nn.Identity(), nn.Identity(), encoder, Recorder())
-    hparams = {"tagger": tagger, "task": task, "balance": balance, "seed": 7, "train_loggers": []}
+    hparams = {"tagger": tagger, "task": task, "balance": balance, "seed": 7}
+    hparams["train_logger"] = EpochLogger(tmp_path)
     hparams |= {"epoch_counter": EpochCounter(1), "fine_tuning": FineTuning(frozen_epochs=1)}
     checkpointer = AtomicCheckpointer(tmp_path / "save", {"tagger": tagger})
     brain = FittedHeadBrain({"head": tagger.head}, None, hparams, None, checkpointer)
