@@ -7,6 +7,10 @@ from .decoding import (
     read_waveform as read_waveform,
     to_int16 as to_int16,
 )
+from .files import (
+    AUDIO_SUFFIXES as AUDIO_SUFFIXES,
+    list_files as list_files,
+)
 from .quality import (
     check_audio as check_audio,
     check_duration as check_duration,

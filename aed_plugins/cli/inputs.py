@@ -2,22 +2,17 @@
 
 import atexit
 import glob
-import os
 import shutil
 import sys
 import tempfile
 from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from aed_plugins.audio import AUDIO_SUFFIXES, list_files
 from aed_plugins.core import InputError
 
-# What libsndfile reads and people call so; a file that is named itself may be called anything.
-SUFFIXES = {
-    ".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".snd",
-    ".caf", ".w64", ".rf64", ".sph", ".nist", ".wve",
-}  # fmt: skip
 STDIN = "-"
 STDIN_NAME = "stdin"
 STDIN_FILE = "aed-stdin-"
@@ -84,7 +79,7 @@ def find_recordings(inputs: Sequence[str], suffixes: set[str] | None = None) -> 
     >>> [recording.name.name for recording in find_recordings([str(folder)])]
     ['a.flac', 'b.wav']
     """
-    wanted = {suffix.lower() for suffix in suffixes} if suffixes else SUFFIXES
+    wanted = frozenset(map(str.lower, suffixes)) if suffixes else AUDIO_SUFFIXES
     found: dict[Path, Recording] = {}
     for text in inputs:
         for recording in _expand(text, wanted, ()):
@@ -94,7 +89,7 @@ def find_recordings(inputs: Sequence[str], suffixes: set[str] | None = None) -> 
     return list(found.values())
 
 
-def _expand(text: str, suffixes: set[str], lists: tuple[str, ...]) -> Iterator[Recording]:
+def _expand(text: str, suffixes: Collection[str], lists: tuple[str, ...]) -> Iterator[Recording]:
     if text == STDIN:
         yield Recording(_kept_stdin(), Path(STDIN_NAME))
         return
@@ -107,13 +102,13 @@ def _expand(text: str, suffixes: set[str], lists: tuple[str, ...]) -> Iterator[R
     yield from _named(text, suffixes)
 
 
-def _named(text: str, suffixes: set[str]) -> Iterator[Recording]:
+def _named(text: str, suffixes: Collection[str]) -> Iterator[Recording]:
     """Give the recordings of a file, a folder or a glob."""
     path = Path(text)
     if path.is_dir():
-        files = [file for file in _below(path) if file.suffix.lower() in suffixes]
+        files = list_files(path, suffixes)
         if not files:
-            wanted = "recordings" if suffixes is SUFFIXES else "annotations"
+            wanted = "recordings" if suffixes is AUDIO_SUFFIXES else "annotations"
             raise InputError(f"{path}: expected {wanted} in this folder, found none")
         yield from (Recording(file, file.relative_to(path)) for file in files)
     elif path.exists() or not glob.has_magic(text):
@@ -159,26 +154,6 @@ def find_annotation(recording: Recording, place: Path | None) -> Path:
 
 def _first_magic(path: Path) -> int:
     return next(place for place, part in enumerate(path.parts) if glob.has_magic(part))
-
-
-def _below(folder: Path) -> list[Path]:
-    """Return all files below a folder; one that cannot be read is an error."""
-
-    def refuse(error: OSError) -> None:
-        raise InputError(
-            f"{error.filename}: expected a folder that can be read, got: {error.strerror};"
-            " check its permissions"
-        ) from error
-
-    files: list[Path] = []
-    seen: set[Path] = set()
-    for where, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
-        if (real := Path(where).resolve()) in seen:  # by a link that leads back
-            folders.clear()
-            continue
-        seen.add(real)
-        files += [Path(where, name) for name in names]
-    return sorted(file for file in files if file.is_file())
 
 
 def _lines(name: str) -> list[str]:

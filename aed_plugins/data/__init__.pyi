@@ -1,3 +1,9 @@
+from .clip_dataset import (
+    collate as collate,
+    make_fold_dataset as make_fold_dataset,
+    make_target_item as make_target_item,
+    make_waveform_dataset as make_waveform_dataset,
+)
 from .folds import (
     Fold as Fold,
     FoldSplit as FoldSplit,
@@ -7,11 +13,7 @@ from .folds import (
 )
 from .manifest import (
     Manifest as Manifest,
-    collate as collate,
     compute_manifest_fingerprint as compute_manifest_fingerprint,
-    make_fold_dataset as make_fold_dataset,
-    make_target_item as make_target_item,
-    make_waveform_dataset as make_waveform_dataset,
     read_manifest as read_manifest,
 )
 from .packing import (
