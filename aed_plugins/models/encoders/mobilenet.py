@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 from aed_plugins.core import InputError
 from aed_plugins.models.base import Encoder, Kernel
+from aed_plugins.models.blocks.masks import frame_mask, mask_frames, masked_mean, stride_mask
 from aed_plugins.models.downloads import fetch_weights
-from aed_plugins.models.lengths import FrameMask
 from aed_plugins.models.weights import load_weights, read_state_dict
 
 RELEASE = "https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1"
@@ -114,9 +114,9 @@ class _SqueezeExcitation(nn.Module):
         self.fc1 = nn.Linear(channels, hidden)
         self.fc2 = nn.Linear(hidden, channels)
 
-    def forward(self, maps: Tensor, mask: FrameMask) -> Tensor:
+    def forward(self, maps: Tensor, mask: Tensor | None) -> Tensor:
         """Weigh `(batch, channel, frame, mel)`; the maps are masked already."""
-        weights = self.fc2(torch.relu(self.fc1(mask.mean(maps)))).sigmoid()
+        weights = self.fc2(torch.relu(self.fc1(masked_mean(maps, mask)))).sigmoid()
         return maps * weights[:, :, None, None]
 
 
@@ -127,9 +127,9 @@ class _Concurrent(nn.Module):
         super().__init__()
         self.conc_se_layers = nn.ModuleList([_SqueezeExcitation(channels)])
 
-    def forward(self, maps: Tensor, mask: FrameMask) -> Tensor:
-        """Weigh `(batch, channel, frame, mel)`; the maps are masked already."""
-        return self.conc_se_layers[0](mask(maps), mask)
+    def forward(self, maps: Tensor, mask: Tensor | None) -> Tensor:
+        """Weigh `(batch, channel, frame, mel)`."""
+        return self.conc_se_layers[0](mask_frames(maps, mask), mask)
 
 
 class InvertedResidual(nn.Module):
@@ -152,17 +152,18 @@ class InvertedResidual(nn.Module):
         layers.append(_convolution(expanded, self.out_channels, 1))
         self.block = nn.Sequential(*layers)
 
-    def forward(self, maps: Tensor, mask: FrameMask) -> Tensor:
-        """Map `(batch, channel, frame, mel)`."""
+    def forward(self, maps: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Map `(batch, channel, frame, mel)`; return the mask of the new maps too."""
         out = maps
         for position, layer in enumerate(self.block):
             if position == self.depthwise:
-                out = layer(mask(out))
+                out = layer(mask_frames(out, mask))
+                mask = stride_mask(mask, layer[0].stride[0])
             elif isinstance(layer, _Concurrent):
                 out = layer(out, mask)
             else:
                 out = layer(out)
-        return out + maps if self.has_shortcut else out
+        return out + maps if self.has_shortcut else out, mask
 
 
 class MobileNet(Encoder):
@@ -266,13 +267,14 @@ class MobileNet(Encoder):
         Tensor
             `(batch, step, embedding_size)`; one step per 32 frames, rounded up.
         """
-        mask = FrameMask(lengths, maps.shape[2])
+        mask = frame_mask(lengths, maps.shape[2])
         first, *blocks, last = self.features
-        maps = first(mask(maps))
+        maps = first(mask_frames(maps, mask))
+        mask = stride_mask(mask, first[0].stride[0])
         if maps.device.type == "cpu":  # where convolutions of single channels are faster so
             maps = maps.contiguous(memory_format=torch.channels_last)
         for block in blocks:
-            maps = block(maps, mask)
+            maps, mask = block(maps, mask)
         # (batch, channel, step) -> (batch, step, channel)
         return last(maps).mean(dim=3).transpose(1, 2)
 

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from aed_plugins.models.base import Encoder, Kernel
+from aed_plugins.models.blocks.masks import frame_mask, mask_frames, stride_mask
 from aed_plugins.models.downloads import fetch_weights
-from aed_plugins.models.lengths import FrameMask
 from aed_plugins.models.weights import load_weights, read_state_dict
 
 STAGE_CHANNELS = (64, 128, 256, 512)
@@ -51,11 +51,12 @@ class BasicBlock(nn.Module):
         """Return the path past the shortcut."""
         return [Kernel(3, stride), Kernel(3)]
 
-    def forward(self, maps: Tensor, mask: FrameMask) -> Tensor:
-        """Map `(batch, channel, frame, mel)`."""
-        out = mask(torch.relu(self.bn1(self.conv1(maps))))
+    def forward(self, maps: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Map `(batch, channel, frame, mel)`; return the mask of the new maps too."""
+        mask = stride_mask(mask, self.conv1.stride[0])
+        out = mask_frames(torch.relu(self.bn1(self.conv1(maps))), mask)
         out = self.bn2(self.conv2(out))
-        return mask(torch.relu(out + self.downsample(maps)))
+        return mask_frames(torch.relu(out + self.downsample(maps)), mask), mask
 
 
 class Bottleneck(nn.Module):
@@ -79,12 +80,13 @@ class Bottleneck(nn.Module):
         """Return the path past the shortcut."""
         return [Kernel(3, stride)]
 
-    def forward(self, maps: Tensor, mask: FrameMask) -> Tensor:
-        """Map `(batch, channel, frame, mel)`."""
-        out = mask(torch.relu(self.bn1(self.conv1(maps))))
+    def forward(self, maps: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Map `(batch, channel, frame, mel)`; return the mask of the new maps too."""
+        out = mask_frames(torch.relu(self.bn1(self.conv1(maps))), mask)
+        mask = stride_mask(mask, self.conv2.stride[0])
         out = torch.relu(self.bn2(self.conv2(out)))
         out = self.bn3(self.conv3(out))
-        return mask(torch.relu(out + self.downsample(maps)))
+        return mask_frames(torch.relu(out + self.downsample(maps)), mask), mask
 
 
 def _stage(
@@ -194,12 +196,15 @@ class ResNet(Encoder):
             `(batch, step, embedding_size)`; one step per `time_stride` frames, the last one
             begun counting as one.
         """
-        mask = FrameMask(lengths, maps.shape[2])
-        maps = mask(torch.relu(self.bn1(self.conv1(mask(maps)))))
-        maps = mask(self.maxpool(maps))
+        mask = frame_mask(lengths, maps.shape[2])
+        maps = self.conv1(mask_frames(maps, mask))
+        mask = stride_mask(mask, self.conv1.stride[0])
+        maps = self.maxpool(mask_frames(torch.relu(self.bn1(maps)), mask))
+        mask = stride_mask(mask, self.maxpool.stride)
+        maps = mask_frames(maps, mask)
         for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
             for block in stage:
-                maps = block(maps, mask)
+                maps, mask = block(maps, mask)
         if maps.shape[3] < self.mel_positions:
             raise ValueError(f"{maps.shape[3]} mel positions are left, fewer than mel_positions")
         parts = [part.mean(dim=3) for part in maps.tensor_split(self.mel_positions, dim=3)]
