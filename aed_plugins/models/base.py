@@ -60,7 +60,9 @@ class Features(nn.Module):
 
 
 class FrontEnd(nn.Module):
-    """Maps `(batch, 1, frame, mel)` to `(batch, out_channels, frame, mel)`.
+    """Maps `(batch, 1, frame, mel)` and lengths to `(batch, out_channels, frame, mel)`.
+
+    The maps of an item, before its end, do not depend on what comes after it.
 
     Attributes
     ----------
@@ -72,6 +74,27 @@ class FrontEnd(nn.Module):
 
     out_channels: int
     kernels: list[Kernel]
+
+
+def run_front_end(front_end: nn.Module, log_mel: Tensor, lengths: Tensor | None) -> Tensor:
+    """Run a front-end, or a module that knows no lengths, such as `nn.Identity`, in its place.
+
+    Parameters
+    ----------
+    front_end : nn.Module
+        Gets the lengths if it is a `FrontEnd`.
+    log_mel : Tensor
+        `(batch, frame, mel)`, zeros after each clip's end.
+    lengths : Tensor or None
+        `(batch,)`, fractions of the frames.
+
+    Returns
+    -------
+    Tensor
+        `(batch, channel, frame, mel)`.
+    """
+    maps = log_mel.unsqueeze(1)
+    return front_end(maps, lengths) if isinstance(front_end, FrontEnd) else front_end(maps)
 
 
 class Encoder(nn.Module):

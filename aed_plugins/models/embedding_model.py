@@ -6,7 +6,7 @@ SpeechBrain's classification recipes and its `EncoderClassifier` call
 
 from torch import Tensor, nn
 
-from aed_plugins.models.base import Encoder
+from aed_plugins.models.base import Encoder, run_front_end
 from aed_plugins.models.lengths import absolute_lengths, valid_mask, valid_mean
 
 
@@ -56,9 +56,10 @@ class EmbeddingModel(nn.Module):
         """
         frames = feats.shape[1]
         if lengths is None:
-            return self.encoder(self.front_end(feats.unsqueeze(1))).mean(dim=1, keepdim=True)
+            maps = run_front_end(self.front_end, feats, None)
+            return self.encoder(maps).mean(dim=1, keepdim=True)
         feats = feats.masked_fill(~valid_mask(lengths, frames).unsqueeze(2), 0.0)
-        maps = self.front_end(feats.unsqueeze(1))  # (batch, channel, frame, mel)
+        maps = run_front_end(self.front_end, feats, lengths)
         embeddings = self.encoder(maps, lengths)
         steps = self.encoder.step_count(absolute_lengths(lengths, frames))
         return valid_mean(embeddings, steps / embeddings.shape[1]).unsqueeze(1)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from aed_plugins.core import Steps
-from aed_plugins.models.base import Encoder, Features, Head, TaggerOutput
+from aed_plugins.models.base import Encoder, Features, Head, TaggerOutput, run_front_end
 from aed_plugins.models.lengths import absolute_lengths, repeat_short, valid_mask
 
 # Changes log-mel frames (batch, frame, mel) and their lengths, as SpeechBrain's Augmenter does.
@@ -200,7 +200,7 @@ class AudioTagger(nn.Module):
             log_mel, frame_lengths = change(log_mel, frame_lengths)
         if frame_lengths is not None:
             step_lengths = self.step_lengths(frame_lengths, log_mel.shape[1])
-        maps = self.front_end(log_mel.unsqueeze(1))  # (batch, channel, frame, mel)
+        maps = run_front_end(self.front_end, log_mel, frame_lengths)
         return self.encoder(maps, frame_lengths), step_lengths
 
     def forward(

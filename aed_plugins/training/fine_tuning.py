@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.batchnorm import _NormBase
 from torch.optim import Optimizer
 
 from aed_plugins.models import AudioTagger
@@ -125,7 +125,7 @@ class FineTuning:
                 stage.eval()
             elif self.frozen_statistics:
                 for module in stage.modules():
-                    if isinstance(module, _BatchNorm):
+                    if isinstance(module, _NormBase):
                         module.eval()
 
     def make_optimizer(

@@ -13,6 +13,7 @@ from aed_plugins.models import (
     AudioTagger,
     DilatedFrontEnd,
     DNNHead,
+    EmbeddingModel,
     Encoder,
     FeatureNormalization,
     FittedHead,
@@ -82,10 +83,11 @@ def names(encoder="resnet18", **others):
 
 COMBINATIONS = [names(encoder, head=head) for encoder in ENCODERS for head in HEADS]
 COMBINATIONS += [names(encoder, repeat_to=3.0) for encoder in ENCODERS]
-COMBINATIONS += [names(front_end=front_end) for front_end in FRONT_ENDS]
+FRONT_END_NAMES = [names(front_end=front_end) for front_end in FRONT_ENDS]
+COMBINATIONS += FRONT_END_NAMES
 # One with every component.
 COMPONENTS = [names(encoder) for encoder in ENCODERS]
-COMPONENTS += [names(head=head) for head in HEADS] + COMBINATIONS[-len(FRONT_ENDS) :]
+COMPONENTS += [names(head=head) for head in HEADS] + FRONT_END_NAMES
 
 
 @pytest.fixture
@@ -125,6 +127,25 @@ def test_a_padded_batch_gives_what_each_clip_gives_alone(names, batch):
             torch.testing.assert_close(
                 together.embeddings[clip, :steps], alone.embeddings[0], **close
             )
+
+
+@pytest.mark.parametrize("names", [names(e) for e in ENCODERS] + FRONT_END_NAMES, ids=str)
+def test_padding_leaves_no_trace_in_training(names):
+    tagger = make_tagger(**names)
+    model = EmbeddingModel(tagger.encoder, tagger.front_end).double().train()
+    log_mel = torch.randn(3, 220, 64, dtype=torch.float64)
+    frames = torch.tensor([217, 3, 118])
+    results = []
+    for size in (217, 220, 384):  # none for the longest; some; a patch of VGGish and more
+        twin = copy.deepcopy(model)
+        given = nn.functional.pad(log_mel, (0, 0, 0, size - 220), value=99.0)
+        embeddings = twin(given, frames / size)
+        if embeddings.requires_grad:
+            embeddings.square().sum().backward()
+        gradients = [p.grad for p in twin.parameters()]
+        results.append([embeddings, *gradients, *twin.buffers()])
+    torch.testing.assert_close(results[1], results[0])
+    torch.testing.assert_close(results[2], results[0])
 
 
 def test_a_short_clip_is_classified_as_if_it_went_on(batch):

@@ -108,7 +108,7 @@ class MFCCStatistics(Encoder):
                 f" {maps.shape[1]} channels of {maps.shape[3]}"
             )
         with torch.autocast(device_type=maps.device.type, enabled=False):
-            mfcc = maps.float().squeeze(1) @ self.dct  # (batch, frame, coefficient)
+            mfcc = maps.float().squeeze(1) @ self.dct.float()  # (batch, frame, coefficient)
             valid = torch.ones_like(mfcc[..., :1])
             if lengths is not None:
                 valid = valid * valid_mask(lengths, mfcc.shape[1]).unsqueeze(2)

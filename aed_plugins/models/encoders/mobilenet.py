@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from aed_plugins.core import InputError
 from aed_plugins.models.base import Encoder, Kernel
+from aed_plugins.models.blocks.batch_norm import ConvolutionNorm, MaskedBatchNorm2d
 from aed_plugins.models.blocks.masks import frame_mask, mask_frames, masked_mean, stride_mask
 from aed_plugins.models.downloads import fetch_weights
 from aed_plugins.models.weights import load_weights, read_state_dict
@@ -50,7 +51,7 @@ class BlockSettings(NamedTuple):
     stride: int
 
 
-STEM_CHANNELS = 16
+STEM_CHANNELS, STEM_STRIDE = 16, 2
 BLOCK_SETTINGS = (
     BlockSettings(3, 16, 16, False, nn.ReLU, 1),
     BlockSettings(3, 64, 24, False, nn.ReLU, 2),
@@ -95,12 +96,12 @@ def _convolution(
     stride: int = 1,
     groups: int = 1,
     activation: type[nn.Module] = nn.Identity,
-) -> nn.Sequential:
-    return nn.Sequential(
+) -> ConvolutionNorm:
+    return ConvolutionNorm(
         nn.Conv2d(
             in_channels, out_channels, kernel, stride, kernel // 2, groups=groups, bias=False
         ),
-        nn.BatchNorm2d(out_channels, eps=0.001, momentum=0.01),
+        MaskedBatchNorm2d(out_channels, eps=0.001, momentum=0.01),
         activation(),
     )
 
@@ -139,6 +140,7 @@ class InvertedResidual(nn.Module):
         super().__init__()
         expanded = round_channels(row.expanded * width)
         self.out_channels = round_channels(row.out * width)
+        self.time_stride = row.stride
         self.has_shortcut = row.stride == 1 and in_channels == self.out_channels
         layers: list[nn.Module] = []
         if expanded != in_channels:
@@ -157,12 +159,9 @@ class InvertedResidual(nn.Module):
         out = maps
         for position, layer in enumerate(self.block):
             if position == self.depthwise:
-                out = layer(mask_frames(out, mask))
-                mask = stride_mask(mask, layer[0].stride[0])
-            elif isinstance(layer, _Concurrent):
-                out = layer(out, mask)
-            else:
-                out = layer(out)
+                out = mask_frames(out, mask)
+                mask = stride_mask(mask, self.time_stride)
+            out = layer(out, mask)
         return out + maps if self.has_shortcut else out, mask
 
 
@@ -215,7 +214,7 @@ class MobileNet(Encoder):
         self.width = width
         channels = round_channels(STEM_CHANNELS * width)
         layers: list[nn.Module] = [
-            _convolution(in_channels, channels, 3, stride=2, activation=nn.Hardswish)
+            _convolution(in_channels, channels, 3, STEM_STRIDE, activation=nn.Hardswish)
         ]
         for row in BLOCK_SETTINGS:
             block = InvertedResidual(channels, row, width)
@@ -269,14 +268,15 @@ class MobileNet(Encoder):
         """
         mask = frame_mask(lengths, maps.shape[2])
         first, *blocks, last = self.features
-        maps = first(mask_frames(maps, mask))
-        mask = stride_mask(mask, first[0].stride[0])
+        maps = mask_frames(maps, mask)
+        mask = stride_mask(mask, STEM_STRIDE)
+        maps = first(maps, mask)
         if maps.device.type == "cpu":  # where convolutions of single channels are faster so
             maps = maps.contiguous(memory_format=torch.channels_last)
         for block in blocks:
             maps, mask = block(maps, mask)
         # (batch, channel, step) -> (batch, step, channel)
-        return last(maps).mean(dim=3).transpose(1, 2)
+        return last(maps, mask).mean(dim=3).transpose(1, 2)
 
     def load_published(self, state: Mapping[str, Tensor], source: str = "state dict") -> None:
         """Load the published weights of the same width.

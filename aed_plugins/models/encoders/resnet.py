@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from aed_plugins.models.base import Encoder, Kernel
+from aed_plugins.models.blocks.batch_norm import ConvolutionNorm, MaskedBatchNorm2d
 from aed_plugins.models.blocks.masks import frame_mask, mask_frames, stride_mask
 from aed_plugins.models.downloads import fetch_weights
 from aed_plugins.models.weights import load_weights, read_state_dict
@@ -27,10 +28,18 @@ BLOCKS_PER_STAGE = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
 
 def _shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Module:
     if stride == 1 and in_channels == out_channels:
-        return nn.Identity()
-    return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels)
-    )
+        return _Unchanged()
+    convolution = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+    return ConvolutionNorm(convolution, MaskedBatchNorm2d(out_channels))
+
+
+class _Unchanged(nn.Module):
+    """The shortcut of a block whose maps keep their shape."""
+
+    def forward(self, maps: Tensor, mask: Tensor | None) -> Tensor:
+        """Return the maps."""
+        del mask
+        return maps
 
 
 class BasicBlock(nn.Module):
@@ -41,9 +50,9 @@ class BasicBlock(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels)
+        self.bn1 = MaskedBatchNorm2d(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels)
+        self.bn2 = MaskedBatchNorm2d(channels)
         self.downsample = _shortcut(in_channels, channels, stride)
 
     @staticmethod
@@ -54,9 +63,9 @@ class BasicBlock(nn.Module):
     def forward(self, maps: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Map `(batch, channel, frame, mel)`; return the mask of the new maps too."""
         mask = stride_mask(mask, self.conv1.stride[0])
-        out = mask_frames(torch.relu(self.bn1(self.conv1(maps))), mask)
-        out = self.bn2(self.conv2(out))
-        return mask_frames(torch.relu(out + self.downsample(maps)), mask), mask
+        out = mask_frames(torch.relu(self.bn1(self.conv1(maps), mask)), mask)
+        out = self.bn2(self.conv2(out), mask)
+        return mask_frames(torch.relu(out + self.downsample(maps, mask)), mask), mask
 
 
 class Bottleneck(nn.Module):
@@ -68,11 +77,11 @@ class Bottleneck(nn.Module):
         super().__init__()
         out_channels = channels * self.expansion
         self.conv1 = nn.Conv2d(in_channels, channels, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels)
+        self.bn1 = MaskedBatchNorm2d(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, stride, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels)
+        self.bn2 = MaskedBatchNorm2d(channels)
         self.conv3 = nn.Conv2d(channels, out_channels, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(out_channels)
+        self.bn3 = MaskedBatchNorm2d(out_channels)
         self.downsample = _shortcut(in_channels, out_channels, stride)
 
     @staticmethod
@@ -82,11 +91,11 @@ class Bottleneck(nn.Module):
 
     def forward(self, maps: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Map `(batch, channel, frame, mel)`; return the mask of the new maps too."""
-        out = mask_frames(torch.relu(self.bn1(self.conv1(maps))), mask)
+        out = mask_frames(torch.relu(self.bn1(self.conv1(maps), mask)), mask)
         mask = stride_mask(mask, self.conv2.stride[0])
-        out = torch.relu(self.bn2(self.conv2(out)))
-        out = self.bn3(self.conv3(out))
-        return mask_frames(torch.relu(out + self.downsample(maps)), mask), mask
+        out = torch.relu(self.bn2(self.conv2(out), mask))
+        out = self.bn3(self.conv3(out), mask)
+        return mask_frames(torch.relu(out + self.downsample(maps, mask)), mask), mask
 
 
 def _stage(
@@ -163,7 +172,7 @@ class ResNet(Encoder):
         blocks = BLOCKS_PER_STAGE[depth]
         sizes = [max(1, round(width * channels)) for channels in STAGE_CHANNELS]
         self.conv1 = nn.Conv2d(in_channels, sizes[0], 7, stem_stride, padding=3, bias=False)
-        self.bn1 = nn.BatchNorm2d(sizes[0])
+        self.bn1 = MaskedBatchNorm2d(sizes[0])
         self.maxpool = nn.MaxPool2d(3, 2, padding=1)
         self.layer1 = _stage(block, sizes[0], sizes[0], blocks[0], stride=1)
         self.layer2 = _stage(block, sizes[0] * block.expansion, sizes[1], blocks[1], stride=2)
@@ -199,8 +208,8 @@ class ResNet(Encoder):
         mask = frame_mask(lengths, maps.shape[2])
         maps = self.conv1(mask_frames(maps, mask))
         mask = stride_mask(mask, self.conv1.stride[0])
-        maps = self.maxpool(mask_frames(torch.relu(self.bn1(maps)), mask))
-        mask = stride_mask(mask, self.maxpool.stride)
+        maps = self.maxpool(mask_frames(torch.relu(self.bn1(maps, mask)), mask))
+        mask = stride_mask(mask, 2)
         maps = mask_frames(maps, mask)
         for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
             for block in stage:

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from aed_plugins.models.base import FrontEnd, Kernel
+from aed_plugins.models.blocks.batch_norm import MaskedBatchNorm2d
+from aed_plugins.models.blocks.masks import frame_mask
 
 
 class DilatedFrontEnd(FrontEnd):
@@ -60,15 +62,17 @@ class DilatedFrontEnd(FrontEnd):
             nn.Conv2d(in_channels, channels, 3, padding=dilation, dilation=dilation, bias=False)
             for dilation in dilations
         )
-        self.norm = nn.BatchNorm2d(self.out_channels)
+        self.norm = MaskedBatchNorm2d(self.out_channels)
 
-    def forward(self, maps: Tensor) -> Tensor:
+    def forward(self, maps: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Convolve the spectrogram at every scale.
 
         Parameters
         ----------
         maps : Tensor
-            `(batch, in_channels, frame, mel)`.
+            `(batch, in_channels, frame, mel)`, zeros after each clip's end.
+        lengths : Tensor, optional
+            `(batch,)`, fractions of the frames.
 
         Returns
         -------
@@ -80,4 +84,4 @@ class DilatedFrontEnd(FrontEnd):
             combined = torch.cat(scales, dim=1)
         else:
             combined = torch.stack(scales).sum(dim=0)
-        return torch.relu(self.norm(combined))
+        return torch.relu(self.norm(combined, frame_mask(lengths, maps.shape[2])))
