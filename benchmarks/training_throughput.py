@@ -100,17 +100,20 @@ def measure(folder: Path, clips: int, epochs: int) -> tuple[list[float], list[fl
     recipe_seconds: list[float] = []
     bare_seconds: list[float] = []
 
-    def turns() -> Iterator[int]:
-        for epoch in hparams["epoch_counter"]:
-            started = time.perf_counter()
-            bare()
-            bare_seconds.append(time.perf_counter() - started)
-            started = time.perf_counter()
-            yield epoch
-            recipe_seconds.append(time.perf_counter() - started)
+    class Turns:
+        limit = epochs
+
+        def __iter__(self) -> Iterator[int]:
+            for epoch in hparams["epoch_counter"]:
+                started = time.perf_counter()
+                bare()
+                bare_seconds.append(time.perf_counter() - started)
+                started = time.perf_counter()
+                yield epoch
+                recipe_seconds.append(time.perf_counter() - started)
 
     options = {**hparams["train_dataloader_opts"], "shuffle": True}
-    brain.fit(turns(), dataset, None, train_loader_kwargs=options)
+    brain.fit(Turns(), dataset, None, train_loader_kwargs=options)
     return recipe_seconds, bare_seconds
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from programs import run_python
 from tiny_model import write_model
 
 from aed_plugins.data.synthetic.recording import build_demonstration_recording
@@ -11,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-USE, LISTEN, MODULES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+USE, LISTEN, MODULES, TRAIN = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def run(code, names):
@@ -37,6 +38,17 @@ def test_the_examples_for_recordings_run_and_agree(tmp_path, monkeypatch, capsys
     run(LISTEN, names | {"microphone": lambda: np.array_split(waveform, 29)})
     heard = re.findall(r"onset=([\d.]+), offset=([\d.]+)", capsys.readouterr().out)
     assert sorted(heard) == sorted((onset, offset) for *_, onset, offset, _ in told)
+
+
+def test_the_training_example_is_short_learns_and_imports_faces_alone(tmp_path):
+    assert len(TRAIN.splitlines()) <= 30
+    faces = re.findall(r"^from (\S+) import", TRAIN, re.MULTILINE)
+    assert all(len(face.split(".")) == 2 for face in faces)
+    (tmp_path / "train.py").write_text(TRAIN)
+    printed = run_python(["train.py"], tmp_path).stdout
+    losses = [float(number) for number in re.search("losses: (.*)", printed)[1].split()]
+    assert losses[-1] < losses[0] / 4
+    assert float(re.search("accuracy: (.*)", printed)[1]) > 0.9
 
 
 def test_the_files_it_names_are_there():

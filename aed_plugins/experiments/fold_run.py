@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.distributed import if_main_process
 from torch.utils.data import DataLoader
@@ -15,7 +14,7 @@ from aed_plugins.experiments.command_line import flatten, start_log
 from aed_plugins.experiments.results import FoldResult, write_predictions
 from aed_plugins.experiments.run_setup import RunSetup
 from aed_plugins.training import (
-    FrozenEncoderBrain,
+    ShardClips,
     TaggingBrain,
     cache_embeddings,
     embedding_dataset,
@@ -100,7 +99,6 @@ class FoldRun:
                 pretrained=tree["encoder"].get("pretrained") is not None,
                 from_initial_model=setup.initial_model is not None,
             )
-            np.random.SeedSequence(hparams["seed"])
             for opts in (hparams["train_dataloader_opts"], valid_opts):
                 DataLoader(self._train_set(hparams["seed"], opts), **opts)
             return brain, train_opts, valid_opts
@@ -126,7 +124,7 @@ class FoldRun:
             run_on_main(
                 fit_normalization,
                 brain.tagger,
-                self._train_set(brain.hparams.seed, self.valid_opts),
+                self._train_set(brain.settings.seed, self.valid_opts),
                 brain.device,
                 progress=not brain.noprogressbar,
                 **self.valid_opts,
@@ -134,10 +132,11 @@ class FoldRun:
 
     def _fit(self, clips: Clips) -> None:
         brain, split = self.brain, self.split
+        train_set: Any = None
         if self.setup.shards is None:
             train_set = self._add_soft_targets(clips(split.train))
         else:
-            train_set = self._train_set(brain.hparams.seed, self.train_opts)
+            train_set = ShardClips(self._train_set(brain.settings.seed, self.train_opts))
         brain.fit(
             brain.hparams.epoch_counter,
             train_set,
@@ -146,7 +145,7 @@ class FoldRun:
             valid_loader_kwargs=self.valid_opts,
         )
 
-    def _train_set(self, seed: int, opts: dict[str, Any]) -> DynamicItemDataset | StreamedClips:
+    def _train_set(self, seed: int, opts: dict[str, Any]) -> Any:
         shards, folds = self.setup.shards, self.split.train
         if shards is not None:
             return StreamedClips(shards, folds, self.task.target, seed, opts.get("batch_size", 1))
@@ -167,10 +166,10 @@ class FoldRun:
     def _choose_clips(self) -> Clips:
         """Return a function that makes the dataset of some folds: waveforms or embeddings."""
         setup, brain, target = self.setup, self.brain, self.task.target
-        if not isinstance(brain, FrozenEncoderBrain):
+        if not brain.takes_embeddings:
             return lambda folds: make_fold_dataset(setup.manifest, target, folds)
         logger.info("the encoder stays frozen: its embeddings are computed once and cached")
-        if brain.augmentation is not None and brain.augmentation.changes_sound:
+        if brain.settings.augmentation is not None and brain.settings.augmentation.changes_sound:
             logger.info("they are those of the clips as they are: nothing is augmented or mixed")
         leaves = flatten(setup.experiment.resolved(**setup.handed_in))
         settings = [f"{key}={leaves[key]}" for key in sorted(leaves) if _decides_embeddings(key)]

@@ -15,7 +15,6 @@ from .augmentation.waveform import (
 )
 from .balancing import (
     balanced_sampler as balanced_sampler,
-    count_labels as count_labels,
     list_labels as list_labels,
 )
 from .brain import TaggingBrain as TaggingBrain
@@ -35,7 +34,6 @@ from .embedding_cache import (
     cache_embeddings as cache_embeddings,
     embedding_dataset as embedding_dataset,
 )
-from .epochs import passes_per_epoch as passes_per_epoch
 from .feature_normalization import fit_normalization as fit_normalization
 from .fine_tuning import FineTuning as FineTuning
 from .frozen_encoder_brain import FrozenEncoderBrain as FrozenEncoderBrain
@@ -52,6 +50,7 @@ from .schedules import (
     constant as constant,
     warmup_cosine as warmup_cosine,
 )
+from .settings import TrainingSettings as TrainingSettings
 from .tasks.factory import make_task as make_task
 from .tasks.multi_label import (
     RATES as RATES,
@@ -59,3 +58,9 @@ from .tasks.multi_label import (
 )
 from .tasks.single_label import SingleLabel as SingleLabel
 from .tasks.task import Task as Task
+from .training_clips import (
+    ListedClips as ListedClips,
+    ShardClips as ShardClips,
+    TrainingClips as TrainingClips,
+    passes_per_epoch as passes_per_epoch,
+)

@@ -9,42 +9,34 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 import numpy as np
-from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.dataio.sampler import ReproducibleWeightedRandomSampler
+from torch.utils.data import Dataset
 
 from aed_plugins.core import FloatArray
-from aed_plugins.data import StreamedClips
-from aed_plugins.training.tasks.task import Task
 
 BALANCES = ("none", "class_weights", "sampling")
 
 
-def list_labels(dataset: DynamicItemDataset) -> list[list[str]]:
+def list_labels(dataset: Dataset) -> list[list[str]]:
     """Return the labels of each clip.
 
     Parameters
     ----------
-    dataset : DynamicItemDataset
-        Clips with `labels`.
+    dataset : Dataset
+        A `DynamicItemDataset` of clips with `labels`.
+
+    Raises
+    ------
+    ValueError
+        If it is another dataset.
     """
-    return [dataset.data[name]["labels"] for name in dataset.data_ids]
-
-
-def count_labels(dataset: DynamicItemDataset | StreamedClips, task: Task) -> tuple[FloatArray, int]:
-    """Count the clips of each label, `(class,)`, and all clips.
-
-    Parameters
-    ----------
-    dataset : DynamicItemDataset or StreamedClips
-        The clips.
-    task : Task
-        Whose labels they are.
-    """
-    if isinstance(dataset, StreamedClips):
-        return dataset.label_counts()
-    labels = list_labels(dataset)
-    counts = Counter(name for names in labels for name in set(names))
-    return np.array([counts[name] for name in task.labels], np.float64), len(labels)
+    clips = getattr(dataset, "data", None)
+    if clips is None:
+        raise ValueError(
+            "a balanced training needs a DynamicItemDataset of clips with labels, got a"
+            f" {type(dataset).__name__}"
+        )
+    return [clips[name]["labels"] for name in dataset.data_ids]  # type: ignore[attr-defined]
 
 
 def clip_weights(labels: Sequence[Collection[str]]) -> FloatArray:

@@ -1,56 +1,61 @@
 """Training and evaluation of a tagger with SpeechBrain's loop."""
 
-import itertools
 import logging
-import random
 import time
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
-import torch
-from speechbrain import Brain, Stage
+from speechbrain import Stage
 from speechbrain.dataio.batch import PaddedBatch
-from speechbrain.utils.checkpoints import Checkpoint
+from speechbrain.utils.checkpoints import Checkpoint, Checkpointer
 from speechbrain.utils.distributed import is_distributed_initialized
-from torch import Tensor
-from torch.nn.parallel import DistributedDataParallel
+from speechbrain.utils.run_opts import RunOptions
+from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from aed_plugins.core import InputError
-from aed_plugins.data import StreamedClips, collate
+from aed_plugins.data import collate
 from aed_plugins.metrics import Predictions, concatenate_predictions
 from aed_plugins.models import AudioTagger, TaggerOutput
-from aed_plugins.training.augmentation.augmentation import Augmentation
-from aed_plugins.training.balancing import count_labels
-from aed_plugins.training.checkpoints import ends_an_epoch, has_validation
+from aed_plugins.training.checkpoints import ends_an_epoch, has_validation, keep_in_checkpoints
 from aed_plugins.training.distributed import (
     broadcast_buffers,
     gather,
     mean_over_processes,
     number_of_processes,
-    process_rank,
 )
-from aed_plugins.training.ema import EMA
-from aed_plugins.training.epochs import arrange_epoch
-from aed_plugins.training.history import History
+from aed_plugins.training.history import History, describe_epoch
+from aed_plugins.training.settings import TrainingSettings
+from aed_plugins.training.stepping import DIVERGED, SteppingBrain
 from aed_plugins.training.tasks.task import Task
+from aed_plugins.training.training_clips import ListedClips, TrainingClips, count_epochs
 
 logger = logging.getLogger(__name__)
-DIVERGED = "the training diverged (a lower --lr may help)"
 
 
-class TaggingBrain(Brain):
+class TaggingBrain(SteppingBrain):
     """Train and evaluate a tagger.
-
-    Of the hparams it uses `seed`, `tagger`, `task` (a `Task`), `balance` (one of `BALANCES`),
-    `fine_tuning`, `epoch_counter`, `lr_scheduler` (called with the optimizer and `total_steps`,
-    stepped with it), `train_logger` and, if they are there, `augmentation` (an `Augmentation`),
-    `ema` (an `EMA`) and `epoch_clips` (see `passes_per_epoch`; clips from shards are gone through
-    once). `modules` holds what is trained: `{"tagger": tagger}`.
 
     A batch has `id`, `waveform` (padded) and `target` (the task's). The random number generators
     are seeded at each step from the seed, the epoch and the step, so that an interrupted run goes
     on exactly as it would have; on a GPU, as exactly as its sums in no fixed order allow.
+
+    Parameters
+    ----------
+    modules : mapping of str to Module, optional
+        What is trained: `{"tagger": tagger}`.
+    opt_class : callable, optional
+        Makes the optimizer of parameters, as for any `Brain`. To evaluate takes none.
+    hparams : mapping
+        `task` (a `Task`), `tagger` if it is not in `modules`, and what of `TrainingSettings` is not
+        to have its default.
+    run_opts : mapping or RunOptions, optional
+        SpeechBrain's.
+    checkpointer : Checkpointer, optional
+        SpeechBrain's or an `AtomicCheckpointer`; the tagger and the counter of epochs are added to
+        what it keeps. Without one, the last weights are evaluated.
 
     Attributes
     ----------
@@ -59,28 +64,43 @@ class TaggingBrain(Brain):
     predictions : Predictions
         Those of the last evaluation, of all processes, on every process.
     evaluated_epoch : int
-        The epoch whose checkpoint `evaluate` loaded.
+        The epoch whose weights `evaluate` took.
+
+    Raises
+    ------
+    ValueError
+        If task or tagger are missing, or a setting cannot be used.
     """
 
+    takes_embeddings: ClassVar[bool] = False  # instead of waveforms, in a batch
     history: History
     predictions: Predictions
     evaluated_epoch: int
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.task: Task = self.hparams.task
-        self.tagger: AudioTagger = self.hparams.tagger.to(self.device)
-        self.augmentation: Augmentation | None = getattr(self.hparams, "augmentation", None)
-        self.ema: EMA | None = getattr(self.hparams, "ema", None)
+    def __init__(
+        self,
+        modules: Mapping[str, nn.Module] | None = None,
+        opt_class: Callable[..., Optimizer] | None = None,
+        hparams: Mapping[str, Any] | None = None,
+        run_opts: Mapping[str, Any] | RunOptions | None = None,
+        checkpointer: Checkpointer | None = None,
+    ) -> None:
+        given = {**(modules or {}), **(hparams or {})}
+        for key in ("task", "tagger"):
+            if key not in given:
+                raise ValueError(f"a TaggingBrain needs a {key} among its hparams")
+        tagger: AudioTagger = given["tagger"]
+        super().__init__(modules or {"tagger": tagger}, opt_class, hparams, run_opts, checkpointer)
+        self.task: Task = given["task"]
+        self.tagger = tagger.to(self.device)
+        self.settings = TrainingSettings.from_hparams(hparams or {})
         self.history = History()
-        for name, state in {"history": self.history, **self.task.recoverables()}.items():
-            self.checkpointer.add_recoverable(name, state)
+        kept = {"tagger": tagger, "history": self.history, **self.task.recoverables()}
+        keep_in_checkpoints(checkpointer, **kept)
         self._batch_predictions: list[Predictions] = []
         self._class_weights: Tensor | None = None
         self._validates = False
-        self._shard_clips: StreamedClips | None = None
-        self._steps_per_epoch = 0
-        self._stepped = False
+        self._clips: TrainingClips | None = None
         self._epoch_started = 0.0
 
     def rank_checkpoint(self, checkpoint: Checkpoint) -> tuple[float, float, float]:
@@ -92,9 +112,10 @@ class TaggingBrain(Brain):
         """Run the tagger on `batch.waveform`."""
         waveform, lengths = (tensor.to(self.device) for tensor in batch.waveform)
         change = None
-        if stage == Stage.TRAIN and self.augmentation is not None:
+        augmentation = self.settings.augmentation
+        if stage == Stage.TRAIN and augmentation is not None:
             targets = batch.target.to(self.device)
-            waveform, lengths, batch.target, change = self.augmentation(
+            waveform, lengths, batch.target, change = augmentation(
                 waveform, lengths, targets, self.task.soft_targets
             )
         # Nothing is padded: masks would change nothing and cost a tenth of the time.
@@ -129,32 +150,39 @@ class TaggingBrain(Brain):
 
     def fit(
         self,
-        epoch_counter: Any,
+        epoch_counter: Iterable[int],
         train_set: Any,
         valid_set: Any = None,
         progressbar: bool | None = None,
         train_loader_kwargs: dict[str, Any] | None = None,
         valid_loader_kwargs: dict[str, Any] | None = None,
     ) -> None:
-        """Train on a dataset as `Brain.fit` does; count the steps for the schedule."""
-        train_loader_kwargs = dict(train_loader_kwargs or {})
-        if self.hparams.balance == "class_weights":
-            weights = self.task.class_weights(*count_labels(train_set, self.task))
-            self._class_weights = weights.to(self.device)
-        epoch_clips = getattr(self.hparams, "epoch_clips", 0)
-        train_set, sampler = arrange_epoch(
-            train_set, self.hparams.balance, epoch_clips, self.hparams.seed
-        )
-        if sampler is not None:
-            # SpeechBrain passes the epoch to samplers of its own only.
-            self.train_sampler = train_loader_kwargs["sampler"] = sampler
-        if isinstance(train_set, StreamedClips):
-            self._shard_clips = train_set
-        if sampler is not None or self._shard_clips is not None:
-            train_loader_kwargs.pop("shuffle", None)  # they have an order of their own
-        loader = self.make_dataloader(train_set, Stage.TRAIN, **train_loader_kwargs)
-        if isinstance(self.train_sampler, DistributedSampler):
-            self.train_sampler.seed = self.hparams.seed
+        """Train as `Brain.fit` does; count the steps for the schedule.
+
+        Parameters
+        ----------
+        epoch_counter : iterable of int
+            The epochs: an `EpochCounter`, a range or a list, as the schedule needs their number.
+        train_set : TrainingClips, Dataset or DataLoader
+            What is trained on; settings about clips and balance need one of the first two.
+        valid_set : Dataset or DataLoader, optional
+            What is validated on after each epoch.
+        progressbar : bool, optional
+            Whether to show one; by default as the run options say.
+        train_loader_kwargs, valid_loader_kwargs : dict, optional
+            For the `DataLoader`s.
+
+        Raises
+        ------
+        InputError
+            If an epoch would have no step, or the training diverges.
+        """
+        self._epochs = count_epochs(epoch_counter)
+        if hasattr(epoch_counter, "current"):
+            keep_in_checkpoints(self.checkpointer, epoch_counter=epoch_counter)
+        loader = train_set
+        if not isinstance(train_set, DataLoader):
+            loader = self._make_train_loader(train_set, dict(train_loader_kwargs or {}))
         self._steps_per_epoch = len(loader) // self.grad_accumulation_factor
         if self._steps_per_epoch == 0:
             raise InputError(
@@ -170,96 +198,40 @@ class TaggingBrain(Brain):
             valid_loader_kwargs=dict(valid_loader_kwargs or {}),
         )
 
-    def init_optimizers(self) -> None:
-        """Make the optimizer and the schedule of its learning rate."""
-        self.optimizer = self.hparams.fine_tuning.make_optimizer(
-            self.opt_class, self.tagger, decay_vectors=not self.remove_vector_weight_decay
+    def _make_train_loader(self, train_set: Any, options: dict[str, Any]) -> DataLoader:
+        settings = self.settings
+        self._clips = train_set if isinstance(train_set, TrainingClips) else ListedClips(train_set)
+        if settings.balance == "class_weights":
+            weights = self.task.class_weights(*self._clips.count_labels(self.task.labels))
+            self._class_weights = weights.to(self.device)
+        dataset, sampler, in_order = self._clips.arrange(
+            settings.balance, settings.epoch_clips, settings.seed
         )
-        self.optimizers_dict = {"opt_class": self.optimizer}
-        self.checkpointer.add_recoverable("optimizer", self.optimizer)
-        total_steps = max(1, self.hparams.epoch_counter.limit * self._steps_per_epoch)
-        self.lr_scheduler = self.hparams.lr_scheduler(self.optimizer, total_steps=total_steps)
-        self.checkpointer.add_recoverable("lr_scheduler", self.lr_scheduler)
-        if self.ema is not None:
-            self.ema.start(self.tagger)
-            self.checkpointer.add_recoverable("ema", self.ema)
-
-    def _wrap_distributed(self) -> None:
-        """Wrap as SpeechBrain does, but on CPUs without SyncBatchNorm, which needs GPUs.
-
-        Call it again when other parameters are trained: the wrapper looks only when it is made.
-        """
-        for name, module in self.modules.items():
-            if isinstance(module, DistributedDataParallel):
-                self.modules[name] = module.module
-        if not (self.distributed_launch and self.device_type == "cpu"):
-            super()._wrap_distributed()
-            return
-        for name, module in self.modules.items():
-            self.modules[name] = DistributedDataParallel(module)
-
-    def fit_batch(self, batch: PaddedBatch) -> Tensor:
-        """Train on one batch, with random numbers of its own."""
-        entropy = [self.hparams.seed, self.hparams.epoch_counter.current, self.step, process_rank()]
-        seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
-        random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002  SpeechBrain's augmentation draws from it
-        torch.manual_seed(seed)
-        self.hparams.fine_tuning.keep_frozen_in_eval(self.tagger)
-        return super().fit_batch(batch)
-
-    def optimizers_step(self) -> None:
-        """Take a step as `Brain` does, the norm of all gradients clipped to `max_grad_norm`.
-
-        SpeechBrain clips those of the first group of parameters alone, which is the head.
-        """
-        self.scaler.unscale_(self.optimizer)
-        groups = [group["params"] for group in self.optimizer.param_groups]
-        torch.nn.utils.clip_grad_norm_(itertools.chain(*groups), self.max_grad_norm)
-        if not self.scaler.is_enabled() and self.skip_nonfinite_grads:
-            self.check_gradients()
-        scale = self.scaler.get_scale()
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        self._stepped = self.scaler.get_scale() >= scale  # it falls where fp16 overflowed
-        self.optimizer.zero_grad(set_to_none=True)
-        self.optimizer_step += 1
-
-    def _should_save_intra_epoch_ckpt(self, last_ckpt_time: float, steps_since_ckpt: int) -> bool:
-        """Wait until gradients have added up to a step: no checkpoint holds them."""
-        if self.step % self.grad_accumulation_factor:
-            return False
-        return bool(super()._should_save_intra_epoch_ckpt(last_ckpt_time, steps_since_ckpt))
-
-    def check_loss_isfinite(self, loss: Tensor) -> None:
-        """Stop with one line when the training diverges."""
-        try:
-            super().check_loss_isfinite(loss)
-        except ValueError as error:
-            epoch = self.hparams.epoch_counter.current
-            raise InputError(f"{DIVERGED}: the loss of epoch {epoch} is not finite") from error
-
-    def on_fit_batch_end(
-        self, batch: PaddedBatch, outputs: TaggerOutput, loss: Tensor, should_step: bool
-    ) -> None:
-        """Update learning rate and moving average after every step of the optimizer."""
-        if should_step and self._stepped:
-            self.lr_scheduler.step()
-            if self.ema is not None:
-                self.ema.step()
+        if sampler is not None:
+            # SpeechBrain passes the epoch to samplers of its own only.
+            self.train_sampler = options["sampler"] = sampler
+        if in_order:
+            options.pop("shuffle", None)
+        loader = self.make_dataloader(dataset, Stage.TRAIN, **options)
+        if isinstance(self.train_sampler, DistributedSampler):
+            self.train_sampler.seed = settings.seed
+        return loader
 
     def on_stage_start(self, stage: Stage, epoch: int | None = None) -> None:
         """Start the clock of an epoch; drop the predictions of the last evaluation."""
         self._batch_predictions = []
+        settings = self.settings
         if stage == Stage.TRAIN:
-            if self.ema is not None:
-                self.ema.restore()
+            self._epoch = epoch or 1
+            if settings.ema is not None:
+                settings.ema.restore()
             self._epoch_started = time.monotonic()
-            if self._shard_clips is not None:
-                self._shard_clips.start_at(epoch or 1, self.step)
-            changed = self.hparams.fine_tuning.unfreeze(self.tagger, epoch or 1)
-            if changed and is_distributed_initialized():
-                self._wrap_distributed()
+            if self._clips is not None:
+                self._clips.start_at(self._epoch, self.step)
+            if settings.fine_tuning is not None:
+                changed = settings.fine_tuning.unfreeze(self.tagger, self._epoch)
+                if changed and is_distributed_initialized():
+                    self._wrap_distributed()
         else:
             # After its last step each process has batch norm statistics of its own.
             broadcast_buffers(self.tagger)
@@ -268,22 +240,18 @@ class TaggingBrain(Brain):
         """Gather the predictions of the processes; end the epoch after its last stage."""
         if stage == Stage.TRAIN:
             self._train_loss = mean_over_processes(float(stage_loss), self.device)
-            if self.ema is not None:
-                self.ema.apply()
+            if self.settings.ema is not None:
+                self.settings.ema.apply()
             if not self._validates:
-                self._end_epoch(epoch, {})
+                self._end_epoch({})
             return
         self.predictions = concatenate_predictions(gather(self._batch_predictions))
         if not np.isfinite(self.predictions.probabilities).all():
             raise InputError(f"{DIVERGED}: its predictions are not finite")
         if stage == Stage.VALID:
-            self._end_epoch(epoch, self.task.validate(self.predictions))
+            self._end_epoch(self.task.validate(self.predictions))
 
-    def learning_rate(self) -> float:
-        """Return that of the first group of parameters, the head's."""
-        return float(self.optimizer.param_groups[0]["lr"])
-
-    def _end_epoch(self, epoch: int | None, valid: dict[str, float]) -> None:
+    def _end_epoch(self, valid: dict[str, float]) -> None:
         """Write the epoch's row into history, checkpoint and logs."""
         train = {
             "loss": self._train_loss,
@@ -292,30 +260,23 @@ class TaggingBrain(Brain):
         }
         # SpeechBrain ends the epoch only after this, and would count on when it resumes.
         self.step, self.avg_train_loss = 0, 0.0
-        row: dict[str, Any] = {"epoch": epoch, "train_loss": train["loss"]}
+        row: dict[str, Any] = {"epoch": self._epoch, "train_loss": train["loss"]}
         row |= {name: train[name] for name in ("learning_rate", "seconds")}
         row |= {f"valid_{name}": value for name, value in valid.items()}
         self.history.rows.append(row)
-        self.checkpointer.save_and_keep_only(
-            meta=row,
-            importance_keys=[self.rank_checkpoint] if valid else [],
-            keep_recent=True,
-            ckpt_predicate=has_validation if valid else None,
-            verbosity=logging.DEBUG,
-        )
-        logger.info(self._line(row))
-        self.hparams.train_logger.log_stats(
-            {"epoch": epoch}, train_stats=train, valid_stats=valid or None, verbose=False
-        )
-
-    def _line(self, row: dict[str, Any]) -> str:
-        text = f"epoch {row['epoch']}/{self.hparams.epoch_counter.limit}: {row['seconds']:.0f} s,"
-        text += f" loss {row['train_loss']:.3f}"
-        if "valid_loss" in row:
-            metric = self.task.selection_metric
-            text += f", validation loss {row['valid_loss']:.3f}"
-            text += f", {metric} {row[f'valid_{metric}']:.1%}"
-        return text
+        if self.checkpointer is not None:
+            self.checkpointer.save_and_keep_only(
+                meta=row,
+                importance_keys=[self.rank_checkpoint] if valid else [],
+                keep_recent=True,
+                ckpt_predicate=has_validation if valid else None,
+                verbosity=logging.DEBUG,
+            )
+        logger.info(describe_epoch(row, self._epochs, self.task.selection_metric))
+        if self.settings.train_logger is not None:
+            self.settings.train_logger.log_stats(
+                {"epoch": self._epoch}, train_stats=train, valid_stats=valid or None, verbose=False
+            )
 
     def trained_epochs(self) -> int:
         """Return how many epochs were finished before the last checkpoint."""
@@ -323,8 +284,16 @@ class TaggingBrain(Brain):
         return 0 if last is None else int(last.meta["epoch"])
 
     def on_evaluate_start(self, max_key: str | None = None, min_key: str | None = None) -> None:
-        """Load the best checkpoint by validation; without validation, the last."""
+        """Load the best checkpoint by validation; without validation, the last.
+
+        Without a checkpointer, or before there is a checkpoint, the tagger stays as it is.
+        """
+        self.evaluated_epoch = self._epoch
+        if self.checkpointer is None:
+            return
         last = self.checkpointer.find_checkpoint(ckpt_predicate=ends_an_epoch)
+        if last is None:
+            return
         best = self.checkpointer.find_checkpoint(
             importance_key=self.rank_checkpoint, ckpt_predicate=has_validation
         )

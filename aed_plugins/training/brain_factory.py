@@ -1,18 +1,19 @@
 """The brain that trains what a hyperparameter file describes; mistakes in the file are named."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from speechbrain.utils.run_opts import RunOptions
+from torch.optim import Optimizer
 
 from aed_plugins.models import AudioTagger, FittedHead, check_tagger
-from aed_plugins.training.balancing import check_balance
 from aed_plugins.training.brain import TaggingBrain
-from aed_plugins.training.epochs import check_epoch_clips
 from aed_plugins.training.fitted_head_brain import FittedHeadBrain
 from aed_plugins.training.frozen_encoder_brain import FrozenEncoderBrain
+from aed_plugins.training.settings import TrainingSettings
 from aed_plugins.training.tasks.multi_label import MultiLabel
+from aed_plugins.training.tasks.task import Task
 
 
 def make_brain(
@@ -46,10 +47,9 @@ def make_brain(
     tagger, epochs = hparams["tagger"], hparams["epoch_counter"].limit
     if epochs < 1:
         raise ValueError("expected at least one epoch")
-    check_balance(hparams["balance"])
-    check_epoch_clips(hparams.get("epoch_clips", 0))
+    settings = TrainingSettings.from_hparams(hparams)
     check_tagger(tagger, hparams["sample_rate"])
-    _check_smoothing(hparams)
+    _check_smoothing(settings, hparams["task"])
     fitted = isinstance(tagger.head, FittedHead)
     if fitted and epochs != 1:
         raise ValueError(f"a head that is fitted at once takes one epoch, got {epochs}")
@@ -58,14 +58,14 @@ def make_brain(
             "nothing here can start from another model: the head is fitted at once, and the encoder"
             " has no weights: leave out --initial_model"
         )
-    frozen = fitted or hparams["fine_tuning"].freezes_throughout(epochs)
+    fine_tuning = settings.fine_tuning
+    frozen = fitted or (fine_tuning is not None and fine_tuning.freezes_throughout(epochs))
     if from_shards:
-        _check_shards(hparams["balance"], frozen)
+        _check_shards(settings.balance, frozen)
     if frozen and not from_initial_model:
         _check_not_random(tagger, pretrained)
     if not fitted:  # they are made later, when a mistake in them could no longer be named
-        optimizer = hparams["opt_class"]([torch.nn.Parameter(torch.zeros(1))])
-        hparams["lr_scheduler"](optimizer, total_steps=1)
+        _try_optimizer(hparams["opt_class"], settings)
     kind = FittedHeadBrain if fitted else FrozenEncoderBrain if frozen else TaggingBrain
     return kind(
         modules={"head": tagger.head} if frozen else hparams["modules"],
@@ -89,11 +89,10 @@ def _check_not_random(tagger: AudioTagger, pretrained: bool) -> None:
         )
 
 
-def _check_smoothing(hparams: Mapping[str, Any]) -> None:
-    augmentation = hparams.get("augmentation")
+def _check_smoothing(settings: TrainingSettings, task: Task) -> None:
+    augmentation = settings.augmentation
     smoothing = 0.0 if augmentation is None else augmentation.label_smoothing
-    several = isinstance(hparams["task"], MultiLabel)
-    if several and smoothing > 0 and hparams["balance"] == "class_weights":
+    if isinstance(task, MultiLabel) and smoothing > 0 and settings.balance == "class_weights":
         raise ValueError(
             f"balance=class_weights would multiply what label_smoothing={smoothing:g} adds to"
             " labels that a clip does not have: give --label_smoothing=0 or --balance=sampling"
@@ -111,3 +110,11 @@ def _check_shards(balance: str, frozen: bool) -> None:
             "with an encoder that stays frozen the head is trained on cached embeddings, not on"
             " shards: give fewer --frozen_epochs, or leave out --webdataset"
         )
+
+
+def _try_optimizer(opt_class: Callable[..., Optimizer], settings: TrainingSettings) -> None:
+    try:
+        optimizer = opt_class([torch.nn.Parameter(torch.zeros(1))])
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"opt_class: {error}") from error
+    settings.lr_scheduler(optimizer, total_steps=1)

@@ -27,6 +27,24 @@ def has_validation(checkpoint: Checkpoint) -> bool:
     return "valid_loss" in checkpoint.meta
 
 
+def keep_in_checkpoints(checkpointer: Checkpointer | None, **objects: Any) -> None:
+    """Add objects to what a checkpointer keeps, if there is one; leave out what it keeps already.
+
+    Parameters
+    ----------
+    checkpointer : Checkpointer, optional
+        SpeechBrain's or an `AtomicCheckpointer`.
+    **objects
+        By the names that they have there.
+    """
+    if checkpointer is None:
+        return
+    kept = [id(it) for it in checkpointer.recoverables.values()]
+    for name, it in objects.items():
+        if id(it) not in kept:
+            checkpointer.add_recoverable(name, it)
+
+
 class AtomicCheckpointer(Checkpointer):
     """SpeechBrain's `Checkpointer`, whose checkpoints appear whole or not at all.
 

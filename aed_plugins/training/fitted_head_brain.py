@@ -34,9 +34,13 @@ class FittedHeadBrain(FrozenEncoderBrain):
         train_loader_kwargs: dict[str, Any] | None = None,
         valid_loader_kwargs: dict[str, Any] | None = None,
     ) -> None:
-        """Fit on a dataset, then validate; a finished epoch is not repeated."""
+        """Fit on a dataset, then validate; a finished epoch is not repeated.
+
+        SpeechBrain's loop takes steps, so this has one of its own, and calls the private
+        `_fit_valid` of SpeechBrain 1.1 for the validation.
+        """
         run_on_main(_check_single_process)
-        self._validates = valid_set is not None
+        self._validates, self._epochs = valid_set is not None, 1
         for epoch in epoch_counter:
             self.on_stage_start(Stage.TRAIN, epoch)
             loss = self._fit_head(train_set, dict(train_loader_kwargs or {}) | {"shuffle": False})
@@ -59,7 +63,7 @@ class FittedHeadBrain(FrozenEncoderBrain):
         self.modules.eval()
         loader = self.make_dataloader(train_set, Stage.VALID, ckpt_prefix=None, **loader_kwargs)
         weights: FloatArray = np.ones(len(train_set))
-        if self.hparams.balance != "none":
+        if self.settings.balance != "none":
             weights = clip_weights(list_labels(train_set))
         steps, targets, counts = [], [], []
         for batch in self._batches(loader):
@@ -77,7 +81,7 @@ class FittedHeadBrain(FrozenEncoderBrain):
             np.concatenate(steps),
             np.concatenate(targets).repeat(counts, axis=0),
             weights=step_weights.repeat(counts),
-            seed=self.hparams.seed,
+            seed=self.settings.seed,
         )
         loss = 0.0
         for batch in self._batches(loader):

@@ -14,10 +14,13 @@ class FrozenEncoderBrain(TaggingBrain):
     smoothing is applied: the embeddings are those of the clips as they are.
     """
 
+    takes_embeddings = True
+
     def compute_forward(self, batch: PaddedBatch, stage: Stage) -> TaggerOutput:
         """Run the head alone."""
         embeddings, lengths = (tensor.to(self.device) for tensor in batch.embeddings)
-        smoothing = 0.0 if self.augmentation is None else self.augmentation.label_smoothing
+        augmentation = self.settings.augmentation
+        smoothing = 0.0 if augmentation is None else augmentation.label_smoothing
         if stage == Stage.TRAIN and smoothing > 0:
             batch.target = self.task.soft_targets(batch.target, smoothing)
         # In evaluation processes have different numbers of batches; the wrapper would wait for all.

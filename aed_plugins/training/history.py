@@ -1,6 +1,7 @@
 """Metrics of the epochs of a training: stored in checkpoints, written as text and points."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,29 @@ class History:
         """Read what `save` wrote; it is the same whether an epoch had ended or not."""
         del end_of_epoch
         self.rows = json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def describe_epoch(row: Mapping[str, float], epochs: int, metric: str) -> str:
+    """Write a row of a history as a line.
+
+    Parameters
+    ----------
+    row : mapping of str to float
+        The row.
+    epochs : int
+        How many the training has.
+    metric : str
+        What of the validation is shown besides the loss.
+
+    Examples
+    --------
+    >>> describe_epoch({"epoch": 2, "seconds": 7.4, "train_loss": 0.5}, 15, "accuracy")
+    'epoch 2/15: 7 s, loss 0.500'
+    """
+    text = f"epoch {row['epoch']}/{epochs}: {row['seconds']:.0f} s, loss {row['train_loss']:.3f}"
+    if "valid_loss" in row:
+        text += f", validation loss {row['valid_loss']:.3f}, {metric} {row[f'valid_{metric}']:.1%}"
+    return text
 
 
 class EpochLogger(TrainLogger):

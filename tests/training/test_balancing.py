@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
-from speechbrain.dataio.dataset import DynamicItemDataset
 
-from aed_plugins.training import SingleLabel, balanced_sampler, count_labels
+from aed_plugins.training import balanced_sampler
 from aed_plugins.training.balancing import check_balance, clip_weights
 
 PRESENT = np.zeros((1000, 3), np.float32)
@@ -45,14 +44,6 @@ def test_weights_are_those_of_the_matrix_of_labels():
     weights = PRESENT @ (1 / PRESENT.sum(0, dtype=np.float64))
     weights[960:] = 1 / 40
     assert clip_weights(LABELS) == pytest.approx(weights)
-
-
-def test_a_class_that_never_occurs_counts_nothing():
-    clips = [{"labels": names} for names in LABELS]
-    dataset = DynamicItemDataset(dict(enumerate(clips)))
-    counts, number = count_labels(dataset, SingleLabel([*NAMES, "never"]))
-    assert counts.tolist() == [*PRESENT.sum(0).tolist(), 0]
-    assert number == len(clips)
 
 
 def test_an_unknown_way_is_refused():
