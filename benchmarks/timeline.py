@@ -65,7 +65,7 @@ def detect(path: str) -> dict[str, float]:
     model = tagger()
     started = time.perf_counter()
     if path:
-        model.timeline_file(path)
+        model.timeline(path)
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"seconds": seconds, "peak": peak, "bare": bare(model) if not path else 0.0}

@@ -1,11 +1,7 @@
 from .decoding import (
-    FULL_SCALE as FULL_SCALE,
-    RATES as RATES,
-    quantize as quantize,
     read_blocks as read_blocks,
     read_info as read_info,
     read_waveform as read_waveform,
-    to_int16 as to_int16,
 )
 from .files import (
     AUDIO_SUFFIXES as AUDIO_SUFFIXES,
@@ -14,4 +10,13 @@ from .files import (
 from .quality import (
     check_audio as check_audio,
     check_duration as check_duration,
+)
+from .samples import (
+    FULL_SCALE as FULL_SCALE,
+    RATES as RATES,
+    Resampler as Resampler,
+    array_blocks as array_blocks,
+    quantize as quantize,
+    to_int16 as to_int16,
+    to_mono as to_mono,
 )

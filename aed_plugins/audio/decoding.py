@@ -14,17 +14,9 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import soundfile
-import soxr
 
+from aed_plugins.audio.samples import BLOCK, RATES, Resampler
 from aed_plugins.core import InputError, printable
-
-# Hertz. Outside this range a header is damaged, and resampling would fill the memory.
-RATES = range(1_000, 1_000_001)
-
-# Samples per read over all channels: 2 MB, and most clips in one.
-BLOCK = 2**19
-
-FULL_SCALE = 32768  # libsndfile divides 16-bit samples by it
 
 # Bytes. A program that writes into a pipe cannot know the length of the `data` chunk, and declares
 # one from here up: SoX 0x7FFFF000 and less, arecord 0x80000000, ffmpeg 0xFFFFFFFF.
@@ -102,46 +94,6 @@ def read_blocks(path: str | Path, sample_rate: int) -> Iterator[np.ndarray]:
         yield from _resampled(path, sound, sample_rate)
 
 
-def to_int16(waveform: np.ndarray) -> np.ndarray:
-    """Round samples to 16 bits, as clips are kept for training; what is beyond full scale is cut.
-
-    Parameters
-    ----------
-    waveform : ndarray
-        `(sample,)`, float, full scale being [-1, 1].
-
-    Returns
-    -------
-    numpy.ndarray
-        `(sample,)`, int16.
-
-    Examples
-    --------
-    >>> to_int16(np.array([0.5, 1e-6, -1.0, 1.5]))
-    array([ 16384,      0, -32768,  32767], dtype=int16)
-    """
-    return np.rint(waveform.clip(-1, 1 - 1 / FULL_SCALE) * FULL_SCALE).astype(np.int16)
-
-
-def quantize(waveform: np.ndarray) -> np.ndarray:
-    """Round samples to 16 bits, as clips are stored for training.
-
-    In a sound without high frequencies, such as one resampled from 8 to 16 kHz, rounding leaves
-    noise there; a model that was trained with that noise would get an unusual input without it.
-
-    Parameters
-    ----------
-    waveform : ndarray
-        `(sample,)`, float.
-
-    Returns
-    -------
-    numpy.ndarray
-        `(sample,)`, float32, in [-1, 1).
-    """
-    return to_int16(waveform).astype(np.float32) / FULL_SCALE
-
-
 class AudioInfo(NamedTuple):
     """What the header of a recording says.
 
@@ -195,21 +147,14 @@ def _clear(path: Path) -> Iterator[None]:
 
 
 def _resampled(path: Path, sound: soundfile.SoundFile, sample_rate: int) -> Iterator[np.ndarray]:
-    resampler = None
-    if sound.samplerate != sample_rate:
-        # However it is fed, it gives what `soxr.resample` makes of the whole.
-        resampler = soxr.ResampleStream(sound.samplerate, sample_rate, 1, "float32", "HQ")
     given = 0
-    for block, last in _decoded(path, sound):
-        if resampler is None:
-            resampled = block
-        else:
-            resampled = resampler.resample_chunk(block, last=last)
+    for block in Resampler(sound.samplerate, sample_rate).run(_decoded(path, sound)):
+        if sound.samplerate != sample_rate:
             # Levels near the largest float overflow in the filter.
-            _check_finite(path, resampled, given, sample_rate)
-        given += len(resampled)
-        if len(resampled):
-            yield resampled
+            _check_finite(path, block, given, sample_rate)
+        given += len(block)
+        if len(block):
+            yield block
     if given == 0:
         raise _refusal(path, f"one sample at {sample_rate} hertz", "it is shorter", "leave it out")
 
@@ -284,18 +229,17 @@ def _open(path: Path) -> soundfile.SoundFile:
     return sound
 
 
-def _decoded(path: Path, sound: soundfile.SoundFile) -> Iterator[tuple[np.ndarray, bool]]:
-    """Give the mean of the channels in blocks `(sample,)`, float32; an empty one is the last."""
+def _decoded(path: Path, sound: soundfile.SoundFile) -> Iterator[np.ndarray]:
+    """Yield the mean of the channels in blocks `(sample,)`, float32."""
     decoded = 0
     while len(block := sound.read(BLOCK // sound.channels, "float32", always_2d=True)):
         mono = sum(block.T) / sound.channels  # ten times as fast as `mean(axis=1)`
         _check_finite(path, mono, decoded, sound.samplerate)
         decoded += len(mono)
-        yield mono, False
+        yield mono
     if decoded < sound.frames:
         came = f"only {decoded} could be decoded: it is cut short or damaged"
         raise _refusal(path, f"{sound.frames} samples", came, "copy it again")
-    yield np.empty(0, np.float32), True
 
 
 def _check_finite(path: Path, block: np.ndarray, start: int, sample_rate: int) -> None:

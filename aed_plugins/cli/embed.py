@@ -20,7 +20,7 @@ from aed_plugins.cli.result_folder import Folder
 from aed_plugins.core import InputError
 
 if TYPE_CHECKING:
-    from aed_plugins.inference import PretrainedTagger
+    from aed_plugins.inference import Embeddings, PretrainedTagger
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -54,25 +54,27 @@ class Embedder:
     """
 
     def __init__(self, given: Namespace, window: float | None, hop: float | None) -> None:
-        from aed_plugins.detection import TimelineSettings  # noqa: PLC0415  not for --help
+        from aed_plugins.detection import plan_windows  # noqa: PLC0415  not for --help
 
         self.given, self.window, self.hop = given, window, hop
         self.tagger: PretrainedTagger = load(given)
-        self.settings = None if window is None else TimelineSettings(window, hop)
-        if self.settings is not None:
-            self.settings.windows(self.tagger.steps)  # an error before the work begins
+        if window is not None:
+            plan_windows(self.tagger.steps, window, hop)  # an error before the work begins
 
     def folder(self, path: Path, option: str) -> Folder:
         """Open a folder of embeddings; refuse one of another model or other windows."""
         depends = describe_run(self.given, self.tagger, window=self.window, hop=self.hop)
         return Folder(path, ".npz", depends | {"command": "embed"}, option)
 
+    def embedded(self, path: Path) -> "Embeddings":
+        """Embed one recording."""
+        return self.tagger.embed(path, window=self.window, hop=self.hop)
+
     def embed(self, recordings: Sequence[Recording], folder: Folder) -> int:
         """Embed the recordings that have no file yet; return 1 if any had to be skipped, else 0."""
 
         def work(recording: Recording) -> None:
-            found = self.tagger.embed_file(recording.path, self.settings)
-            found.save(folder.file_of(recording))
+            self.embedded(recording.path).save(folder.file_of(recording))
             folder.note(recording)
 
         return process_each(self.given, folder.missing(recordings), work)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aed_plugins.cli.inputs import Recording
 from aed_plugins.cli.outputs import quiet
-from aed_plugins.core import InputError, error_prefix, one_line
+from aed_plugins.core import InputError, error_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,7 +58,9 @@ def add_model(parser: ArgumentParser, required: bool = True, classes: bool = Tru
             help="only these: names, MIDs, branches of AudioSet's ontology such as 'Dog/*' or"
             " 'Human sounds', or paper, the paper's ten; in between stands a semicolon",
         )
-    group.add_argument("--device", default="cpu", help="such as cuda or cuda:0; cpu")
+    group.add_argument(
+        "--device", default="auto", help="such as cpu, cuda or cuda:0; auto, a GPU if there is one"
+    )
     group.add_argument(
         "--trust-remote-code",
         action="store_true",
@@ -70,32 +72,16 @@ def load(given: Namespace) -> "PretrainedTagger":
     """Load the model of a command line."""
     from aed_plugins.inference import PretrainedTagger  # noqa: PLC0415  not for --help
 
-    device = _device(given)
     tagger = PretrainedTagger.from_hparams(
         given.model if len(given.model) > 1 else given.model[0],
         trust_remote_code=given.trust_remote_code,
-        run_opts={"device": device},
+        device=given.device,
     )
     if not quiet(given):
         tagger.progress = _seconds
     if given.classes is not None:
         tagger.choose([name for text in given.classes for name in text.split(";") if name.strip()])
     return tagger
-
-
-def _device(given: Namespace) -> str:
-    """Return the device of a command line, after a test that it is there."""
-    import torch  # noqa: PLC0415  not for --help
-
-    device = "cuda:0" if given.device == "cuda" else given.device
-    if given.model[0].endswith(".onnx") and device != "cpu":
-        raise InputError(f"--device: a .onnx file runs on the cpu, got {given.device}")
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = one_line(error, first_line=True)
-        raise InputError(f"--device: {given.device} cannot be used here: {reason}") from error
-    return device
 
 
 def _seconds(path: "str | Path", blocks: "Iterator[Any]", sample_rate: int) -> "Iterator[Any]":
@@ -130,37 +116,24 @@ def add_timeline(parser: ArgumentParser) -> None:
     group.add_argument("--settings", type=Path, help="a JSON file that `aed tune` wrote")
 
 
-def timeline_settings(given: Namespace, tagger: "PretrainedTagger") -> "TimelineSettings":
-    """Return the settings of a command line; what it does not give is as in the model."""
-    from aed_plugins.detection import TimelineSettings  # noqa: PLC0415  not for --help
-
-    content = tagger.timeline_settings.to_dict()
+def set_timeline(given: Namespace, tagger: "PretrainedTagger") -> "TimelineSettings":
+    """Set and return the settings of a command line; what it does not give is as in the model."""
+    names = [name for _, name, _ in (*WINDOWS, *POST_PROCESSING)] + ["resolution", "batch_size"]
+    options = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
+    settings = tagger.timeline_settings
     if given.settings is not None:
-        content = read_settings(given.settings)
-    options = {name: getattr(given, name) for _, name, _ in WINDOWS}
-    options |= {"resolution": given.resolution, "batch_size": given.batch_size}
-    if options["window_length"] is not None and options["hop_length"] is None:
-        content["hop_length"] = None  # one window after the other
-    content |= {name: value for name, value in options.items() if value is not None}
-    how = dict(content.get("post_processing") or {})
-    if given.onset is not None:
-        how.pop("offset", None)
-    options = {name: getattr(given, name) for _, name, _ in POST_PROCESSING}
-    how |= {name: value for name, value in options.items() if value is not None}
-    settings = TimelineSettings.from_dict(content | {"post_processing": how})
-    settings.windows(tagger.steps)  # an error before the work begins
-    return settings
+        settings = read_settings(given.settings)
+    tagger.timeline_settings = settings.updated(**options)  # an error before the work begins
+    return tagger.timeline_settings
 
 
-def detect(
-    tagger: "PretrainedTagger", recording: Recording, settings: "TimelineSettings"
-) -> "Timeline":
+def detect(tagger: "PretrainedTagger", recording: Recording) -> "Timeline":
     """Detect the events of a recording, under the name that results give it."""
-    timeline = tagger.timeline_file(recording.path, settings)
+    timeline = tagger.timeline(recording.path)
     return replace(timeline, recording=recording.name.name)  # standard input has no name
 
 
-def read_settings(path: Path) -> dict[str, Any]:
+def read_settings(path: Path) -> "TimelineSettings":
     """Read a JSON file of settings."""
     try:
         content = json.loads(path.read_text("utf-8"))
@@ -175,7 +148,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     with error_prefix(path):
         from aed_plugins.detection import TimelineSettings  # noqa: PLC0415  not for --help
 
-        return TimelineSettings.from_dict(content).to_dict()
+        return TimelineSettings.from_dict(content)
 
 
 def describe_run(given: Namespace, tagger: "PretrainedTagger", **more: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from aed_plugins.cli.models import (
     add_model,
     add_timeline,
     load,
-    timeline_settings,
+    set_timeline,
 )
 from aed_plugins.cli.outputs import add_progress, check_file, process_each
 from aed_plugins.core import InputError
@@ -51,7 +51,7 @@ def run(given: Namespace) -> int:
     if given.audio == "link" and any(recording.is_stdin for recording in recordings):
         raise InputError("--audio link: a recording on standard input leaves no file to link to")
     tagger = load(given)
-    settings = timeline_settings(given, tagger)
+    settings = set_timeline(given, tagger)
     names = [str(recording.name) for recording in recordings]
     reports = []
 
@@ -59,7 +59,7 @@ def run(given: Namespace) -> int:
         name = str(recording.name)
         name = name if names.count(name) == 1 else recording.shown
         every = given.classes is not None
-        reports.append(build_report(tagger, recording.path, settings, name, every_class=every))
+        reports.append(build_report(tagger, recording.path, name, every_class=every))
 
     status = process_each(given, recordings, work)
     if not reports:

@@ -56,7 +56,7 @@ def run(given: Namespace) -> int:
     index = given.index or given.folder.resolve().with_name(f"{given.folder.resolve().name}.index")
     path = _query(given)
     embedder = Embedder(given, *_windows(given, index))
-    query = _cut(embedder.tagger.embed_file(path, embedder.settings), given)
+    query = _cut(embedder.embedded(path), given)
     files, status = _embedded(given, embedder, embedder.folder(index, "--index"))
     min_gap = 1.0 if embedder.window is None else embedder.window
     _print(_search(files, path, query, given.top, min_gap), given.format)

@@ -26,7 +26,7 @@ from aed_plugins.cli.models import (
     describe_run,
     detect,
     load,
-    timeline_settings,
+    set_timeline,
 )
 from aed_plugins.cli.outputs import (
     RUN,
@@ -100,7 +100,7 @@ def _detect(given: Namespace, timelines: "list[Timeline]") -> int:
 
     recordings = find_recordings(given.inputs)
     tagger = load(given)
-    settings = timeline_settings(given, tagger)
+    settings = set_timeline(given, tagger)
     # Of hundreds of classes only those that occur.
     given.labels = tagger.labels if given.classes or len(tagger.labels) <= SHOWN else None
     folder, due = None, set(recordings)
@@ -113,7 +113,7 @@ def _detect(given: Namespace, timelines: "list[Timeline]") -> int:
         if folder is not None and recording not in due:
             timelines.append(read_timeline(folder.file_of(recording)))
             return
-        timelines.append(detect(tagger, recording, settings))
+        timelines.append(detect(tagger, recording))
         if folder is not None:
             write_timeline(folder.file_of(recording), timelines[-1])
             folder.note(recording)

@@ -63,7 +63,7 @@ def run(given: Namespace) -> int:
     if kind == "text":
 
         def show(recording: Recording) -> None:
-            tags = tagger.tag_file(recording.path)
+            tags = tagger.tag(recording.path)
             print(f"{recording.shown}  {tags.duration:.2f} s")
             for label, probability in tags.top(given.top):
                 mark = "*" if label in tags.predicted else " "
@@ -75,6 +75,6 @@ def run(given: Namespace) -> int:
     table = Table(given.output, kind, columns, describe_run(given, tagger, top=given.top))
 
     def work(recording: Recording) -> None:
-        table.write(_row(recording, tagger.tag_file(recording.path), given.top, kind))
+        table.write(_row(recording, tagger.tag(recording.path), given.top, kind))
 
     return process_each(given, table.missing(recordings), work)

@@ -21,7 +21,7 @@ from aed_plugins.cli.models import (
     describe_run,
     detect,
     load,
-    timeline_settings,
+    set_timeline,
 )
 from aed_plugins.cli.outputs import add_progress, check_file, process_each
 from aed_plugins.cli.result_folder import Folder
@@ -51,12 +51,12 @@ def run(given: Namespace) -> int:
     recordings = find_recordings(given.inputs)
     place = _place(given, recordings)
     tagger = load(given)
-    settings = timeline_settings(given, tagger)
+    settings = set_timeline(given, tagger)
 
     if place == "screen":
 
         def show(recording: Recording) -> None:
-            timeline = detect(tagger, recording, settings)
+            timeline = detect(tagger, recording)
             if given.format == TEXT:
                 _print(recording, timeline)
             else:
@@ -67,14 +67,14 @@ def run(given: Namespace) -> int:
     if place == "file":
 
         def write_file(recording: Recording) -> None:
-            write_timeline(given.output, detect(tagger, recording, settings), given.format)
+            write_timeline(given.output, detect(tagger, recording), given.format)
 
         return process_each(given, recordings, write_file)
     depends = describe_run(given, tagger, settings=settings.to_dict())
     folder = Folder(given.output, _suffix(given.format), depends)
 
     def write(recording: Recording) -> None:
-        timeline = detect(tagger, recording, settings)
+        timeline = detect(tagger, recording)
         write_timeline(folder.file_of(recording), timeline, given.format)
         folder.note(recording)
 

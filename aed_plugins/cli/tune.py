@@ -26,7 +26,7 @@ from aed_plugins.cli.models import (
     add_timeline,
     load,
     read_settings,
-    timeline_settings,
+    set_timeline,
 )
 from aed_plugins.cli.outputs import (
     add_progress,
@@ -38,7 +38,7 @@ from aed_plugins.core import InputError, error_prefix, write_json
 
 if TYPE_CHECKING:
     from aed_plugins.core import Event
-    from aed_plugins.detection import AnnotatedRecording, TimelineSettings
+    from aed_plugins.detection import AnnotatedRecording
     from aed_plugins.inference import PretrainedTagger
 
 
@@ -72,14 +72,14 @@ def run(given: Namespace) -> int:
     recordings = find_recordings(given.inputs)
     _check_output(given.output)
     tagger = load(given)
-    settings = timeline_settings(given, tagger)
+    settings = set_timeline(given, tagger)
     annotated: list[AnnotatedRecording] = []
 
     def work(recording: Recording) -> None:
         place = find_annotation(recording, given.annotations)
         reference = read_timeline(place).events
         check_events(str(place), reference, read_info(recording.path).duration, tagger.labels)
-        annotated.append(_annotated(tagger, recording.path, settings, reference))
+        annotated.append(_annotated(tagger, recording.path, reference))
 
     status = process_each(given, recordings, work)
     if not annotated:
@@ -104,7 +104,6 @@ def run(given: Namespace) -> int:
 def _annotated(
     tagger: "PretrainedTagger",
     path: Path,
-    settings: "TimelineSettings",
     reference: "Sequence[Event]",
 ) -> "AnnotatedRecording":
     import numpy as np  # noqa: PLC0415  not for --help
@@ -112,10 +111,9 @@ def _annotated(
     from aed_plugins.detection import AnnotatedRecording  # noqa: PLC0415
 
     parts: list[Any] = []
-    stream = tagger.stream(settings, watch=parts.append)
-    for _ in tagger.stream_events(path, stream):
-        pass
-    return AnnotatedRecording(np.concatenate(parts), stream.grid, stream.duration, reference)
+    duration = tagger.timeline(path, on_probabilities=parts.append).duration
+    assert duration is not None
+    return AnnotatedRecording(np.concatenate(parts), tagger.windows.grid, duration, reference)
 
 
 def _check_output(output: Path) -> None:

@@ -10,7 +10,10 @@ from .post_processing import (
     update_classes as update_classes,
 )
 from .settings import TimelineSettings as TimelineSettings
-from .stream import TimelineStream as TimelineStream
+from .stream import (
+    EventStream as EventStream,
+    TimelineStream as TimelineStream,
+)
 from .tuning import (
     Tuning as Tuning,
     leave_one_recording_out as leave_one_recording_out,

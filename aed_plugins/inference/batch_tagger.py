@@ -1,21 +1,31 @@
-"""Probabilities of batches of clips from a trained model, in PyTorch or ONNX Runtime."""
+"""Batches of clips in a trained model, in PyTorch or ONNX Runtime, called as SpeechBrain's are."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812  its usual name
 from speechbrain.inference.interfaces import Pretrained
 from torch import Tensor
 
 from aed_plugins.core import FloatArray, Steps
-from aed_plugins.detection import TimelineSettings
+from aed_plugins.detection import TimelineSettings, Windows
 from aed_plugins.labels import select_classes
 from aed_plugins.metrics import DEFAULT_THRESHOLD
-from aed_plugins.models import Probabilities, Thresholds, compute_probabilities
+from aed_plugins.models import (
+    Probabilities,
+    Thresholds,
+    absolute_lengths,
+    compute_probabilities,
+    name_out_of_memory,
+)
 
 if TYPE_CHECKING:
     from aed_plugins.pretrained import OnnxTagger
+
+# What `classify_batch` returns: probabilities, the best class's, its index, and labels.
+Classified = tuple[Tensor, Tensor, Tensor, list[str] | list[list[str]]]
 
 
 class BatchTagger(Pretrained):
@@ -44,11 +54,29 @@ class BatchTagger(Pretrained):
         self.thresholds: FloatArray = np.full(len(self.labels), DEFAULT_THRESHOLD)
         if values is not None:
             self.thresholds = np.array(values, np.float64)
-        self.timeline_settings = self._timeline_settings(hparams.get("timeline"))
+        self._settings = self._initial_settings(hparams.get("timeline"))
+        self._windows: Windows | None = None
         self._chosen: list[int] | None = None
         if onnx is None and self.device_type == "cpu":
             # Convolutions of many channels are faster in this layout.
             self.mods.to(memory_format=torch.channels_last)
+
+    @property
+    def timeline_settings(self) -> TimelineSettings:
+        """What `timeline`, `stream` and others take where nothing else is given."""
+        return self._settings
+
+    @timeline_settings.setter
+    def timeline_settings(self, settings: TimelineSettings) -> None:
+        self._windows = settings.windows(self.steps)
+        self._settings = settings
+
+    @property
+    def windows(self) -> Windows:
+        """How `timeline_settings` cut a recording, planned once."""
+        if self._windows is None:
+            self._windows = self._settings.windows(self.steps)
+        return self._windows
 
     def choose(self, classes: Sequence[str]) -> None:
         """Restrict all outputs to some classes, in this order.
@@ -70,27 +98,75 @@ class BatchTagger(Pretrained):
         self.labels = [self.labels[place] for place in places]
         self.thresholds = self.thresholds[places]
 
-    def tag_batch(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Compute the probabilities of a batch of clips.
+    def classify_batch(self, wavs: Tensor, wav_lens: Tensor | None = None) -> Classified:
+        """Classify a batch of clips, as SpeechBrain's `EncoderClassifier.classify_batch` does.
 
         Parameters
         ----------
-        waveform : Tensor
+        wavs : Tensor
             `(batch, sample)`, float, in [-1, 1], mono, at the model's rate, zeros after each
             clip's end.
-        lengths : Tensor, optional
+        wav_lens : Tensor, optional
             `(batch,)`, fractions of the samples; `None` where every clip fills the batch.
 
         Returns
         -------
-        Tensor
-            `(batch, class)`.
-        """
-        return self._of_chosen(self._run(waveform, lengths).clip)
+        out_prob : Tensor
+            `(batch, class)`, the probabilities; SpeechBrain's are their logarithms.
+        score, index : Tensor
+            `(batch,)`, the highest probability of a clip and the number of its class.
+        text_lab : list of str, or of list of str
+            For each clip that class's label; of a model with several labels per clip those whose
+            probability reaches their threshold, the most probable first.
 
-    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Compute the probabilities of a batch of clips, as `tag_batch` does."""
-        return self.tag_batch(waveform, lengths)
+        Raises
+        ------
+        ValueError
+            If the shapes are others, or there is no clip or no sample.
+        InputError
+            If memory runs out.
+        """
+        return self._classified(self._of_chosen(self._run(wavs, wav_lens).clip))
+
+    def forward(self, wavs: Tensor, wav_lens: Tensor | None = None) -> Classified:
+        """Classify a batch of clips: see `classify_batch`."""
+        return self.classify_batch(wavs, wav_lens)
+
+    def encode_batch(
+        self, wavs: Tensor, wav_lens: Tensor | None = None, normalize: bool = False
+    ) -> Tensor:
+        """Embed a batch of clips, as SpeechBrain's `EncoderClassifier.encode_batch` does.
+
+        Parameters
+        ----------
+        wavs, wav_lens
+            As for `classify_batch`. Clips of one length are run together.
+        normalize : bool
+            Whether to scale each embedding to length 1. SpeechBrain's subtracts a mean instead,
+            which our models do not have.
+
+        Returns
+        -------
+        Tensor
+            `(batch, 1, embedding)`, the mean over the encoder's steps in each clip.
+
+        Raises
+        ------
+        ValueError
+            If the shapes are others, or there is no clip or no sample.
+        InputError
+            If memory runs out.
+        """
+        if wav_lens is None:
+            embeddings = self._run(wavs).embeddings.mean(dim=1, keepdim=True)
+        else:
+            samples = absolute_lengths(wav_lens, wavs.shape[-1]).to(wavs.device)
+            groups = [(samples == size, size) for size in samples.unique().tolist()]
+            parts = [self._run(wavs[clips, :size]).embeddings.mean(1) for clips, size in groups]
+            embeddings = parts[0].new_empty(len(wavs), 1, parts[0].shape[-1])
+            for (clips, _), part in zip(groups, parts, strict=True):
+                embeddings[clips.to(part.device), 0] = part
+        return F.normalize(embeddings, dim=-1) if normalize else embeddings
 
     @property
     def _embedding_size(self) -> int:
@@ -101,22 +177,36 @@ class BatchTagger(Pretrained):
     def _of_chosen(self, values: Tensor) -> Tensor:
         return values if self._chosen is None else values[..., self._chosen]
 
-    def _run(self, waveform: Tensor, lengths: Tensor | None = None) -> Probabilities:
-        """Run the model; its outputs are on the CPU."""
-        if self.onnx is not None:
-            given = None if lengths is None else lengths.numpy()
-            return Probabilities(*map(torch.from_numpy, self.onnx(waveform.numpy(), given)))
-        with torch.inference_mode(), self.inference_ctx:
-            output = self.mods["tagger"](
-                waveform.to(self.device), None if lengths is None else lengths.to(self.device)
-            )
-        logits = (output.step_logits, output.clip_logits)
-        step, clip = (
-            compute_probabilities(part.float(), self.multi_label).cpu() for part in logits
-        )
-        return Probabilities(output.embeddings.float().cpu(), step, clip)
+    def _classified(self, probabilities: Tensor) -> Classified:
+        """Return the probabilities `(batch, class)` of the chosen classes and what they mean."""
+        score, index = probabilities.max(dim=-1)
+        if not self.multi_label:
+            return probabilities, score, index, [self.labels[place] for place in index.tolist()]
+        predicted = [self._reached(clip, self.thresholds) for clip in probabilities.cpu().numpy()]
+        return probabilities, score, index, predicted
 
-    def _timeline_settings(self, kept: Mapping[str, Any] | None) -> TimelineSettings:
+    def _reached(self, values: FloatArray, least: FloatArray) -> list[str]:
+        """Return the labels whose value `(class,)` is not below the least, the highest first."""
+        order = np.argsort(-values, kind="stable")
+        return [self.labels[place] for place in order if values[place] >= least[place]]
+
+    def _run(self, wavs: Tensor, wav_lens: Tensor | None = None) -> Probabilities:
+        """Run the model; its outputs are on the model's device."""
+        with name_out_of_memory(self.device, len(wavs)):
+            if self.onnx is not None:
+                given = None if wav_lens is None else wav_lens.cpu().numpy()
+                return Probabilities(*map(torch.from_numpy, self.onnx(wavs.cpu().numpy(), given)))
+            with torch.inference_mode(), self.inference_ctx:
+                output = self.mods["tagger"](
+                    wavs.to(self.device), None if wav_lens is None else wav_lens.to(self.device)
+                )
+            step, clip = (
+                compute_probabilities(part.float(), self.multi_label)
+                for part in (output.step_logits, output.clip_logits)
+            )
+            return Probabilities(output.embeddings.float(), step, clip)
+
+    def _initial_settings(self, kept: Mapping[str, Any] | None) -> TimelineSettings:
         if kept is not None:
             return TimelineSettings.from_dict(kept)
         thresholds = dict(zip(self.labels, self.thresholds.clip(0, 1).tolist(), strict=True))

@@ -1,37 +1,31 @@
 """Tag, time-stamp and embed recordings with a trained model."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
+from huggingface_hub import constants
+from speechbrain.utils.data_utils import split_path
+from speechbrain.utils.distributed import infer_device
+from speechbrain.utils.fetching import FetchConfig, fetch
+from torch import Tensor
 
-from aed_plugins.audio import check_duration, quantize, read_blocks
-from aed_plugins.core import Event, FloatArray, InputError, Timeline, error_prefix
-from aed_plugins.detection import (
-    FrameStream,
-    TimelineSettings,
-    TimelineStream,
-    plan_windows,
-)
-from aed_plugins.inference.batch_tagger import BatchTagger
-from aed_plugins.inference.outputs import Embeddings, Tags
-from aed_plugins.models import Thresholds
+from aed_plugins.core import InputError, one_line
+from aed_plugins.inference.batch_tagger import Classified
+from aed_plugins.inference.recording_tagger import RecordingTagger
+from aed_plugins.inference.recordings import read_recording
+from aed_plugins.models import HUB_ERRORS, Thresholds
 from aed_plugins.pretrained import OnnxTagger, load_model
 
-# Seconds. A longer recording is tagged in windows of WINDOW seconds, one after the other.
-LONGEST_CLIP = 60.0
-WINDOW = 10.0
 # What `from_hparams` hands on of a loaded model.
 HPARAMS = ("labels", "multi_label", "sample_rate", "thresholds", "timeline", "name")
-
-Blocks = Iterator[npt.NDArray[np.float32]]
-Progress = Callable[[str | Path, Blocks, int], Blocks]
+ELSEWHERE = re.compile(r"https?://.+|[\w.-]+/[\w.-]+/[^/]+")  # a URL, or owner/name/file
 
 
-class PretrainedTagger(BatchTagger):
+class PretrainedTagger(RecordingTagger):
     """Tag, time-stamp and embed recordings with a trained model.
 
     One label per clip or several, the interface is the same: probabilities are a softmax or
@@ -63,7 +57,7 @@ class PretrainedTagger(BatchTagger):
         `(class,)`; the probability from which a class counts as present.
     timeline_settings : TimelineSettings
         Those that were tuned and saved with the model or come with a released one; else windows of
-        a second, and the thresholds.
+        a second, and the thresholds. Others may be set.
     name : str
         The model's name.
     progress : callable or None
@@ -77,11 +71,12 @@ class PretrainedTagger(BatchTagger):
     >>> model = AudioTagger(LogMel(), nothing, nothing, ResNet(width=0.25), DNNHead(128, 2))
     >>> hparams = {"labels": ["dog", "siren"], "multi_label": False, "sample_rate": 16000}
     >>> tagger = PretrainedTagger({"tagger": model}, hparams, {"device": "cpu"})
-    >>> tagger.tag_batch(torch.zeros(3, 16000)).shape
-    torch.Size([3, 2])
+    >>> probabilities, _, _, labels = tagger.classify_batch(torch.zeros(3, 16000))
+    >>> probabilities.shape, len(labels)
+    (torch.Size([3, 2]), 3)
+    >>> tagger.timeline(np.zeros(16000), 16000, window=0.5, threshold=0.9).duration
+    1.0
     """
-
-    progress: Progress | None = None
 
     @classmethod
     def from_hparams(
@@ -90,6 +85,7 @@ class PretrainedTagger(BatchTagger):
         *,
         trust_remote_code: bool = False,
         revision: str | None = None,
+        device: str = "auto",
         run_opts: Mapping[str, Any] | None = None,
         freeze_params: bool = True,
     ) -> "PretrainedTagger":
@@ -109,160 +105,80 @@ class PretrainedTagger(BatchTagger):
             Whether the YAML may name any Python object. It can then do anything on this machine.
         revision : str, optional
             Branch, tag or commit on the Hub.
+        device : str
+            Such as `cpu`, `cuda` or `cuda:1`; `auto` is a GPU if there is one.
         run_opts : mapping, optional
-            SpeechBrain's, such as `{"device": "cuda"}`.
+            SpeechBrain's, such as `{"precision": "bf16"}`; its `device` comes before ours.
         freeze_params : bool
             Whether to freeze parameters and statistics.
 
         Raises
         ------
         InputError
-            If there is no such model, or it is damaged, incomplete or not safe to load; or several
-            differ in their classes or in their input.
+            If there is no such model or device, or it is damaged, incomplete or not safe to load;
+            or several differ in their classes or in their input.
         """
+        options = dict(run_opts or {})
+        device = str(options.get("device", device))
+        if str(source).endswith(".onnx"):
+            if device not in {"auto", "cpu"}:
+                raise InputError(f"device: a .onnx file runs on the cpu, got {device}")
+            options["device"] = "cpu"
+        else:
+            options["device"] = _checked_device(device)
         model = load_model(source, trust_remote_code=trust_remote_code, revision=revision)
         hparams = {name: getattr(model, name) for name in HPARAMS}
         if isinstance(model.tagger, OnnxTagger):
-            return cls({}, hparams, {"device": "cpu"}, freeze_params, onnx=model.tagger)
-        return cls({"tagger": model.tagger}, hparams, run_opts, freeze_params)
+            return cls({}, hparams, options, freeze_params, onnx=model.tagger)
+        return cls({"tagger": model.tagger}, hparams, options, freeze_params)
 
-    def tag_file(self, path: str | Path) -> Tags:
-        """Tag a recording as a whole, its samples rounded to 16 bits as in training.
-
-        Up to a minute it is one clip, as in training. A longer one is cut into windows of 10 s;
-        with several labels per clip each has the probability of its most probable window, with one
-        label per clip the mean over the windows.
+    def classify_file(self, path: str | Path, savedir: str | Path | None = None) -> Classified:
+        """Classify a recording, as SpeechBrain's `EncoderClassifier.classify_file` does.
 
         Parameters
         ----------
         path : str or Path
-            A file that libsndfile reads, of any rate, with any channels, 0.05 s or longer.
-
-        Raises
-        ------
-        InputError
-            If it cannot be used.
-        """
-        blocks = self._blocks(path)
-        held, samples = [], 0
-        for block in blocks:
-            held.append(block)
-            samples += len(block)
-            if samples > LONGEST_CLIP * self.sample_rate:
-                return self._tags(*self._tag_windows(held, blocks))
-        with error_prefix(path):
-            check_duration(samples / self.sample_rate)
-        clip = torch.from_numpy(np.concatenate(held)).unsqueeze(0)
-        return self._tags(self._run(clip).clip[0].numpy(), samples)
-
-    def embed_file(self, path: str | Path, settings: TimelineSettings | None = None) -> Embeddings:
-        """Compute embeddings of a recording over time.
-
-        Parameters
-        ----------
-        path : str or Path
-            As for `tag_file`.
-        settings : TimelineSettings, optional
-            How to cut it; by default the encoder's own steps in windows of 10 s. Of each window of
-            the resolution `window`, the mean over its steps is taken.
-
-        Raises
-        ------
-        InputError
-            If it cannot be used.
-        """
-        settings = settings or TimelineSettings(WINDOW, WINDOW / 2, "step")
-        windows = settings.windows(self.steps)
-        whole = windows.frames_per_window is not None
-
-        def model(batch: FloatArray) -> FloatArray:
-            embeddings = self._run(torch.from_numpy(batch)).embeddings
-            return (embeddings.mean(dim=1) if whole else embeddings).numpy()
-
-        stream = FrameStream(model, windows, self._embedding_size)
-        parts = [stream.push(block) for block in self._blocks(path)]
-        duration = stream.samples / self.sample_rate
-        with error_prefix(path):
-            check_duration(duration)
-        frames = np.concatenate([*parts, stream.finish()]).astype(np.float32)
-        edges = np.array([windows.grid.edge(frame, duration) for frame in range(len(frames) + 1)])
-        with error_prefix(path):
-            return Embeddings(edges[:-1], edges[1:], frames, duration)
-
-    def timeline_file(self, path: str | Path, settings: TimelineSettings | None = None) -> Timeline:
-        """Detect the events of a recording of any length, in memory that does not grow with it.
-
-        Parameters
-        ----------
-        path : str or Path
-            As for `tag_file`.
-        settings : TimelineSettings, optional
-            By default the model's `timeline_settings`.
-
-        Raises
-        ------
-        InputError
-            If it cannot be used.
-        """
-        stream = self.stream(settings)
-        events = tuple(self.stream_events(path, stream))
-        return Timeline(events, Path(path).name, stream.duration)
-
-    def stream_events(
-        self,
-        path: str | Path,
-        stream: TimelineStream,
-        watch: Callable[[FloatArray], None] | None = None,
-    ) -> Iterator[Event]:
-        """Yield the events of a recording as they become certain.
-
-        Parameters
-        ----------
-        path : str or Path
-            As for `tag_file`.
-        stream : TimelineStream
-            What `stream` gave, at the model's rate.
-        watch : callable, optional
-            Called with the samples `(sample,)` at the model's rate, for example to draw them.
-        """
-        for block in self._blocks(path):
-            if watch is not None:
-                watch(block)
-            yield from stream.push(block)
-        with error_prefix(path):
-            yield from stream.finish()
-
-    def stream(
-        self,
-        settings: TimelineSettings | None = None,
-        sample_rate: int | None = None,
-        watch: Callable[[FloatArray], None] | None = None,
-    ) -> TimelineStream:
-        """Detect events in a recording that is still going on.
-
-        Parameters
-        ----------
-        settings : TimelineSettings, optional
-            By default the model's `timeline_settings`. With a batch size of 1 every window is
-            classified as soon as it is complete.
-        sample_rate : int, optional
-            Of the samples to come, in hertz; by default the model's.
-        watch : callable, optional
-            Called with the probabilities `(frame, class)` as they become certain.
+            As for `tag`, with the same probabilities; or as for `load_audio`.
+        savedir : str or Path, optional
+            As for `load_audio`.
 
         Returns
         -------
-        TimelineStream
-            Its `push` takes samples, its `finish` ends the recording.
+        out_prob, score, index, text_lab
+            As `classify_batch` returns them for a batch of one clip.
+
+        Raises
+        ------
+        InputError
+            If it cannot be used, or memory runs out.
         """
-        settings = settings or self.timeline_settings
-        whole = settings.windows(self.steps).frames_per_window is not None
+        values, _ = self._tag_all(_fetched(path, savedir), None)
+        found = torch.from_numpy(values.astype(np.float32)).to(self.device).unsqueeze(0)
+        return self._classified(self._of_chosen(found))
 
-        def model(batch: FloatArray) -> FloatArray:
-            found = self._run(torch.from_numpy(batch))
-            return self._of_chosen(found.clip if whole else found.step).numpy()
+    def load_audio(self, path: str | Path, savedir: str | Path | None = None) -> Tensor:
+        """Read a recording for `classify_batch` and `encode_batch`.
 
-        return TimelineStream(model, self.steps, self.labels, settings, sample_rate, watch)
+        Parameters
+        ----------
+        path : str or Path
+            A file as for `tag`, or as for SpeechBrain's `fetch`: a URL, or a file on the Hub as
+            `owner/name/file`.
+        savedir : str or Path, optional
+            Where a link to the file, or what was downloaded, is kept; a URL needs it.
+
+        Returns
+        -------
+        Tensor
+            `(sample,)`, float32, mono, at the model's rate, rounded to 16 bits as in training.
+
+        Raises
+        ------
+        InputError
+            If it cannot be used.
+        """
+        blocks = read_recording(_fetched(path, savedir), None, self.sample_rate)
+        return torch.from_numpy(np.concatenate(list(blocks))).to(self.device)
 
     def export_onnx(self, path: str | Path) -> None:
         """Write the model, with all its classes, as one ONNX file.
@@ -293,36 +209,29 @@ class PretrainedTagger(BatchTagger):
             timeline=kept.get("timeline"),
         )
 
-    def _blocks(self, path: str | Path) -> Blocks:
-        blocks = map(quantize, read_blocks(path, self.sample_rate))
-        return blocks if self.progress is None else self.progress(path, blocks, self.sample_rate)
 
-    def _tag_windows(
-        self, held: Sequence[FloatArray], blocks: Iterator[FloatArray]
-    ) -> tuple[FloatArray, int]:
-        """Tag a long recording window by window; return its probabilities and number of samples."""
-        windows = plan_windows(self.steps, WINDOW)
+def _fetched(path: str | Path, savedir: str | Path | None) -> Path:
+    """Return a recording's local file; SpeechBrain fetches what is somewhere else."""
+    local = Path(path).exists() or not ELSEWHERE.fullmatch(str(path))
+    if local and savedir is None:
+        return Path(path)
+    source, name = split_path(str(path))
+    settings = FetchConfig(allow_network=not constants.HF_HUB_OFFLINE)
+    try:
+        return Path(fetch(name, source, savedir, fetch_config=settings))
+    except HUB_ERRORS as error:
+        raise InputError(
+            f"{path}: cannot be fetched: {one_line(error, first_line=True)}"
+        ) from error
 
-        def model(batch: FloatArray) -> FloatArray:
-            return self._run(torch.from_numpy(batch)).clip.numpy()
 
-        size = len(self.hparams.labels)
-        stream = FrameStream(model, windows, size)
-        highest, total, count = np.zeros(size), np.zeros(size), 0
-        pushed = (stream.push(block) for part in (held, blocks) for block in part)
-        for frames in (*pushed, stream.finish()):
-            highest = np.maximum(highest, frames.max(axis=0, initial=0.0))
-            total += frames.sum(axis=0)
-            count += len(frames)
-        return highest if self.multi_label else total / count, stream.samples
-
-    def _tags(self, values: FloatArray, samples: int) -> Tags:
-        """Return the tags of the chosen classes, from the probabilities of all."""
-        highest = values.max()
-        values = values if self._chosen is None else values[self._chosen]
-        least = self.thresholds if self.multi_label else np.full(len(values), highest)
-        order = np.argsort(-values, kind="stable")
-        predicted = [self.labels[place] for place in order if values[place] >= least[place]]
-        predicted = predicted if self.multi_label else predicted[:1]
-        duration = samples / self.sample_rate
-        return Tags(list(self.labels), values.astype(np.float64), predicted, duration)
+def _checked_device(device: str) -> str:
+    """Return a device that is there, by the name that SpeechBrain wants."""
+    name = infer_device() if device == "auto" else device
+    name = "cuda:0" if name == "cuda" else name
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = one_line(error, first_line=True)
+        raise InputError(f"device: {device} cannot be used here: {reason}") from error
+    return name

@@ -12,7 +12,7 @@ CPU_ALLOCATOR = "DefaultCPUAllocator"  # names itself in a RuntimeError
 
 @contextlib.contextmanager
 def name_out_of_memory(
-    device: str | torch.device, batch_size: int, option: str = "batch_size="
+    device: str | torch.device, batch_size: int, option: str = "a batch size of "
 ) -> Iterator[None]:
     """Turn the error of a batch that does not fit in memory into one line.
 

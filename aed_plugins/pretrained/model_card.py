@@ -135,7 +135,7 @@ def _usage(name: str) -> str:
 from aed_plugins.inference import PretrainedTagger
 
 tagger = PretrainedTagger.from_hparams(source="{name}")
-print(tagger.tag_file("recording.wav"))
+print(tagger.tag("recording.wav"))
 ```
 
 or, as a page with a timeline:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from aed_plugins.core import Event, FloatArray, Timeline
+from aed_plugins.core import FloatArray
 from aed_plugins.detection import TimelineSettings
 from aed_plugins.inference import PretrainedTagger
 from aed_plugins.metrics import summarize_durations
@@ -72,7 +72,6 @@ def _fine(sample_rate: int) -> int:
 def build_report(
     tagger: PretrainedTagger,
     path: Path,
-    settings: TimelineSettings,
     name: str | None = None,
     *,
     every_class: bool = False,
@@ -82,11 +81,10 @@ def build_report(
     Parameters
     ----------
     tagger : PretrainedTagger
-        The model. If it has more than twelve classes, those that are present longest are shown.
+        The model, and by its `timeline_settings` how the timeline is made. If it has more than
+        twelve classes, those that are present longest are shown.
     path : Path
         The recording.
-    settings : TimelineSettings
-        How its timeline is made.
     name : str, optional
         What to call it; by default the file's name.
     every_class : bool
@@ -98,28 +96,26 @@ def build_report(
         If the recording cannot be used.
     """
     spectrogram = SpectrogramOverview(tagger.sample_rate)
-    frame_length = settings.windows(tagger.steps).grid.frame_length
-    curves = Overview(len(tagger.labels), frame_length)
-    stream = tagger.stream(settings, watch=curves.push)
-    found: list[Event] = list(tagger.stream_events(path, stream, spectrogram.push))
+    curves = Overview(len(tagger.labels), tagger.windows.grid.frame_length)
+    timeline = tagger.timeline(path, on_samples=spectrogram.push, on_probabilities=curves.push)
+    assert timeline.duration is not None
     spectrogram.finish()
-    events = Timeline(tuple(found)).events
     levels, column_length = curves.result()
-    durations = summarize_durations([(events, stream.duration)], tagger.labels)
+    durations = summarize_durations([(timeline.events, timeline.duration)], tagger.labels)
     order = {entry.label: -entry.seconds for entry in durations}
     ranks = [order[label] for label in tagger.labels]
     places = _lanes(tagger.labels, ranks, levels, len(ranks) if every_class else LANES)
     shown = [tagger.labels[place] for place in places]
     picture, picture_column = spectrogram.overview.result(*spectrogram.overview.range())
-    thresholds = settings.post_processing.values("onset", shown)
+    thresholds = tagger.timeline_settings.post_processing.values("onset", shown)
     return RecordingReport(
         name=path.name if name is None else name,
         path=path,
-        duration=stream.duration,
+        duration=timeline.duration,
         labels=shown,
         curves=levels[places],
         column_length=column_length,
-        events=[event for event in events if event.label in shown],
+        events=[event for event in timeline.events if event.label in shown],
         spectrogram=picture,
         spectrogram_column_length=picture_column,
         mel_frequencies=spectrogram.marks(),

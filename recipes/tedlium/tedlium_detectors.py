@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from tedlium_prepare import TalkSet
@@ -56,8 +55,8 @@ class TaggerDetector:
             list(dict.fromkeys([*self.speech_labels, *_find_known_classes(labels, event_classes)]))
         )
         self.tagger = tagger
-        self.settings = replace(tagger.timeline_settings, hop_length=hop_length)
-        self.settings.windows(tagger.steps)  # refuses a hop that does not fit
+        # Refuses a hop that does not fit.
+        tagger.timeline_settings = tagger.timeline_settings.updated(hop=hop_length)
         self.source = source
         self.origin = [source, *_list_files(Path(source))]
         self.folder = folder
@@ -83,12 +82,11 @@ class TaggerDetector:
 
     def _events(self, talk: str, recording: Path, threshold: float) -> Sequence[Event]:
         """Compute the timeline of a talk, or read that of an earlier run."""
-        post_processing = replace(self.settings.post_processing, onset=threshold, offset=threshold)
-        settings = replace(self.settings, post_processing=post_processing)
+        settings = self.tagger.timeline_settings.updated(onset=threshold, offset=threshold)
         path = self.folder / f"{threshold:g}" / f"{talk}.json"
 
         def work() -> None:
-            write_timeline(path, self.tagger.timeline_file(recording, settings))
+            write_timeline(path, self.tagger.timeline(recording, settings=settings))
 
         depends_on = fingerprint_inputs(
             *self.origin, self.tagger.labels, settings.to_dict(), recording

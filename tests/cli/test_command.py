@@ -56,7 +56,7 @@ def test_every_command_has_help_that_begins_with_what_it_does(name, capsys):
         (["export", "{model}", "model.pt"], "model.pt: expected a name that ends in .onnx"),
         (["publish", "{model}", "x", "--license", "mit", "--private"], "--private goes with --hub"),
         (["summary", "talks", "--window", "1"], "give --model to tag recordings"),
-        (["tag", "talks/a.wav", "--model", "{model}", "--device", "cuda:9"], "--device: cuda:9"),
+        (["tag", "talks/a.wav", "--model", "{model}", "--device", "cuda:9"], "device: cuda:9"),
         (
             ["embed", "talks", "--model", "{model}", "--output", "x", "--hop", "1"],
             "goes with --window",

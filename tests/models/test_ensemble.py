@@ -81,9 +81,11 @@ def test_a_model_and_a_run_are_loaded_as_one(pair):
     apart = [PretrainedTagger.from_hparams(source) for source in pair]
     both = PretrainedTagger.from_hparams(pair)
     waveform = sounds(3)
-    expected = sum(each.tag_batch(waveform) for each in apart) / 2
-    torch.testing.assert_close(both.tag_batch(waveform), expected)
-    assert not torch.allclose(apart[0].tag_batch(waveform), apart[1].tag_batch(waveform))
+    expected = sum(each.classify_batch(waveform)[0] for each in apart) / 2
+    torch.testing.assert_close(both.classify_batch(waveform)[0], expected)
+    assert not torch.allclose(
+        apart[0].classify_batch(waveform)[0], apart[1].classify_batch(waveform)[0]
+    )
     assert both.name == f"{apart[0].name} + {apart[1].name}"
     # The model has no thresholds.
     np.testing.assert_array_equal(both.thresholds, [0.5, 0.5, 0.5])

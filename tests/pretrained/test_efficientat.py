@@ -71,10 +71,10 @@ def test_a_file_is_a_ready_tagger_of_527_classes(weights, tmp_path):
     )
     assert tagger.timeline_settings == released.TIMELINE
     soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).uniform(-1, 1, 32000), 32000)
-    tags = tagger.tag_file(tmp_path / "a.wav")
+    tags = tagger.tag(tmp_path / "a.wav")
     assert tags.probabilities.shape == (527,)
     tagger.choose(["paper"])
-    assert len(tagger.tag_file(tmp_path / "a.wav").probabilities) == 10
+    assert len(tagger.tag(tmp_path / "a.wav").probabilities) == 10
 
 
 def test_every_published_width_has_a_name_that_tells_it_from_the_others():

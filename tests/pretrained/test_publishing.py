@@ -76,7 +76,7 @@ def test_a_recipe_s_run_gives_the_same_to_the_last_bit(tmp_path, audioset_corpus
     for row in rows[:5]:
         (clip,) = audioset_corpus.glob(f"audio/Y{row['clip'].rpartition('_')[0]}_*.wav")
         said = [float(row[label]) for label in tagger.labels]
-        assert tagger.tag_file(clip).probabilities == pytest.approx(said, abs=2e-6)
+        assert tagger.tag(clip).probabilities == pytest.approx(said, abs=2e-6)
     assert loaded.labels == trained.labels
     assert loaded.thresholds.values.tolist() == trained.thresholds.values.tolist()
     for path in filter(Path.is_file, (tmp_path / "model").iterdir()):

@@ -280,7 +280,7 @@ def test_folders_of_classes_become_a_model_that_is_used(tmp_path, sounds):
     assert (fold["test_fold"], fold["valid_folds"], fold["train_folds"]) == (4, [3], [1, 2])
     assert fold["clips"] == 3
     tagger = PretrainedTagger.from_hparams(str(tmp_path / "out"))
-    assert tagger.tag_file(sounds / "low/0.wav").top(1)[0][0] in content["labels"]
+    assert tagger.tag(sounds / "low/0.wav").top(1)[0][0] in content["labels"]
 
 
 def test_several_labels_with_a_split_train_for_all_epochs(tmp_path, sounds):

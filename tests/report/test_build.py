@@ -30,8 +30,10 @@ def tagger(tmp_path_factory):
 
 
 def test_a_report_has_the_events_durations_and_probabilities_of_the_time_line(tagger, recording):
-    report = build_report(tagger, recording, HOW)
-    timeline = tagger.timeline_file(recording, HOW)
+    tagger.timeline_settings = HOW
+    report = build_report(tagger, recording)
+    frames = []
+    timeline = tagger.timeline(recording, on_probabilities=frames.append)
     assert timeline.events
     assert tuple(report.events) == timeline.events
     assert report.duration == timeline.duration
@@ -40,9 +42,6 @@ def test_a_report_has_the_events_durations_and_probabilities_of_the_time_line(ta
     for event in timeline.events:
         seconds[event.label] += event.duration
     assert {d.label: pytest.approx(d.seconds) for d in report.durations} == seconds
-    frames = []
-    stream = tagger.stream(HOW, watch=frames.append)
-    list(tagger.stream_events(recording, stream))
     levels = np.rint(255 * np.concatenate(frames).T).astype(np.uint8)
     order = [LABELS.index(label) for label in report.labels]
     assert np.array_equal(report.curves, levels[order])

@@ -119,7 +119,7 @@ def test_a_forest_of_several_labels_is_fitted_and_exported(audioset):
     differences = []
     for seconds in (0.05, 1.0, 7.3):
         sound = torch.from_numpy(0.1 * generator.standard_normal((1, round(16000 * seconds))))
-        both = [model.tag_batch(sound.float()) for model in (torch_model, onnx_model)]
+        both = [model.classify_batch(sound.float())[0] for model in (torch_model, onnx_model)]
         differences.append(float((both[0] - both[1]).abs().max()))
     # A number beside a threshold may fall on its other side: a tree of twenty, here.
     assert sorted(differences)[1] < 1e-4

@@ -89,7 +89,7 @@ def segment_by_events(
     talk : str
         The talk.
     events : iterable of Event
-        The detected events, in any order, such as those of `PretrainedTagger.timeline_file`.
+        The detected events, in any order, such as those of `PretrainedTagger.timeline`.
     speech_labels : collection of str
         Which labels count as speech. Where events of several of them overlap or touch, they become
         one segment.
