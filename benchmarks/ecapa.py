@@ -191,7 +191,7 @@ class Data:
 
 
 def gathered(given: argparse.Namespace, ours: FoldResult | None, task: SingleLabel) -> Data:
-    """Prepare the data, partial or not, and fraction the clips out as our run does."""
+    """Prepare the data, partial or not, and split the clips as our run does."""
     folder = find_data(given.data_folder)
     data = prepare(folder, given.prepared_folder, SAMPLE_RATE, allow_partial=True)
     manifest = read_manifest(data.manifest)

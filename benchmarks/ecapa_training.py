@@ -166,7 +166,7 @@ class Training:
         update_learning_rate(self.optimizer, self.schedule.clr(min(1.0, middle)))
         loss = self.gradients(waveform, lengths, targets)
         if not math.isfinite(loss):
-            raise InputError("the training diverged: a lower --lr may mend it")
+            raise InputError("the training diverged: try a lower --lr")
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.spent.steps += 1

@@ -1,25 +1,25 @@
-"""Time of a query to `EmbeddingIndex` against a product with a matrix in single precision.
+"""Measure how long a query to `EmbeddingIndex` takes, against a product with a matrix.
 
-    python benchmarks/embedding_index.py [--segments 200000] [--size 384] [--queries 30]
+    python benchmarks/embedding_index.py
 
-Embeddings are random, in recordings of an hour. The baseline is what NumPy needs at least: a
-matrix product with all embeddings in single precision, and the places of the ten largest. Both take
-turns, query by query. Prints how long the index takes to read the files of `aed embed`, the median
-time of a query of each, their ratio, and how much of the ten most similar segments is the same.
+Embeddings of 384 random numbers, 200,000 of them, in recordings of an hour. The reference is what
+NumPy needs at least: a matrix product with all embeddings in single precision, and the places of
+the ten largest. A turn is 30 queries. Then: the files of `aed embed` read into an index, against
+the same files read by NumPy. No bound.
 """
 
-import argparse
-import statistics
+import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from harness import Comparison, Contestant, Options, main
 
 from aed_plugins.inference import EmbeddingIndex, Embeddings, normalize
 
 HOUR = 3600
+SIZE = 384
 TOP = 10
 
 
@@ -34,55 +34,60 @@ def write_recordings(folder: Path, embeddings: np.ndarray) -> list[Path]:
     return files
 
 
-def milliseconds(work: Callable[[], object]) -> float:
-    """Measure one call."""
-    started = time.perf_counter()
-    work()
-    return 1000 * (time.perf_counter() - started)
+def find_by_product(embeddings: np.ndarray, queries: np.ndarray) -> list[set[int]]:
+    """Return the rows of the `TOP` largest products with each query."""
+    return [set(np.argpartition(-(embeddings @ query), TOP)[:TOP].tolist()) for query in queries]
 
 
-def find_by_product(embeddings: np.ndarray, query: np.ndarray) -> set[int]:
-    """Return the rows of the `TOP` largest products."""
-    return set(np.argpartition(-(embeddings @ query), TOP)[:TOP].tolist())
-
-
-def find(index: EmbeddingIndex, query: np.ndarray) -> set[int]:
+def find(index: EmbeddingIndex, queries: np.ndarray) -> list[set[int]]:
     """Return the same of the index."""
-    hits = index.search(query, TOP, min_gap=0)
-    return {int(hit.file.stem) + round(hit.onset) for hit in hits}
+    every = (index.search(query, TOP, min_gap=0) for query in queries)
+    return [{int(hit.file.stem) + round(hit.onset) for hit in hits} for hits in every]
 
 
-def measure(index: EmbeddingIndex, embeddings: np.ndarray, queries: np.ndarray) -> None:
-    """Ask both in turns, and print."""
-    ours, product, shared = [], [], 0
-    for query in queries:
-        product.append(milliseconds(lambda query=query: find_by_product(embeddings, query)))
-        ours.append(milliseconds(lambda query=query: find(index, query)))
-        shared += len(find(index, query) & find_by_product(embeddings, query))
-    medians = (statistics.median(ours), statistics.median(product))
-    print("query: index {:.1f} ms, product {:.1f} ms".format(*medians), end="; ")
-    print(f"ratio: {medians[0] / medians[1]:.2f}")
-    print(f"of the ten most similar segments both find {shared / len(queries) / TOP:.3f}")
+def read_index(files: list[Path]) -> EmbeddingIndex:
+    """Read files into an index."""
+    return EmbeddingIndex((file, Embeddings.load(file)) for file in files)
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--segments", type=int, default=200_000)
-    parser.add_argument("--size", type=int, default=384, help="numbers per embedding")
-    parser.add_argument("--queries", type=int, default=30)
-    options = parser.parse_args()
+def read_arrays(files: list[Path]) -> None:
+    """Read every array of the same files."""
+    for file in files:
+        with np.load(file) as arrays:
+            for name in arrays:
+                arrays[name]
+
+
+def comparisons(options: Options) -> Iterator[Comparison]:
+    """Compare queries, then reading."""
     rng = np.random.default_rng(0)
-    embeddings = normalize(rng.standard_normal((options.segments, options.size), np.float32))
-    queries = normalize(rng.standard_normal((options.queries, options.size), np.float32))
-    with tempfile.TemporaryDirectory() as name:
-        files = write_recordings(Path(name), embeddings)
-        started = time.perf_counter()
-        index = EmbeddingIndex((file, Embeddings.load(file)) for file in files)
-        print(f"{len(index)} segments of {options.size} numbers", end=": ")
-        print(f"{len(files)} files read in {time.perf_counter() - started:.1f} s")
-    measure(index, embeddings, queries)
+    shapes = (options.pick(200_000, 5000), SIZE), (options.pick(30, 5), SIZE)
+    embeddings, queries = (normalize(rng.standard_normal(shape, np.float32)) for shape in shapes)
+    with tempfile.TemporaryDirectory() as folder:
+        files = write_recordings(Path(folder), embeddings)
+        index = read_index(files)
+        ours, theirs = find(index, queries), find_by_product(embeddings, queries)
+        both = sum(len(a & b) for a, b in zip(ours, theirs, strict=True)) / len(queries) / TOP
+        yield Comparison(
+            f"{TOP} most similar of {len(index)} segments",
+            [
+                Contestant("EmbeddingIndex", lambda: find(index, queries), len(queries)),
+                Contestant("product", lambda: find_by_product(embeddings, queries), len(queries)),
+            ],
+            "product",
+            "query",
+            notes=[f"Of the {TOP} most similar segments both find {both:.3f}."],
+        )
+        yield Comparison(
+            f"reading {len(index)} segments",
+            [
+                Contestant("EmbeddingIndex", lambda: read_index(files), len(files)),
+                Contestant("NumPy", lambda: read_arrays(files), len(files)),
+            ],
+            "NumPy",
+            "file",
+        )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(__file__, __doc__, comparisons))

@@ -1,25 +1,24 @@
-"""Time of the log-mel features on a CPU against torchaudio and librosa, in one run.
+"""Measure how long log-mel features take on a CPU, against torchaudio and librosa.
 
-    python benchmarks/log_mel.py [--turns 4]
+    python benchmarks/log_mel.py
 
 Clips of 10 s at 16 kHz, windows of 25 ms every 10 ms, 64 mel bands: alone, and in a batch of 32,
-where a computation that does not stay in the cache takes several times as long per clip. Prints
-milliseconds per clip, the median over the calls. The peers take turns of half a second, whose first
-call is left out: the threads of the one before are then still awake.
+where a computation that does not stay in the cache takes several times as long per clip. A turn is
+half a second of calls. No bound.
 """
 
-import argparse
-import statistics
-import time
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 
 import librosa
 import torch
 import torchaudio
+from harness import Comparison, Contestant, Options, main
+from inputs import RATE, infer
 
 from aed_plugins.models import LogMel
 
-WINDOW, HOP, FFT, MELS, RATE = 400, 160, 512, 64, 16000
+WINDOW, HOP, FFT, MELS = 400, 160, 512, 64
 
 
 def with_librosa(waveform: torch.Tensor) -> None:
@@ -30,40 +29,23 @@ def with_librosa(waveform: torch.Tensor) -> None:
         )
 
 
-def calls(peer: Callable[[torch.Tensor], object], waveform: torch.Tensor) -> list[float]:
-    """Give the milliseconds per clip of each call within half a second."""
-    times = []
-    finish = time.perf_counter() + 0.5
-    while time.perf_counter() < finish or len(times) < 2:
-        started = time.perf_counter()
-        with torch.no_grad():
-            peer(waveform)
-        times.append(1000 * (time.perf_counter() - started) / len(waveform))
-    return times
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--turns", type=int, default=4, help="of each peer with each batch")
-    turns = parser.parse_args().turns
-    ours = LogMel(RATE, WINDOW / RATE, HOP / RATE, MELS, n_fft=FFT)
+def comparisons(options: Options) -> Iterator[Comparison]:
+    """Compare on a clip and on a batch."""
     theirs = torchaudio.transforms.MelSpectrogram(RATE, FFT, WINDOW, HOP, n_mels=MELS, power=1.0)
-    peers: dict[str, Callable[[torch.Tensor], object]] = {
-        "LogMel": ours,
+    computations: dict[str, Callable[[torch.Tensor], object]] = {
+        "LogMel": LogMel(RATE, WINDOW / RATE, HOP / RATE, MELS, n_fft=FFT),
         "torchaudio": lambda waveform: torch.log(theirs(waveform) + 1e-5),
         "librosa": with_librosa,
     }
-    for batch in (1, 32):
+    for batch in (1, options.pick(32, 2)):
         waveform = 0.1 * torch.randn(batch, 10 * RATE)
-        times: dict[str, list[float]] = {name: [] for name in peers}
-        for name, peer in list(peers.items()) * turns:
-            times[name] += calls(peer, waveform)[1:]
-        medians = {name: statistics.median(values) for name, values in times.items()}
-        shown = ", ".join(f"{name} {value:.2f}" for name, value in medians.items())
-        ratio = medians["torchaudio"] / medians["LogMel"]
-        print(f"batch of {batch:>2}: {shown} ms per clip; torchaudio / LogMel {ratio:.1f}")
+        contestants = [
+            Contestant(name, infer(compute, waveform), batch)
+            for name, compute in computations.items()
+        ]
+        title = f"log-mel features, batch of {batch}"
+        yield Comparison(title, contestants, "LogMel", "clip", turn_seconds=0.5)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(__file__, __doc__, comparisons))

@@ -1,32 +1,31 @@
-"""Measure the time of scoring with our own alignment and with sclite, in one run.
+"""Measure how long scoring takes with our own alignment, against sclite.
 
-    python benchmarks/scoring.py [--segments 1155] [--words 24] [--turns 5]
+    python benchmarks/scoring.py
 
-As many segments as TED-LIUM's test set has, in 11 talks, of words from a vocabulary of 2,000; 15 %
-of them are recognized wrongly: 9 % as another word, 3 % not at all, 3 % with a word too many. Both
-ways do all of the work, from segments and words in memory to the score, sclite's files included,
-and take turns. Prints the median seconds of each, how many times as long sclite takes, and whether
-the words are aligned equally. sclite is left out where it is not installed.
+As many segments as TED-LIUM's test set has, 1155 in 11 talks, of 24 words from a vocabulary of
+2,000; 15 % of them are recognized wrongly: 9 % as another word, 3 % not at all, 3 % with a word too
+many. Both do all of the work, from segments and words in memory to the score, sclite's files
+included. sclite is left out where it is not installed. The bound of our own is 1 s.
 """
 
-import argparse
 import random
-import statistics
 import sys
-import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+
+from harness import Bound, Comparison, Contestant, Options, main
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes/tedlium"))
 
 from asr.formats.ctm import CtmWord
 from asr.formats.stm import StmSegment
 from asr.scoring.sclite import find_sclite
-from asr.scoring.score import Score
 from asr.scoring.wer import Engine, score_words
 
 TALKS = 11
 SECONDS = 8.0  # of a segment
+WORDS = 24  # of a segment
 
 
 def recognize(words: tuple[str, ...], vocabulary: list[str], draw: random.Random) -> Iterator[str]:
@@ -58,31 +57,23 @@ def make_material(segments: int, length: int) -> tuple[list[StmSegment], list[Ct
     return references, hypotheses
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--segments", type=int, default=1155)
-    parser.add_argument("--words", type=int, default=24, help="of a segment")
-    parser.add_argument("--turns", type=int, default=5, help="of each way")
-    arguments = parser.parse_args()
-    references, hypotheses = make_material(arguments.segments, arguments.words)
+def comparisons(options: Options) -> Iterator[Comparison]:
+    """Compare on one test set."""
+    segments = options.pick(1155, 50)
+    references, hypotheses = make_material(segments, WORDS)
     engines: list[Engine] = ["own", "sclite"] if find_sclite() else ["own"]
-    times: dict[str, list[float]] = {engine: [] for engine in engines}
-    found: dict[str, Score] = {}
-    for engine in engines * arguments.turns:
-        started = time.perf_counter()
-        found[engine] = score_words(references, hypotheses, engine)
-        times[engine].append(time.perf_counter() - started)
-    medians = {engine: statistics.median(seconds) for engine, seconds in times.items()}
-    print(
-        f"{arguments.segments} segments of {arguments.words} words, "
-        f"WER {100 * found['own'].total.wer:.1f} %: own {medians['own']:.3f} s"
+    works = {engine: partial(score_words, references, hypotheses, engine) for engine in engines}
+    scores = [work() for work in works.values()]
+    equal = all(score.segments == scores[0].segments for score in scores)
+    yield Comparison(
+        f"{segments} segments of {WORDS} words, WER {100 * scores[0].total.wer:.1f} %",
+        [Contestant(engine, work) for engine, work in works.items()],
+        "own",
+        "test set",
+        bounds=[Bound("own", "wall", 1.0)],
+        notes=[f"Aligned equally: {equal}."] if len(scores) > 1 else ["sclite is not installed."],
     )
-    if "sclite" in found:
-        equal = found["own"].segments == found["sclite"].segments
-        ratio = medians["sclite"] / medians["own"]
-        print(f"sclite {medians['sclite']:.3f} s, ratio: {ratio:.1f}, aligned equally: {equal}")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(__file__, __doc__, comparisons))

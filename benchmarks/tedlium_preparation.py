@@ -1,23 +1,24 @@
 """Measure time and memory of the preparation of a corpus of TED-LIUM's size.
 
-    python benchmarks/tedlium_preparation.py [--talks 1495] [--hours 207]
+    python benchmarks/tedlium_preparation.py
 
-Talks are simulated: transcripts of random words in utterances of 24 words, and SPHERE files whose
-samples are holes, which take no space on disk. Then in one process, as the recipe does: all
-transcripts and headers are read, checked and normalized, a fifth of the speech is chosen, and a
-Kaldi data folder is written and read back. Prints the seconds of each and the peak memory of the
-process. Bounds: 60 s and 500 MB. What follows is outside the bounds, since a release may bring a
-language model: the lexicon (of 150,000 words) is read and a model estimated from all text.
+Talks are simulated, 1495 of them with 207 hours: transcripts of random words in utterances of 24
+words, and SPHERE files whose samples are holes, which take no space on disk. The contestants are
+parts of what the recipe does, each from the beginning in a process of its own: transcripts and
+headers are read, checked and normalized and a fifth of the speech is chosen; a Kaldi data folder is
+written; it is read back; the lexicon (of 150,000 words) is read and a language model estimated from
+all text. The bounds are 60 s and 500 MB for all but the last, since a release may bring a language
+model.
 """
 
-import argparse
 import random
-import resource
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
+
+from harness import Bound, Comparison, Contestant, Options, main
+from harness_timing import Sample, in_process, stopwatch
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "recipes/tedlium"))
@@ -33,6 +34,12 @@ UTTERANCE = 8.0  # seconds; 207 hours have 93,000 of them
 WORDS = 24
 LEXICON = 150_000
 PHONES = ("AA", "B", "D", "EH", "IY", "K", "L", "M", "S", "T")
+STEPS = READ, WRITTEN, READ_BACK, LANGUAGE_MODEL = (
+    "read and chosen",
+    "Kaldi data folder written",
+    "and read back",
+    "and language model",
+)
 HEADER = (
     "NIST_1A\n   1024\nchannel_count -i 1\nsample_count -i {samples}\nsample_rate -i 16000\n"
     "sample_n_bytes -i 2\nsample_sig_bits -i 16\nsample_byte_format -s2 01\n"
@@ -68,39 +75,36 @@ def simulate(folder: Path, talks: int, hours: float) -> None:
             file.truncate(1024 + 2 * samples)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--talks", type=int, default=1495)
-    parser.add_argument("--hours", type=float, default=207.0)
-    options = parser.parse_args(arguments)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        simulate(folder / "release", options.talks, options.hours)
-        started = time.perf_counter()
-
-        def print_lap(step: str) -> None:
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            print(f"{step}: after {time.perf_counter() - started:.1f} s, peak {peak:.0f} MB")
-
-        corpus = read_corpus(folder / "release")
-        segments = sum(len(talks.stm) for talks in corpus.talks.values())
-        print_lap(f"read {segments} segments of {options.talks} talks")
+def prepare(release: str, last: str) -> Sample:
+    """Prepare a corpus as the recipe does, up to a step."""
+    with tempfile.TemporaryDirectory() as folder, stopwatch() as sample:
+        corpus = read_corpus(Path(release))
         train = corpus.talks["train"]
-        chosen = select_fraction(train.utterances, 0.2, seed=0)
-        print_lap(f"{len(chosen)} utterances chosen")
-        # As where there is sph2pipe: the holes are not decoded.
-        write_data_folder(
-            folder / "data", train.recordings, train.utterances, train.stm, "sph2pipe"
+        select_fraction(train.utterances, 0.2, seed=0)
+        if last != READ:
+            # As where there is sph2pipe: the holes are not decoded.
+            data = Path(folder) / "data"
+            write_data_folder(data, train.recordings, train.utterances, train.stm, "sph2pipe")
+        if last in {READ_BACK, LANGUAGE_MODEL}:
+            read_data_folder(data)
+        if last == LANGUAGE_MODEL:
+            make_training_set(corpus, True, 0.2, 0, Path(folder) / "work")
+    return sample
+
+
+def comparisons(options: Options) -> Iterator[Comparison]:
+    """Compare the steps."""
+    talks, hours = options.pick((1495, 207.0), (100, 1.0))
+    with tempfile.TemporaryDirectory() as folder:
+        simulate(Path(folder), talks, hours)
+        yield Comparison(
+            f"preparation of {talks} talks, {hours:g} h",
+            [Contestant(step, in_process(prepare, folder, step)) for step in STEPS],
+            READ_BACK,
+            "corpus",
+            bounds=[Bound(READ_BACK, "wall", 60.0), Bound(READ_BACK, "peak", 500.0)],
         )
-        print_lap("Kaldi data folder written")
-        read_data_folder(folder / "data")
-        print_lap("and read back")
-        make_training_set(corpus, True, 0.2, 0, folder / "work")
-        print_lap("lexicon, language model")
-        print(f"imports alone: {before:.0f} MB")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(__file__, __doc__, comparisons))

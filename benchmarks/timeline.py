@@ -1,127 +1,81 @@
-"""Speed and memory of a timeline: the dilated ResNet-18 over 16 kHz files, windows of 1 s.
+"""Measure time and memory of a timeline, against the bare network.
 
-    python benchmarks/timeline.py [--minutes 10 60 480] [--turns 3]
+    python benchmarks/timeline.py
 
-Each figure is of a process of its own, with two threads. Said are seconds per hour of sound, how
-many times faster than real time that is (the bound is 300 on 2 cores), and the peak of the
-process's memory over that of one that has imported the same and loaded the model, but heard
-nothing (the bound is 100 MB; 8 hours may take 50 MB more than 10 minutes). Beside it runs the bare
-network, channels last, over batches of 64 windows whose features are computed already: what no time
-line can be faster than.
+The dilated ResNet-18 of hparams/resnet_paper.yaml over 16 kHz files of 10, 60 and 480 minutes, in
+windows of 1 s. Each contestant is a process of its own; its time is that of the timeline, after the
+model is loaded. The reference is the bare network, channels last, over batches of 64 windows whose
+features are computed already: no timeline can be faster. Its memory is that of a process that has
+loaded the model and done nothing else. The bounds, on 2 cores: 300 times real time, which is 12 s
+per hour; 100 MB over the loaded model; 8 hours at most 50 MB over 10 minutes.
 """
 
-import argparse
-import json
-import resource
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-import soundfile
+import torch
+from harness import Bound, Comparison, Contestant, Options, main
+from harness_timing import Sample, in_process, peak_memory, stopwatch
+from inputs import RATE, dilated_resnet, write_noise
 
-RATE = 16000
+from aed_plugins.inference import PretrainedTagger
+
 LABELS = [f"class {number}" for number in range(10)]
+BATCH = 64  # windows
+SECONDS_PER_HOUR = 3600 / 300
 
 
-def write_noise(path: Path, seconds: float) -> None:
-    """Write a file of noise whose level changes, minute by minute."""
-    rng = np.random.default_rng(0)
-    minute = (0.1 * rng.standard_normal(60 * RATE)).astype(np.float32)
-    with soundfile.SoundFile(path, "w", RATE, 1, "PCM_16") as sound:
-        for start in range(0, round(seconds), 60):
-            sound.write(minute[: round(min(60, seconds - start)) * RATE] * rng.uniform(0.1, 1))
-
-
-def tagger() -> "PretrainedTagger":  # noqa: F821
-    """Build the network of hparams/resnet_paper.yaml with random weights."""
-    import torch  # noqa: PLC0415  the parent process has no need of it
-
-    from aed_plugins.inference import PretrainedTagger  # noqa: PLC0415
-    from aed_plugins.models import (  # noqa: PLC0415
-        AudioTagger,
-        DilatedFrontEnd,
-        DNNHead,
-        FeatureNormalization,
-        LogMel,
-        ResNet,
-    )
-
-    torch.set_num_threads(2)
-    front_end = DilatedFrontEnd(channels=4, dilations=[1, 2, 3, 4])
-    encoder = ResNet(front_end.out_channels, depth=18)
-    head = DNNHead(encoder.embedding_size, len(LABELS))
-    model = AudioTagger(LogMel(RATE), FeatureNormalization(64), front_end, encoder, head)
+def load() -> PretrainedTagger:
+    """Build the model with random weights."""
     hparams = {"labels": LABELS, "multi_label": False, "sample_rate": RATE}
-    return PretrainedTagger({"tagger": model}, hparams, {"device": "cpu"})
+    return PretrainedTagger({"tagger": dilated_resnet(len(LABELS))}, hparams, {"device": "cpu"})
 
 
-def detect(path: str) -> dict[str, float]:
-    """Make the timeline of a file, or only load the model."""
-    model = tagger()
-    started = time.perf_counter()
-    if path:
-        model.timeline(path)
-    seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": seconds, "peak": peak, "bare": bare(model) if not path else 0.0}
+def detect(path: str) -> Sample:
+    """Make the timeline of a file."""
+    tagger = load()
+    with stopwatch() as sample:
+        tagger.timeline(path)
+    return sample
 
 
-def bare(model: "PretrainedTagger") -> float:  # noqa: F821
-    """Give the seconds that the bare network takes for an hour in windows of 1 s."""
-    import torch  # noqa: PLC0415
-
-    network = model.mods["tagger"]
+def run_bare(batches: int) -> Sample:
+    """Run the network without the rest; its memory is that before."""
+    network = load().mods["tagger"]
+    peak = peak_memory()
     with torch.inference_mode():
-        maps = network.normalization(network.features(torch.randn(64, RATE))).unsqueeze(1)
-        times = []
-        for _ in range(10):
-            started = time.perf_counter()
-            network.head(network.encoder(network.front_end(maps)))
-            times.append(time.perf_counter() - started)
-    return statistics.median(times) * 3600 / 64
+        maps = network.normalization(network.features(torch.randn(BATCH, RATE))).unsqueeze(1)
+        network.head(network.encoder(network.front_end(maps)))
+        with stopwatch() as sample:
+            for _ in range(batches):
+                network.head(network.encoder(network.front_end(maps)))
+    sample.peak = peak
+    return sample
 
 
-def measure(path: Path | str, turns: int) -> Iterator[dict[str, float]]:
-    """Run this file in processes of their own."""
-    for _ in range(turns):
-        command = [sys.executable, __file__, "--detect", str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        yield json.loads(done.stdout.splitlines()[-1])
-
-
-def main() -> None:
-    """Print what was measured."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, nargs="+", default=[10, 60, 480])
-    parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--detect", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.detect is not None:
-        print(json.dumps(detect(given.detect)))
-        return
-    empty = list(measure("", given.turns))
-    base = statistics.median(row["peak"] for row in empty)
-    per_hour = statistics.median(row["bare"] for row in empty)
-    print(f"model loaded: peak {base:.0f} MB")
-    print(f"bare network: {per_hour:.1f} s per hour, {3600 / per_hour:.0f} times real time")
+def comparisons(options: Options) -> Iterator[Comparison]:
+    """Compare files of several lengths."""
+    lengths = options.pick((10, 60, 480), (0.1,))
+    batches = options.pick(20, 1)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "noise.wav"
-        for minutes in given.minutes:
+        contestants = [
+            Contestant("bare network", in_process(run_bare, batches), batches * BATCH / 3600)
+        ]
+        bounds = []
+        for minutes in lengths:
+            name, path = f"{minutes:g} minutes", Path(folder) / f"{minutes:g}.wav"
             write_noise(path, 60 * minutes)
-            rows = list(measure(path, given.turns if minutes <= 60 else 1))
-            seconds = statistics.median(row["seconds"] for row in rows) * 60 / minutes
-            over = statistics.median(row["peak"] for row in rows) - base
-            print(
-                f"{minutes:g} minutes: {seconds:.1f} s per hour, {3600 / seconds:.0f} times real"
-                f" time, peak {over:.0f} MB over the model's; ratio: {seconds / per_hour:.2f} of"
-                " the bare network's time"
-            )
+            contestants.append(Contestant(name, in_process(detect, str(path)), minutes / 60))
+            bounds.append(Bound(name, "wall", SECONDS_PER_HOUR))
+            bounds.append(Bound(name, "peak difference", 100.0))
+        first, last = contestants[1].name, contestants[-1].name
+        if last != first:
+            bounds.append(Bound(last, "peak difference", 50.0, reference=first))
+        title = "timeline in windows of 1 s"
+        yield Comparison(title, contestants, "bare network", "hour of audio", bounds)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(__file__, __doc__, comparisons))

@@ -6,6 +6,13 @@ import sys
 from programs import Program
 from recipe_program import ROOT
 
+# Those that use the harness: the others measure no time.
+BENCHMARKS = sorted(
+    path.stem
+    for path in (ROOT / "benchmarks").glob("*.py")
+    if "main(__file__, __doc__, comparisons)" in path.read_text("utf-8").splitlines()[-1]
+)
+
 
 def run_benchmark(name, options, folder):
     """Run a benchmark in a folder, and return what it printed."""
