@@ -190,6 +190,8 @@ class TaggingBrain(SteppingBrain):
                 f" taken, as an epoch has {len(loader)} batches"
             )
         self._validates = valid_set is not None
+        if self.settings.fine_tuning is not None:  # before modules are wrapped and averaged
+            self.settings.fine_tuning.unfreeze(self.tagger, 1)
         super().fit(
             epoch_counter,
             loader,
@@ -230,6 +232,8 @@ class TaggingBrain(SteppingBrain):
                 self._clips.start_at(self._epoch, self.step)
             if settings.fine_tuning is not None:
                 changed = settings.fine_tuning.unfreeze(self.tagger, self._epoch)
+                if changed and settings.ema is not None:
+                    settings.ema.follow()
                 if changed and is_distributed_initialized():
                     self._wrap_distributed()
         else:

@@ -5,6 +5,7 @@ models" (NeurIPS 2017), after Polyak and Juditsky (1992); the means and variance
 averaged with the weights, so that they belong to them.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -14,17 +15,17 @@ from speechbrain.utils.checkpoints import (
     register_checkpoint_hooks,
 )
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 
 @register_checkpoint_hooks
 class EMA:
     """An exponential moving average (EMA) of a model's weights.
 
-    The model holds its trained weights during training, and the average during validation and test
-    and when it is saved at the end of an epoch; this object holds the other set. The average starts
-    at the weights of the first step. At step n the decay is at most (1 + n) / (10 + n), so that the
-    first steps are forgotten soon.
+    Averaged are the parameters that are trained, and the buffers of the modules that have them; the
+    rest is the same in both sets. The model holds its trained weights during training, and the
+    average during validation and test and when it is saved at the end of an epoch; this object
+    holds the other set. The average starts at the weights of the first step. At step n the decay is
+    at most (1 + n) / (10 + n), so that the first steps are forgotten soon.
 
     Parameters
     ----------
@@ -63,8 +64,10 @@ class EMA:
             raise ValueError(f"decay must be from 0 up to below 1, got {decay}")
         self.decay = decay
         self.applied = False
+        self._steps = 0
         self._model: nn.Module = nn.Identity()
-        self._other = AveragedModel(self._model)
+        self._other: dict[str, Tensor] = {}
+        self._pairs: list[tuple[Tensor, Tensor]] = []
 
     def start(self, model: nn.Module) -> None:
         """Start the average at the model's weights.
@@ -74,20 +77,29 @@ class EMA:
         model : nn.Module
             The model that is trained.
         """
-        self._model = model
-        self._other = AveragedModel(model, avg_fn=self._mean, use_buffers=True)
-        self._other.requires_grad_(False)
-        self.applied = False
+        self._model, self._other = model, {}
+        self._steps, self.applied = 0, False
+        self.follow()
 
-    def _mean(self, averaged: Tensor, trained: Tensor, steps: Tensor | int) -> Tensor:
-        if not trained.is_floating_point():
-            return trained
-        decay = min(self.decay, (1 + int(steps)) / (10 + int(steps)))
-        return torch.lerp(trained, averaged, decay)
+    @torch.no_grad()
+    def follow(self) -> None:
+        """Add what is trained from now on to what is averaged, at its present value."""
+        own = self._model.state_dict()
+        for name in _names_of_trained(self._model):
+            if name in own and name not in self._other:
+                self._other[name] = own[name].clone()
+        self._pairs = [(self._other[name], own[name]) for name in self._other]
 
+    @torch.no_grad()
     def step(self) -> None:
         """Update the average with the model's weights, after a step of the optimizer."""
-        self._other.update_parameters(self._model)
+        decay = min(self.decay, (1 + self._steps) / (10 + self._steps))
+        for averaged, trained in self._pairs:
+            if self._steps > 0 and trained.is_floating_point():
+                averaged.copy_(torch.lerp(trained, averaged, decay))
+            else:
+                averaged.copy_(trained)
+        self._steps += 1
 
     def apply(self) -> None:
         """Give the model the average, unless it holds it already."""
@@ -101,22 +113,37 @@ class EMA:
 
     @torch.no_grad()
     def _exchange(self) -> None:
-        own, other = self._model.state_dict(), self._other.module.state_dict()
-        for name, tensor in own.items():
-            copy = tensor.clone()
-            tensor.copy_(other[name])
-            other[name].copy_(copy)
+        for other, own in self._pairs:
+            copy = own.clone()
+            own.copy_(other)
+            other.copy_(copy)
         self.applied = not self.applied
 
     @mark_as_saver
     def save(self, path: Path) -> None:
         """Write the set of weights that the model does not hold, and which one it is."""
-        torch.save({"applied": self.applied, "other": self._other.state_dict()}, path)
+        state = {"applied": self.applied, "steps": self._steps, "other": self._other}
+        torch.save(state, path)
 
     @mark_as_loader
     def load(self, path: Path, end_of_epoch: bool = False) -> None:
         """Read what `save` wrote; the model's own weights are its own recoverable."""
         del end_of_epoch
         state = torch.load(path, map_location="cpu", weights_only=True)
-        self._other.load_state_dict(state["other"])
-        self.applied = state["applied"]
+        own = self._model.state_dict()
+        self._other = {name: it.to(own[name].device) for name, it in state["other"].items()}
+        self._steps, self.applied = state["steps"], state["applied"]
+        self.follow()
+
+
+def _names_of_trained(module: nn.Module, prefix: str = "", parent: bool = False) -> Iterator[str]:
+    """Yield the trained parameters, and the buffers of what has some or is part of what has."""
+    parameters = list(module.parameters())
+    trained = any(it.requires_grad for it in parameters) if parameters else parent
+    for name, parameter in module.named_parameters(recurse=False):
+        if parameter.requires_grad:
+            yield prefix + name
+    if trained:
+        yield from (prefix + name for name, _ in module.named_buffers(recurse=False))
+    for name, child in module.named_children():
+        yield from _names_of_trained(child, f"{prefix}{name}.", trained)
