@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from aed_plugins.core import InputError
 from aed_plugins.data import collate
 from aed_plugins.metrics import Predictions, concatenate_predictions
-from aed_plugins.models import AudioTagger, TaggerOutput
+from aed_plugins.models import AudioTagger, TaggerOutput, name_out_of_memory
 from aed_plugins.training.checkpoints import ends_an_epoch, has_validation, keep_in_checkpoints
 from aed_plugins.training.distributed import (
     broadcast_buffers,
@@ -111,15 +111,17 @@ class TaggingBrain(SteppingBrain):
     def compute_forward(self, batch: PaddedBatch, stage: Stage) -> TaggerOutput:
         """Run the tagger on `batch.waveform`."""
         waveform, lengths = (tensor.to(self.device) for tensor in batch.waveform)
-        change = None
+        full, change = _are_full(batch.waveform.lengths), None
         augmentation = self.settings.augmentation
         if stage == Stage.TRAIN and augmentation is not None:
             targets = batch.target.to(self.device)
             waveform, lengths, batch.target, change = augmentation(
                 waveform, lengths, targets, self.task.soft_targets
             )
+            # What an augmenter leaves on a GPU is not looked at: that would wait for the GPU.
+            full = _are_full(lengths) or (full and augmentation.waveform is None)
         # Nothing is padded: masks would change nothing and cost a tenth of the time.
-        lengths = None if bool((lengths == 1.0).all()) else lengths
+        lengths = None if full else lengths
         # In evaluation processes have different numbers of batches; the wrapper would wait for all.
         tagger = self.modules["tagger"] if stage == Stage.TRAIN else self.tagger
         return tagger(waveform, lengths, change)
@@ -134,6 +136,11 @@ class TaggingBrain(SteppingBrain):
         predictions = Predictions(list(batch.id), batch.target.numpy(), probabilities)
         self._batch_predictions.append(predictions)
         return self.task.loss(logits, targets, None)
+
+    def evaluate_batch(self, batch: PaddedBatch, stage: Stage) -> Tensor:
+        """Evaluate one batch."""
+        with name_out_of_memory(self.device, len(batch.id)):
+            return super().evaluate_batch(batch, stage)
 
     def make_dataloader(
         self,
@@ -222,7 +229,7 @@ class TaggingBrain(SteppingBrain):
     def on_stage_start(self, stage: Stage, epoch: int | None = None) -> None:
         """Start the clock of an epoch; drop the predictions of the last evaluation."""
         self._batch_predictions = []
-        settings = self.settings
+        self._running_loss, settings = None, self.settings
         if stage == Stage.TRAIN:
             self._epoch = epoch or 1
             if settings.ema is not None:
@@ -243,7 +250,7 @@ class TaggingBrain(SteppingBrain):
     def on_stage_end(self, stage: Stage, stage_loss: float, epoch: int | None = None) -> None:
         """Gather the predictions of the processes; end the epoch after its last stage."""
         if stage == Stage.TRAIN:
-            self._train_loss = mean_over_processes(float(stage_loss), self.device)
+            self._train_loss = mean_over_processes(self._read_loss(stage_loss), self.device)
             if self.settings.ema is not None:
                 self.settings.ema.apply()
             if not self._validates:
@@ -305,3 +312,8 @@ class TaggingBrain(SteppingBrain):
         self.checkpointer.load_checkpoint(tested)
         self.history.load(last.paramfiles["history"])  # the tested one ends at its own epoch
         self.evaluated_epoch = int(tested.meta["epoch"])
+
+
+def _are_full(lengths: Tensor) -> bool:
+    """Return whether no item of a batch is padded, as far as is known without asking a GPU."""
+    return lengths.device.type == "cpu" and bool((lengths.numpy() == 1.0).all())

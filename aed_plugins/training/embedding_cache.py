@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from aed_plugins.core import atomic_write, write_json
 from aed_plugins.data import Manifest, collate, make_target_item, make_waveform_dataset
-from aed_plugins.models import AudioTagger, absolute_lengths
+from aed_plugins.models import AudioTagger, absolute_lengths, name_out_of_memory
 
 # By clip id, where its embeddings are: the file, the first step there, the number of steps.
 CachedEmbeddings = dict[str, tuple[str, int, int]]
@@ -180,8 +180,9 @@ def _embed(
     tagger.eval()
     embeddings = {}
     for batch in DataLoader(make_waveform_dataset(clips), collate_fn=collate, **loader):
-        waveform, lengths = (tensor.to(device) for tensor in batch.waveform)
-        values, fractions = tagger.embed(waveform, lengths)
+        with name_out_of_memory(device, len(batch.id)):
+            waveform, lengths = (tensor.to(device) for tensor in batch.waveform)
+            values, fractions = tagger.embed(waveform, lengths)
         steps = absolute_lengths(torch.as_tensor(fractions), values.shape[1]).tolist()
         for name, clip, count in zip(batch.id, values.float().cpu().numpy(), steps, strict=True):
             embeddings[name] = clip[:count]

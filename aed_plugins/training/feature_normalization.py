@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from aed_plugins.data import collate
-from aed_plugins.models import AudioTagger, FeatureNormalization
+from aed_plugins.models import AudioTagger, FeatureNormalization, name_out_of_memory
 
 
 @torch.no_grad()
@@ -43,8 +43,9 @@ def fit_normalization(
 
     def features() -> Iterator[tuple[Tensor, Tensor]]:
         for batch in bar:
-            waveform, lengths = batch.to(device).waveform
-            log_mel = tagger.features(waveform, lengths)
+            with name_out_of_memory(device, len(batch.id)):
+                waveform, lengths = batch.to(device).waveform
+                log_mel = tagger.features(waveform, lengths)
             yield log_mel, tagger.frame_lengths(lengths, waveform.shape[1])
 
     tagger.normalization.fit(features())

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from aed_plugins.core import FloatArray
 from aed_plugins.data import Manifest, collate, make_waveform_dataset
-from aed_plugins.models import AudioTagger
+from aed_plugins.models import AudioTagger, name_out_of_memory
 from aed_plugins.training.tasks.task import Task
 
 
@@ -50,7 +50,8 @@ def predict_logits(
     ):
         for batch in DataLoader(make_waveform_dataset(manifest), collate_fn=collate, **loader):
             waveform, lengths = batch.waveform
-            logits = tagger(waveform.to(device), lengths.to(device)).clip_logits
+            with name_out_of_memory(device, len(batch.id)):
+                logits = tagger(waveform.to(device), lengths.to(device)).clip_logits
             parts.append(logits.cpu().double().numpy())
             names += batch.id
             bar.update(len(batch.id))

@@ -5,18 +5,20 @@ import random
 
 import numpy as np
 import torch
-from speechbrain import Brain
+from speechbrain import Brain, Stage
 from speechbrain.dataio.batch import PaddedBatch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.lr_scheduler import LRScheduler
 
 from aed_plugins.core import InputError
-from aed_plugins.models import AudioTagger, TaggerOutput
+from aed_plugins.models import AudioTagger, TaggerOutput, name_out_of_memory
 from aed_plugins.training.checkpoints import keep_in_checkpoints
 from aed_plugins.training.distributed import process_rank
+from aed_plugins.training.running_loss import RunningLoss
 from aed_plugins.training.settings import TrainingSettings
 
+READ_STEPS = 20  # from one look at the loss to the next
 DIVERGED = "the training diverged (a lower --lr may help)"
 
 
@@ -40,6 +42,8 @@ class SteppingBrain(Brain):
     _epoch = 0
     _steps_per_epoch = 0
     _stepped = False
+    avg_train_loss: float  # as of the last look: see `update_average`
+    _running_loss: RunningLoss | None = None  # in training
 
     def init_optimizers(self) -> None:
         """Make the optimizer and the schedule of its learning rate."""
@@ -72,7 +76,11 @@ class SteppingBrain(Brain):
             self.modules[name] = DistributedDataParallel(module)
 
     def fit_batch(self, batch: PaddedBatch) -> Tensor:
-        """Train on one batch, with random numbers of its own."""
+        """Train on one batch, with random numbers of its own.
+
+        As `Brain.fit_batch`, which after each step waits for the loss to be on the CPU; here it is
+        read now and then (see `update_average`), so that a GPU always has work.
+        """
         entropy = [self.settings.seed, self._epoch, self.step, process_rank()]
         seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
         random.seed(seed)
@@ -80,7 +88,40 @@ class SteppingBrain(Brain):
         torch.manual_seed(seed)
         if self.settings.fine_tuning is not None:
             self.settings.fine_tuning.keep_frozen_in_eval(self.tagger)
-        return super().fit_batch(batch)
+        if self._running_loss is None:
+            self._running_loss = RunningLoss(self.avg_train_loss, self.device)
+        should_step = self.step % self.grad_accumulation_factor == 0
+        self.on_fit_batch_start(batch, should_step)
+        with name_out_of_memory(self.device, len(batch.id)):
+            with self.no_sync(not should_step):
+                with self.training_ctx:
+                    outputs = self.compute_forward(batch, Stage.TRAIN)
+                    loss = self.compute_objectives(outputs, batch, Stage.TRAIN)
+                self.scaler.scale(loss / self.grad_accumulation_factor).backward()
+            if should_step:
+                self.optimizers_step()
+        self.on_fit_batch_end(batch, outputs, loss, should_step)
+        return loss.detach()
+
+    def update_average(self, loss: Tensor, avg_loss: float) -> float:
+        """Add a loss to the mean; in training, read the mean every `READ_STEPS` steps only."""
+        if self._running_loss is None:
+            return float(super().update_average(loss, avg_loss))
+        self._running_loss.add(loss, self.step)
+        return self._read_loss(avg_loss) if self.step % READ_STEPS == 0 else avg_loss
+
+    def _read_loss(self, known: float) -> float:
+        """Return the mean loss of the epoch, or what is known of it if it had no step.
+
+        Stop with one line when the training diverges: as many losses as SpeechBrain's
+        `--nonfinite_patience` may be infinite or no number.
+        """
+        if self._running_loss is None:
+            return float(known)
+        mean, not_finite = self._running_loss.read()
+        if not_finite > self.nonfinite_patience:
+            raise InputError(f"{DIVERGED}: the loss of epoch {self._epoch} is not finite")
+        return mean
 
     def optimizers_step(self) -> None:
         """Take a step as `Brain` does, the norm of all gradients clipped to `max_grad_norm`.
@@ -106,16 +147,10 @@ class SteppingBrain(Brain):
         """
         if self.step % self.grad_accumulation_factor:
             return False
-        return bool(super()._should_save_intra_epoch_ckpt(last_ckpt_time, steps_since_ckpt))
-
-    def check_loss_isfinite(self, loss: Tensor) -> None:
-        """Stop with one line when the training diverges."""
-        try:
-            super().check_loss_isfinite(loss)
-        except ValueError as error:
-            raise InputError(
-                f"{DIVERGED}: the loss of epoch {self._epoch} is not finite"
-            ) from error
+        due = bool(super()._should_save_intra_epoch_ckpt(last_ckpt_time, steps_since_ckpt))
+        if due:
+            self.avg_train_loss = self._read_loss(self.avg_train_loss)  # the checkpoint has it
+        return due
 
     def on_fit_batch_end(
         self, batch: PaddedBatch, outputs: TaggerOutput, loss: Tensor, should_step: bool

@@ -7,12 +7,21 @@ import torch
 from speechbrain.utils.checkpoints import Checkpointer
 from speechbrain.utils.epoch_loop import EpochCounter
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader
 
 from aed_plugins.core import InputError
 from aed_plugins.data import collate
 from aed_plugins.models import AudioTagger, DNNHead, LogMel, ResNet
-from aed_plugins.training import EMA, MultiLabel, SingleLabel, TaggingBrain
+from aed_plugins.training import (
+    EMA,
+    Augmentation,
+    MultiLabel,
+    SingleLabel,
+    TaggingBrain,
+    warmup_cosine,
+)
+from aed_plugins.training.running_loss import RunningLoss
 
 SGD = functools.partial(torch.optim.SGD, lr=0.01)
 BATCHES = {"batch_size": 4}
@@ -129,3 +138,77 @@ def test_an_epoch_without_a_step_is_refused():
     brain = make_brain(run_opts={"grad_accumulation_factor": 3})
     with pytest.raises(InputError, match="no step would be taken, as an epoch has 2 batches"):
         brain.fit(range(1, 2), make_clips(brain.task), train_loader_kwargs=BATCHES)
+
+
+class CountReads(TorchDispatchMode):
+    """Count how often a number is taken out of a tensor: on a GPU, each waits for the GPU."""
+
+    reads = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.reads += function is torch.ops.aten._local_scalar_dense.default
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("kind", [SingleLabel, MultiLabel])
+def test_a_step_takes_no_number_out_of_a_tensor(kind):
+    brain = make_brain(
+        kind(["a", "b"]),
+        hparams={
+            "ema": EMA(0.9),
+            "lr_scheduler": warmup_cosine,
+            "augmentation": Augmentation(label_smoothing=0.1),
+        },
+    )
+    clips = make_clips(brain.task)
+    clips[1]["waveform"] = clips[1]["waveform"][:4000]
+    brain.fit(range(1, 2), clips, train_loader_kwargs=BATCHES)  # makes the optimizer
+    batch = collate(clips[:4])
+    brain.modules.train()
+    with CountReads() as counted:
+        for brain.step in range(1, 4):
+            brain.avg_train_loss = brain.update_average(brain.fit_batch(batch), 0.0)
+    assert counted.reads == 0
+    with CountReads() as counted:
+        brain.step = 20
+        brain.avg_train_loss = brain.update_average(brain.fit_batch(batch), 0.0)
+    assert counted.reads == 2  # the mean of the loss, and how many were not finite
+    assert brain.avg_train_loss > 0
+
+
+def test_the_mean_of_the_loss_is_speechbrain_s():
+    brain, ours, theirs = make_brain(), RunningLoss(0.7, "cpu"), 0.7
+    losses = torch.rand(100, generator=torch.Generator().manual_seed(0))
+    losses[13] = float("nan")
+    for step, loss in enumerate(losses, start=5):
+        brain.step = step
+        theirs = brain.update_average(loss, theirs)  # not in training: SpeechBrain's
+        ours.add(loss, step)
+    assert ours.read() == (theirs, 1)
+
+
+def test_losses_that_are_not_finite_end_the_training_in_one_line():
+    brain = make_brain(run_opts={"nonfinite_patience": 1, "max_grad_norm": 1e30})
+    with torch.no_grad():
+        brain.tagger.head.classifier.bias.fill_(float("nan"))
+    with pytest.raises(
+        InputError, match=r"the training diverged .*: the loss of epoch 1 is not fi"
+    ):
+        brain.fit(range(1, 2), make_clips(brain.task), train_loader_kwargs=BATCHES)
+
+
+@pytest.mark.parametrize("stage", ["training", "validation"])
+def test_memory_that_runs_out_is_one_line_with_the_batch_size_to_try(stage):
+    class Greedy(nn.Module):
+        def forward(self, log_mel, lengths=None):
+            if self.training == (stage == "training"):
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+            return log_mel
+
+    brain = make_brain()
+    brain.tagger.normalization = Greedy()
+    clips = make_clips(brain.task)
+    with pytest.raises(
+        InputError, match=r"^cpu: out of memory with a batch of 4; try batch_size=2"
+    ):
+        brain.fit(range(1, 2), clips, clips, None, BATCHES, BATCHES)

@@ -9,9 +9,16 @@ import soundfile
 import torch
 from torch import nn
 
-from aed_plugins.data import ClipSource, collate, pack_clips
+from aed_plugins.core import InputError
+from aed_plugins.data import ClipSource, collate, make_waveform_dataset, pack_clips
 from aed_plugins.models import AudioTagger, DNNHead, FeatureNormalization, LogMel, ResNet
-from aed_plugins.training import cache_embeddings, embedding_dataset
+from aed_plugins.training import (
+    SingleLabel,
+    cache_embeddings,
+    embedding_dataset,
+    fit_normalization,
+    predict_probabilities,
+)
 
 SECONDS = {"a": 1.0, "b": 2.5, "c": 0.05, "d": 1.7, "e": 3.0}
 
@@ -157,3 +164,23 @@ def test_a_tagger_in_training_is_left_in_training(tagger, manifest):
     cache(tagger, manifest)
     assert tagger.training
     assert tagger.encoder.bn1.running_mean.equal(statistics)
+
+
+class Greedy(nn.Module):
+    """Want more memory than a GPU has."""
+
+    def forward(self, *_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+
+def test_memory_that_runs_out_is_one_line_with_the_batch_size_to_try(tagger, manifest):
+    normalization, tagger.normalization = tagger.normalization, Greedy()
+    line = "^cpu: out of memory with a batch of 2; try batch_size=1"
+    with pytest.raises(InputError, match=line):
+        cache(tagger, manifest)
+    task = SingleLabel(list("abc"))
+    with pytest.raises(InputError, match=line):
+        predict_probabilities(tagger, task, manifest, batch_size=2, progress=False)
+    tagger.normalization, tagger.features = normalization, Greedy()
+    with pytest.raises(InputError, match=line):
+        fit_normalization(tagger, make_waveform_dataset(manifest), batch_size=2, progress=False)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import cross_entropy
 
 from aed_plugins.core import FloatArray
 from aed_plugins.metrics import (
@@ -46,8 +46,10 @@ class SingleLabel(Task):
 
     def soft_targets(self, targets: Tensor, smoothing: float = 0.0) -> Tensor:
         """Return one-hot targets; smoothing spreads evenly over all classes."""
-        known = targets if targets.is_floating_point() else one_hot(targets, len(self.labels))
-        return known.float() * (1 - smoothing) + smoothing / len(self.labels)
+        if not targets.is_floating_point():  # one_hot would ask a GPU for the smallest index
+            marks = torch.zeros(len(targets), len(self.labels), device=targets.device)
+            targets = marks.scatter_(1, targets.unsqueeze(1), 1.0)
+        return targets.float() * (1 - smoothing) + smoothing / len(self.labels)
 
     def class_weights(self, counts: FloatArray, clips: int) -> Tensor:
         """Weigh each class by clips / (classes * clips of the class), one without clips by 1."""
