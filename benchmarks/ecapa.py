@@ -32,40 +32,35 @@ import argparse
 import json
 import math
 import shutil
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from ecapa_training import SAMPLE_RATE, SETTINGS, Budget, Training, size, tested
 from speechbrain.dataio.dataset import DynamicItemDataset
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "recipes/urbansound"))
-
-from ecapa_training import SAMPLE_RATE, SETTINGS, Budget, Training, size, tested  # noqa: E402
-from urbansound_prepare import LABELS, find_data, prepare  # noqa: E402
-
-from aed_plugins.core import (  # noqa: E402
+from aed_plugins.core import (
     InputError,
     Parser,
     write_json,
 )
-from aed_plugins.data import (  # noqa: E402
+from aed_plugins.data import (
     FoldSplit,
+    UrbanSound8K,
     compute_manifest_fingerprint,
     describe_data,
     make_fold_dataset,
     make_fold_splits,
     read_manifest,
 )
-from aed_plugins.experiments import (  # noqa: E402
+from aed_plugins.experiments import (
     FoldResult,
     provenance,
     run_program,
 )
-from aed_plugins.pretrained import load_model  # noqa: E402
-from aed_plugins.training import (  # noqa: E402
+from aed_plugins.pretrained import load_model
+from aed_plugins.training import (
     SingleLabel,
 )
 
@@ -192,8 +187,10 @@ class Data:
 
 def gathered(given: argparse.Namespace, ours: FoldResult | None, task: SingleLabel) -> Data:
     """Prepare the data, partial or not, and split the clips as our run does."""
-    folder = find_data(given.data_folder)
-    data = prepare(folder, given.prepared_folder, SAMPLE_RATE, allow_partial=True)
+    dataset = UrbanSound8K(
+        data_folder=given.data_folder, prepared_folder=given.prepared_folder, allow_partial=True
+    )
+    data = dataset.prepare(SAMPLE_RATE)
     manifest = read_manifest(data.manifest)
     train_folds = None if ours is None else ours.train_folds
     (split,) = make_fold_splits(data.folds, [given.test_fold], [], train_folds)
@@ -203,7 +200,7 @@ def gathered(given: argparse.Namespace, ours: FoldResult | None, task: SingleLab
     if ours is not None and ours.clips != len(test):
         raise InputError(
             f"{given.ours}: it tested {ours.clips} clips of fold {split.test}, not the {len(test)}"
-            f" that are in {folder}"
+            f" that are in {dataset.place}"
         )
     print(describe_data(data.summary()))
     print(f"test fold {split.test}, training folds {split.train}: {len(train)} clips", flush=True)
@@ -218,7 +215,7 @@ def main(arguments: list[str]) -> None:
     given = parsed(arguments)
     torch.set_num_threads(given.threads)
     ours = None if given.ours is None else read_ours(given.ours, given.test_fold)
-    task = SingleLabel(LABELS)
+    task = SingleLabel(UrbanSound8K().labels)
     data = gathered(given, ours, task)
     budget = budget_of(given, ours, len(data.train))
     settings = {

@@ -1,8 +1,10 @@
 from .arguments import (
     Parser as Parser,
+    combine_options as combine_options,
     option as option,
     parse_boolean as parse_boolean,
     parse_yaml as parse_yaml,
+    take_options as take_options,
 )
 from .arrays import (
     BoolArray as BoolArray,

@@ -2,9 +2,12 @@
 
 import argparse
 import dataclasses
-from typing import Any, NoReturn
+from collections.abc import Collection
+from typing import Any, NoReturn, TypeVar
 
 from aed_plugins.core.errors import InputError
+
+Part = TypeVar("Part")
 
 
 def option(default: Any, help: str) -> Any:  # noqa: A002  argparse's own word
@@ -26,6 +29,51 @@ def option(default: Any, help: str) -> Any:  # noqa: A002  argparse's own word
     (1986, 'seed of the random numbers')
     """
     return dataclasses.field(default=default, metadata={"help": help})
+
+
+def combine_options(*kinds: type[Any], without: Collection[str] = ()) -> type[Any]:
+    """Return a dataclass with the options of several.
+
+    Parameters
+    ----------
+    *kinds : dataclass
+        Their fields are made with `option`; no two have one of the same name.
+    without : collection of str
+        Options that are left out.
+
+    Examples
+    --------
+    >>> @dataclasses.dataclass
+    ... class Places:
+    ...     folder: str = option("data", "where the data are")
+    >>> @dataclasses.dataclass
+    ... class Training:
+    ...     seed: int = option(1986, "seed of the random numbers")
+    >>> both = combine_options(Places, Training)(seed=1)
+    >>> both.folder, take_options(both, Training)
+    ('data', Training(seed=1))
+    """
+    fields = [
+        (field.name, Any, dataclasses.field(default=field.default, metadata=field.metadata))
+        for kind in kinds
+        for field in dataclasses.fields(kind)
+        if field.name not in without
+    ]
+    return dataclasses.make_dataclass("Options", fields, frozen=True)
+
+
+def take_options(options: Any, kind: type[Part]) -> Part:
+    """Return one of the dataclasses whose options were combined; what was left out is default.
+
+    Parameters
+    ----------
+    options : object
+        Of the class that `combine_options` returned.
+    kind : dataclass
+        One of those that it was given.
+    """
+    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    return kind(**{name: getattr(options, name) for name in names if hasattr(options, name)})
 
 
 class Parser(argparse.ArgumentParser):

@@ -4,6 +4,19 @@ from .clip_dataset import (
     make_target_item as make_target_item,
     make_waveform_dataset as make_waveform_dataset,
 )
+from .dataset import (
+    DEMONSTRATION as DEMONSTRATION,
+    Dataset as Dataset,
+    LabelType as LabelType,
+)
+from .datasets.audioset.dataset import AudioSet as AudioSet
+from .datasets.custom.dataset import CustomDataset as CustomDataset
+from .datasets.esc50 import ESC50 as ESC50
+from .datasets.registry import (
+    DATASETS as DATASETS,
+    find_dataset as find_dataset,
+)
+from .datasets.urbansound8k import UrbanSound8K as UrbanSound8K
 from .folds import (
     Fold as Fold,
     FoldSplit as FoldSplit,

@@ -73,16 +73,18 @@ class PreparedData:
         return summary | {"bad_clips": len(self.skipped_clips)}
 
 
-def default_prepared_folder(data: Path) -> Path:
+def default_prepared_folder(data: Path, *others: Path) -> Path:
     """Return the folder where decoded clips are kept unless another is given.
 
     Parameters
     ----------
     data : Path
         The dataset's folder or list: two of one name in different places are kept apart.
+    *others : Path
+        Where further parts of the dataset are, such as the audio.
     """
-    place = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:8]
-    return Path("data/prepared") / f"{data.name}-{place}"
+    places = " ".join(str(path.resolve()) for path in (data, *others))
+    return Path("data/prepared") / f"{data.name}-{hashlib.sha256(places.encode()).hexdigest()[:8]}"
 
 
 def read_csv_rows(

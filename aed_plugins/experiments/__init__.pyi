@@ -17,18 +17,14 @@ from .command_line import (
     write_resolved as write_resolved,
 )
 from .cross_validation import CrossValidation as CrossValidation
-from .evaluation import evaluate as evaluate
-from .evaluation_report import (
-    EVALUATION_FILES as EVALUATION_FILES,
-    describe_evaluation as describe_evaluation,
-    write_evaluation_report as write_evaluation_report,
-)
+from .evaluation_program import run_evaluation as run_evaluation
 from .hyperparameter_search.plan import SearchPlan as SearchPlan
 from .hyperparameter_search.space import (
     grid_points as grid_points,
     read_space as read_space,
 )
 from .hyperparameter_search.study import Search as Search
+from .recipe import run_recipe as run_recipe
 from .recipe_options import read_values as read_values
 from .recipe_runs import (
     be_interruptible as be_interruptible,

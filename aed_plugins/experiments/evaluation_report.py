@@ -55,7 +55,7 @@ def describe_evaluation(
         The model.
     data : mapping
         What there is to say of the dataset: as for `results.write_results`, and its `dataset`,
-        `folder`, `evaluated_folds`, `evaluated_clips` and the `mapping` file.
+        `folder`, `evaluated_folds`, `evaluated_clips`, and the `mapping`: what maps the labels.
     matching : LabelMatching
         Which labels are evaluated.
     metrics : mapping
@@ -170,7 +170,7 @@ def _about_data(data: Mapping[str, Any]) -> list[str]:
     return [
         f"- evaluated on {clips}: `{data['folder']}`",
         f"- {describe_data(data)}",
-        f"- labels are mapped by `{data['mapping']}`",
+        f"- labels are mapped by {data['mapping']}",
     ]
 
 

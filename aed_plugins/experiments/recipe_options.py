@@ -1,17 +1,16 @@
-"""What a recipe lets a user choose: the fields of its `Options`, and the keys of a YAML file.
+"""What a recipe lets a user choose: its own options, and the keys of a YAML file.
 
 A value is passed on as JSON text, which is YAML too: it can be a list, it is the same in every
 process, and it goes to a recipe's command line as it is.
 """
 
-import contextlib
 import dataclasses
 import difflib
-import importlib.util
 import json
 import re
+import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,40 +20,38 @@ from ruamel.yaml.comments import CommentedMap
 from aed_plugins.core import InputError
 from aed_plugins.experiments.command_line import Experiment, flatten, parse_experiment
 from aed_plugins.experiments.configuration import RUN_OPTIONS
-
-MODULE = "_recipe_whose_options_are_read"
+from aed_plugins.experiments.recipe import LIST_OPTIONS
 
 
 def load_options(recipe: Path) -> type[Any]:
-    """Import a recipe's program, without running it, and return its dataclass `Options`.
+    """Ask a recipe's program for its options, and return a dataclass of them.
 
     Parameters
     ----------
     recipe : Path
-        The program. It may import modules beside it; these are forgotten afterwards, so that those
-        of another recipe may have the same names.
+        The program: it calls `run_recipe`, or answers `--list_options` by itself, with its options
+        and their defaults as JSON.
 
     Raises
     ------
     InputError
-        If it is no program, cannot be imported, or has no such dataclass.
+        If it is no program, or does not list its options.
     """
     if recipe.suffix != ".py" or not recipe.is_file():
         raise InputError(f"{recipe}: expected a recipe, such as recipes/urbansound/train.py")
-    spec = importlib.util.spec_from_file_location(MODULE, recipe)
-    if spec is None or spec.loader is None:
-        raise InputError(f"{recipe}: expected a recipe, such as recipes/urbansound/train.py")
-    program = importlib.util.module_from_spec(spec)
-    with _modules_beside(recipe.resolve().parent):
-        sys.modules[MODULE] = program  # dataclasses look their modules up there
-        try:
-            spec.loader.exec_module(program)
-        except (ImportError, SyntaxError) as error:
-            raise InputError(f"{recipe}: cannot be imported: {error}") from error
-    options = getattr(program, "Options", None)
-    if not (isinstance(options, type) and dataclasses.is_dataclass(options)):
-        raise InputError(f"{recipe}: expected a dataclass Options, with the recipe's own options")
-    return options
+    command = [sys.executable, str(recipe), LIST_OPTIONS]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        if done.returncode != 0:
+            raise ValueError(done.stderr.strip())
+        listed = json.loads(done.stdout)
+        fields = [(name, Any, _default(value)) for name, value in listed.items()]
+    except (ValueError, AttributeError) as error:
+        last = (str(error).splitlines() or ["nothing"])[-1]
+        raise InputError(
+            f"{recipe}: expected a recipe, whose {LIST_OPTIONS} lists its options as JSON: {last}"
+        ) from error
+    return dataclasses.make_dataclass("RecipeOptions", fields, frozen=True)
 
 
 def check_command_line(
@@ -262,16 +259,6 @@ def _on_the_command_line(value: Any) -> str:
     return json.dumps(value)
 
 
-@contextlib.contextmanager
-def _modules_beside(folder: Path) -> Iterator[None]:
-    """Let modules in a folder be imported, for a moment."""
-    before, path = set(sys.modules), list(sys.path)
-    sys.path.insert(0, str(folder))
-    try:
-        yield
-    finally:
-        sys.path[:] = path
-        for name in set(sys.modules) - before:
-            file = vars(sys.modules[name]).get("__file__")
-            if file is not None and Path(file).parent == folder:
-                del sys.modules[name]
+def _default(value: Any) -> Any:
+    """Return a field with a default from JSON."""
+    return dataclasses.field(default=tuple(value) if isinstance(value, list) else value)

@@ -1,8 +1,8 @@
 from .mapping import (
     LabelMatching as LabelMatching,
     LabelPair as LabelPair,
-    map_labels as map_labels,
     match_labels as match_labels,
+    pair_labels as pair_labels,
     read_mapping as read_mapping,
 )
 from .ontology import (

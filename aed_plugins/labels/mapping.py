@@ -1,6 +1,6 @@
 """Which label of one dataset is which of another."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,35 +77,25 @@ def read_mapping(path: Path, known: Collection[str] | None = None) -> dict[str, 
     return mapping
 
 
-def map_labels(
-    path: Path, labels: Sequence[str], known: Collection[str] | None = None
-) -> list[str | None]:
-    r"""Return the other dataset's name of each label.
+def pair_labels(model: Mapping[str, str], data: Mapping[str, str]) -> list[LabelPair]:
+    """Pair the labels of two datasets that have the same name in a third one.
 
     Parameters
     ----------
-    path : Path
-        As for `read_mapping`.
-    labels : sequence of str
-        The labels; where the file names none, the answer is `None`.
-    known : collection of str, optional
-        As for `read_mapping`.
-
-    Raises
-    ------
-    InputError
-        As `read_mapping` does.
+    model, data : mapping of str to str
+        The third one's name of each label. The shorter mapping decides the order.
 
     Examples
     --------
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "labels.yaml"
-    >>> _ = path.write_text('siren: Siren\n')
-    >>> map_labels(path, ["drilling", "siren"])
-    [None, 'Siren']
+    >>> pair_labels({"siren": "Siren", "dog_bark": "Dog"}, {"dog": "Dog", "siren": "Siren"})
+    [LabelPair(model='siren', data='siren'), LabelPair(model='dog_bark', data='dog')]
     """
-    mapping = read_mapping(path, known)
-    return [mapping.get(label) for label in labels]
+    by_name = {name: label for label, name in data.items()}
+    pairs = [LabelPair(label, by_name[name]) for label, name in model.items() if name in by_name]
+    if len(data) < len(model):
+        order = list(data)
+        pairs.sort(key=lambda pair: order.index(pair.data))
+    return pairs
 
 
 def match_labels(

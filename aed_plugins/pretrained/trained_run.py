@@ -81,13 +81,13 @@ class TrainedRun:
         """The tagger's state dict."""
         return self.checkpoint.paramfiles["tagger"]
 
-    def knows(self, dataset: str, fold: int | str) -> bool:
-        """Return whether it was trained or validated on a fold of a dataset."""
+    def seen_folds(self, dataset: str) -> list[int | str]:
+        """Return the folds of a dataset that it was trained or validated on."""
         folds = self.configuration["folds"]
         seen = json.loads(folds["train"]) + json.loads(folds["valid"])
-        return self.dataset == dataset and fold in seen
+        return seen if self.dataset == dataset else []
 
-    def check_unseen(self, dataset: str, folds: Sequence[int | str]) -> list[str]:
+    def check_unseen(self, dataset: str, folds: Sequence[int | str] | None) -> list[str]:
         """Refuse the model if it, or a model that it was made from, was trained on these clips.
 
         It was made from its initial model and its teacher, and those from theirs.
@@ -96,8 +96,8 @@ class TrainedRun:
         ----------
         dataset : str
             The dataset that it is to be evaluated on.
-        folds : sequence of int or str
-            Its folds.
+        folds : sequence of int or str, or None
+            Its folds; None for all.
 
         Returns
         -------
@@ -111,7 +111,8 @@ class TrainedRun:
         """
         found, unknown = [self], []
         for run in found:  # it grows
-            seen = [str(fold) for fold in folds if run.knows(dataset, fold)]
+            known = run.seen_folds(dataset)
+            seen = [str(fold) for fold in (known if folds is None else folds) if fold in known]
             if seen:
                 raise InputError(
                     f"{run.folder} was trained on {dataset} {', '.join(seen)}, which it is to be"

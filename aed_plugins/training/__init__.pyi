@@ -21,6 +21,7 @@ from .brain import TaggingBrain as TaggingBrain
 from .brain_factory import make_brain as make_brain
 from .checkpoints import AtomicCheckpointer as AtomicCheckpointer
 from .distillation import (
+    TEACHER_OPTION as TEACHER_OPTION,
     Teacher as Teacher,
     make_teacher as make_teacher,
 )

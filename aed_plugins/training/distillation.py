@@ -37,7 +37,7 @@ from aed_plugins.training.tasks.multi_label import MultiLabel
 from aed_plugins.training.tasks.task import Task
 
 logger = logging.getLogger(__name__)
-OPTION = "--teacher: "
+TEACHER_OPTION = "--teacher: "
 WEIGHT = 0.5
 TEMPERATURE = 2.0
 FILE = "teacher.npz"
@@ -124,7 +124,7 @@ class Teacher:
         self.temperature = float(temperature)
 
     def _find_run(self, split: FoldSplit) -> TrainedRun:
-        return find_run(self.source, split.name, OPTION)
+        return find_run(self.source, split.name, TEACHER_OPTION)
 
     def configuration(self, split: FoldSplit) -> dict[str, str]:
         """Return all of it that changes a fold's scores.
@@ -172,14 +172,14 @@ class Teacher:
         if run.multi_label != multi_label:
             kinds = {True: "several labels", False: "one label"}
             raise InputError(
-                f"{OPTION}expected a model with {kinds[multi_label]} per clip, as the clips have,"
-                f" but {run.folder} is one with {kinds[run.multi_label]} per clip"
+                f"{TEACHER_OPTION}expected a model with {kinds[multi_label]} per clip, as the"
+                f" clips have, but {run.folder} is one with {kinds[run.multi_label]} per clip"
             )
         for label, other in zip_longest(task.labels, run.labels):
             if label != other:
                 raise InputError(
-                    f"{OPTION}expected a model with the same labels in the same order, but where"
-                    f" this data has {_quote(label)}, {run.folder} has {_quote(other)}"
+                    f"{TEACHER_OPTION}expected a model with the same labels in the same order, but"
+                    f" where this data has {_quote(label)}, {run.folder} has {_quote(other)}"
                 )
 
     def add_soft_targets(
@@ -246,8 +246,8 @@ class Teacher:
             missing = [name for name in names if name not in available]
             if missing:
                 raise InputError(
-                    f"{OPTION}{len(missing)} training clips cannot be had at {run.sample_rate} Hz,"
-                    f" the rate of {run.folder}: {first_few(missing)}"
+                    f"{TEACHER_OPTION}{len(missing)} training clips cannot be had at"
+                    f" {run.sample_rate} Hz, the rate of {run.folder}: {first_few(missing)}"
                 )
             logger.info("%s tags the %d training clips, once", run.folder, len(names))
             wanted = {name: available[name] for name in names}

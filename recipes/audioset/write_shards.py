@@ -11,39 +11,38 @@ validation and evaluation, and the shards by a path or a URL:
 
 from dataclasses import dataclass
 
-from audioset_prepare import AudioSetSelection, find_data, prepare
-
-from aed_plugins.core import InputError
-from aed_plugins.data import import_webdataset, read_manifest, write_shards
+from aed_plugins.core import InputError, combine_options, option, take_options
+from aed_plugins.data import AudioSet, import_webdataset, read_manifest, write_shards
 from aed_plugins.experiments import parse_experiment, run_program
 
 
 @dataclass(frozen=True)
-class Options(AudioSetSelection):
-    """What the shards are made of, and where they go."""
+class ShardOptions:
+    """Where the shards go, besides the options of the dataset."""
 
-    data_folder: str | None = None  # data/AudioSet, or a demonstration corpus if there is none
-    prepared_folder: str | None = None  # decoded audio; by default a folder in data/prepared
-    shards: str | None = None  # the folder to write to
-    per_shard: int = 1000  # clips, on average
+    shards: str | None = option(None, "the folder to write to")
+    per_shard: int = option(1000, "clips, on average")
 
 
 def main(arguments: list[str]) -> None:
     """Prepare the data, write the shards, say what there is."""
-    experiment = parse_experiment(arguments, Options)
-    options = experiment.options
+    own = combine_options(AudioSet, ShardOptions, without={"webdataset"})
+    experiment = parse_experiment(arguments, own)
+    options = take_options(experiment.options, ShardOptions)
     if not options.shards:
         raise InputError("expected --shards=FOLDER, the folder to write the shards to")
     import_webdataset()  # is it installed? The preparation may take hours
     fixed = {"dataset": "audioset", "labels": [], "multi_label": True}
     sample_rate = experiment.value("sample_rate", **fixed)
-    folder = find_data(options.data_folder)
+    dataset = take_options(experiment.options, AudioSet)
     # Those who train need validation clips, and have them besides the shards.
-    needed = ("train", "eval")
-    data = prepare(folder, options.prepared_folder, sample_rate, options, needed)
-    manifest = read_manifest(data.manifest)
+    data = dataset.prepare(sample_rate, needed=("train", "eval"))
     index = write_shards(
-        manifest, str(options.shards), data.labels, sample_rate, per_shard=options.per_shard
+        read_manifest(data.manifest),
+        str(options.shards),
+        dataset.labels,
+        sample_rate,
+        per_shard=options.per_shard,
     )
     train = index.folds["train"]
     print(f"{index.source}: {train['clips']} training clips in {len(train['shards'])} shards")

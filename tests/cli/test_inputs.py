@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aed_plugins.cli import find_recordings
+from aed_plugins.cli.inputs import find_recordings
 from aed_plugins.core import InputError
 
 

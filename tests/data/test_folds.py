@@ -1,8 +1,9 @@
+import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
 from aed_plugins.core import InputError
-from aed_plugins.data import FoldSplit, make_fold_splits
+from aed_plugins.data import FoldSplit, assign_folds, count_recordings, make_fold_splits
 
 OFFICIAL = list(range(1, 11))
 
@@ -54,3 +55,22 @@ def test_two_folds_alone_need_to_do_without_validation():
     with pytest.raises(InputError, match=r"--valid_folds=\[\]"):
         make_fold_splits([1, 2], [1])
     assert make_fold_splits([1, 2], [1], valid_folds=[]) == [FoldSplit(1, [], [2])]
+
+
+def test_assigned_folds_depend_on_no_order_and_are_even():
+    rng = np.random.default_rng(0)
+    labels = {f"clip{i}": [f"class{i % 7}"] for i in range(200)}
+    recordings = {clip: f"recording{rng.integers(90)}" for clip in labels}
+    assigned = assign_folds(labels, recordings, 5)
+    backwards = dict(reversed(labels.items()))
+    assert assign_folds(backwards, recordings, 5) == assigned
+    sizes = np.bincount(list(assigned.values()))[1:]
+    assert sizes.max() - sizes.min() <= 6
+    for number in range(7):
+        inside = [assigned[clip] for clip, names in labels.items() if names == [f"class{number}"]]
+        assert np.bincount(inside, minlength=6)[1:].max() <= 9  # of 28 or 29 in five folds
+
+
+def test_recordings_are_counted_for_each_label():
+    labels = {"a": ["dog", "cat"], "b": ["dog"], "c": []}
+    assert count_recordings(labels, {"a": "r", "b": "s", "c": "s"}) == {"cat": 1, "dog": 2}

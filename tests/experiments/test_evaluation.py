@@ -1,10 +1,10 @@
 """A trained model evaluated on the other dataset, and finished runs built again."""
 
 import csv
-import importlib
 import json
 import shutil
 import sys
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,9 +15,10 @@ from recipe_program import AUDIOSET_RECIPE, ROOT, URBANSOUND_RECIPE, Recipe
 from torch import nn
 
 from aed_plugins.core import InputError
-from aed_plugins.data import read_manifest
+from aed_plugins.data import UrbanSound8K, read_manifest
 from aed_plugins.data.synthetic.audioset import ONTOLOGY
-from aed_plugins.experiments import Experiment, evaluate, run_program, write_resolved
+from aed_plugins.experiments import Experiment, run_evaluation, run_program, write_resolved
+from aed_plugins.experiments.evaluation import evaluate
 from aed_plugins.labels import LabelPair, match_labels, read_mapping
 from aed_plugins.models import AudioTagger
 from aed_plugins.pretrained import TrainedRun, build_tagger, find_run
@@ -46,11 +47,10 @@ def audioset_run(tmp_path_factory, audioset_corpus):
 
 @pytest.fixture
 def program(monkeypatch, tmp_path):
-    """recipes/evaluate.py, in a folder of its own; what it puts on sys.path is taken off again."""
+    """What recipes/evaluate.py runs, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [str(ROOT / "recipes"), *sys.path])
     monkeypatch.setattr(sys, "argv", ["recipes/evaluate.py", "RUN"])
-    return importlib.import_module("evaluate").main
+    return partial(run_evaluation, description="Evaluate a trained model on another dataset.")
 
 
 def rows_of(folder):
@@ -201,10 +201,9 @@ def test_a_malformed_mapping_is_named_with_its_line(text, message, tmp_path):
     assert "\n" not in str(raised.value)
 
 
-def test_the_mapping_that_comes_along_has_every_class_of_urbansound(program):
-    labels = importlib.import_module("evaluate").import_recipe("urbansound").LABELS
-    mapping = read_mapping(ROOT / "recipes/labels_urbansound_audioset.yaml", labels)
-    assert list(mapping) == list(labels)
+def test_the_mapping_that_comes_along_has_every_class_of_urbansound():
+    mapping = UrbanSound8K().audioset_mapping
+    assert list(mapping) == UrbanSound8K().labels
     in_the_demonstration = {name for _, name, _ in ONTOLOGY}
     assert set(mapping.values()) & in_the_demonstration == {
         "Air conditioning",
@@ -239,9 +238,11 @@ def test_what_cannot_be_evaluated_is_told_in_one_line(
     (unfinished / "result.json").unlink()
     assert "there is no result.json" in bad(unfinished, "--on=audioset")
     assert "give its training command with --test_only" in bad(audioset_run, "--on=audioset")
-    assert "invalid choice" in bad(audioset_run, "--on=esc50")
+    assert "invalid choice" in bad(audioset_run, "--on=esc51")
     message = bad(audioset_run, "--on=urbansound", "--ontology=o.json")
-    assert message == "--ontology belongs to --on=audioset, not to --on=urbansound"
+    assert message == "unrecognized arguments: --ontology=o.json; see --help"
+    message = bad(audioset_run, "--on=urbansound", "--test_folds=[1]")
+    assert message == "unrecognized arguments: --test_folds=[1]; see --help"
     on_urbansound = (audioset_run, "--on=urbansound", f"--data_folder={corpus}")
     assert "expected some of 1, 2, 3, got [4]" in bad(*on_urbansound, "--folds=[4]")
     assert "expected some of 1, 2, 3, got []" in bad(*on_urbansound, "--folds=[]")

@@ -19,18 +19,13 @@ output_folder: !ref results/<dataset>/<seed>
 # 0.9 fails; 0.3 waits while there is `hold`.
 STAND_IN = """
 import json, os, sys, time
-from dataclasses import dataclass
 from pathlib import Path
 
 
-@dataclass(frozen=True)
-class Options:
-    data_folder: object = None
-    test_folds: object = None
-    valid_folds: object = None
-
-
 def main():
+    if sys.argv[1:] == ["--list_options"]:
+        print(json.dumps(dict.fromkeys(["data_folder", "test_folds", "valid_folds"])))
+        return
     given = dict(option[2:].split("=", 1) for option in sys.argv[2:] if "=" in option)
     output = Path(given["output_folder"])
     fold, seed = int(given["test_folds"].strip("[]")), int(given["seed"])

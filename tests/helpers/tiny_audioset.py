@@ -1,14 +1,12 @@
 """A tiny AudioSet: lists, ontology and clips in its layout, and what a preparation made of them."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import soundfile
-from recipe_program import ROOT
 
 from aed_plugins.data import read_manifest
-
-RECIPE = ROOT / "recipes/audioset"
 
 RATE = 1000
 SPEECH, SHOUT, CRYING, BABY = "/m/09x0r", "/m/07p6fty", "/m/0463cq4", "/t/dd00002"
@@ -69,4 +67,4 @@ def clips_of(prepared):
 
 
 def report_of(prepared):
-    return json.loads(prepared.report.read_text())
+    return json.loads(Path(prepared.report).read_text())

@@ -6,8 +6,6 @@ from collections import Counter
 import numpy as np
 import pytest
 import soundfile
-from audioset_prepare import prepare
-from audioset_selection import AudioSetSelection
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 from sklearn.pipeline import make_pipeline
@@ -16,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from aed_plugins.core import InputError
 from aed_plugins.data import (
     DEMONSTRATION_MARK,
+    AudioSet,
     ClipSynthesizer,
     build_audioset_demonstration,
     build_urbansound_demonstration,
@@ -178,11 +177,12 @@ def test_classes_can_be_learned_from_band_levels(corpus, rows, classes):
 
 
 def test_the_recipe_prepares_it_as_it_is(corpus, tmp_path):
-    data = prepare(corpus, str(tmp_path), 8000, AudioSetSelection())
+    dataset = AudioSet(data_folder=str(corpus), prepared_folder=str(tmp_path))
+    data = dataset.prepare(8000)
     assert data.state == "demonstration"
-    assert data.labels == list(PAPER_CLASSES)
+    assert dataset.labels == list(PAPER_CLASSES)
     assert data.folds == ["train", "valid", "eval"]
-    assert sum(data.clips.values()) == TRAIN + EVALUATION
+    assert data.clips == TRAIN + EVALUATION
     assert data.problems["missing"] == 2 * MISSING
     for counts in data.positives.values():
         assert counts["train"] >= 2

@@ -263,4 +263,4 @@ def test_audio_of_another_rate_than_the_features_is_refused(audioset, mistake):
 
 def test_thresholds_are_not_for_one_label_per_clip(recipe, mistake):
     line = mistake(recipe, "--threshold_metric=f1")
-    assert "--threshold_metric is neither an option of this recipe" in line
+    assert "--threshold_metric=f1: only models with several labels per clip have thresholds" in line

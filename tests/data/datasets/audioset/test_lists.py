@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from audioset_lists import AudioSetSegment, read_lists
 from tiny_audioset import BABY, EVAL, HEAD, SIREN, SPEECH, TRAIN, clips_of, sound, write_list
 
 from aed_plugins.core import InputError
+from aed_plugins.data.datasets.audioset.lists import AudioSetSegment, read_lists
 
 PLACES = {SPEECH: (0,), BABY: (1,), SIREN: ()}
 
@@ -65,16 +65,16 @@ def test_a_list_that_is_missing_says_where_the_official_ones_are(run):
 
 def test_the_default_training_list_is_the_balanced_one_or_else_any(data, run):
     write_list(data / "train_segments.csv", TRAIN[:3])
-    assert run().clips["train"] == 4
+    assert run().clips_by_fold["train"] == 4
     (data / "balanced_train_segments.csv").unlink()
-    assert run().clips["train"] == 3
+    assert run().clips_by_fold["train"] == 3
 
 
 def test_several_lists_make_one_fold_and_each_has_shards_of_its_own(data, run):
     write_list(data / "more.csv", [("morespeech1", 0, 10, [SPEECH])])
     sound(data / "audio/morespeech1.wav")
     found = run(train_segments=["balanced_train_segments.csv", str(data / "more.csv")])
-    assert found.clips["train"] == 5
+    assert found.clips_by_fold["train"] == 5
     shards = {Path(entry["file"]).stem.rsplit("-", 1)[0] for entry in clips_of(found).values()}
     assert shards == {"balanced_train_segments", "more", "eval_segments"}
 

@@ -12,7 +12,7 @@ from aed_plugins.core import InputError
 def test_missing_clips_do_not_stop_and_are_counted_by_list_and_class(data, run):
     (data / "audio/Yboth-_-_-10.wav").unlink()
     found = run()
-    assert (found.state, found.clips, found.expected_clips) == (
+    assert (found.state, found.clips_by_fold, found.expected_clips) == (
         "partial",
         {"train": 3, "eval": 2},
         6,
@@ -30,10 +30,10 @@ def test_missing_clips_do_not_stop_and_are_counted_by_list_and_class(data, run):
 
 def test_a_clip_that_came_later_is_used(data, run):
     (data / "audio/Yboth-_-_-10.wav").rename(data / "later.wav")
-    assert run().clips["train"] == 3
+    assert run().clips_by_fold["train"] == 3
     (data / "later.wav").rename(data / "audio/both-_-_-10_10.wav")
     found = run()
-    assert (found.state, found.clips["train"]) == ("complete", 4)
+    assert (found.state, found.clips_by_fold["train"]) == ("complete", 4)
 
 
 def test_a_bad_clip_stops_unless_skipped(data, run):
@@ -44,7 +44,7 @@ def test_a_bad_clip_stops_unless_skipped(data, run):
     assert "--skip_bad_clips=True" in str(caught.value)
     assert "\n" not in str(caught.value)
     found = run(skip_bad_clips=True)
-    assert (found.state, found.clips["train"], found.problems["bad"]) == ("partial", 3, 1)
+    assert (found.state, found.clips_by_fold["train"], found.problems["bad"]) == ("partial", 3, 1)
     assert list(report_of(found)["bad"]) == ["both-_-_-10_10000"]
 
 
@@ -68,7 +68,7 @@ def test_a_class_without_a_positive_is_named_with_its_list_and_the_mend(data, ru
     words = shlex.split(str(caught.value).split("; get such clips, or choose without: ")[1])
     mend = json.loads(words[0].removeprefix("--classes="))
     assert mend == ["Speech", "Crying, sobbing"]
-    assert run(classes=mend).labels == mend
+    assert list(run(classes=mend).positives) == mend
 
 
 def test_a_class_whose_clips_are_all_missing_says_how_many_were_listed(data, run):

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from audioset_lists import AudioSetSegment
+from aed_plugins.data.datasets.audioset.lists import AudioSetSegment
 
 READABLE = ("wav", "flac", "ogg", "opus", "mp3")  # libsndfile reads them; without loss first
 UNREADABLE = ("m4a", "webm", "mp4", "mkv", "aac", "wma")  # libsndfile does not

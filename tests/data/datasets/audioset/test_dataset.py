@@ -3,20 +3,23 @@
 import json
 from pathlib import Path
 
-import audioset_prepare
 import numpy as np
 import pytest
-from audioset_lists import hash_to_fraction
-from audioset_prepare import find_data, is_demonstration
-from audioset_selection import AudioSetSelection, read_selected_ontology, select_segments
 from tiny_audioset import BABY, RATE, SPEECH, clips_of, report_of, sound, write_list
 
 from aed_plugins.core import InputError
-from aed_plugins.data import DEMONSTRATION_MARK
+from aed_plugins.data import DEMONSTRATION_MARK, AudioSet
+from aed_plugins.data.datasets.audioset import dataset as module
+from aed_plugins.data.datasets.audioset.lists import hash_to_fraction
+from aed_plugins.data.datasets.audioset.selection import (
+    AudioSetSelection,
+    read_selected_ontology,
+    select_segments,
+)
 from aed_plugins.data.packing import load_clip
 
 
-def test_the_manifest_lists_every_clip_with_its_classes_and_fold(run):
+def test_the_manifest_lists_every_clip_with_its_classes_and_fold(run, dataset):
     found = run()
     manifest = clips_of(found)
     assert {name: (entry["labels"], entry["fold"]) for name, entry in manifest.items()} == {
@@ -27,8 +30,9 @@ def test_the_manifest_lists_every_clip_with_its_classes_and_fold(run):
         "-evalspeech_0": (["Speech"], "eval"),
         "evalcrying__20800": (["Crying, sobbing"], "eval"),
     }
-    assert found.labels == ["Speech", "Crying, sobbing"]
-    assert (found.folds, found.clips) == (["train", "eval"], {"train": 4, "eval": 2})
+    assert dataset().labels == ["Speech", "Crying, sobbing"]
+    assert (found.folds, found.clips) == (["train", "eval"], 6)
+    assert found.clips_by_fold == {"train": 4, "eval": 2}
     assert found.positives == {
         "Speech": {"train": 2, "eval": 1},
         "Crying, sobbing": {"train": 2, "eval": 1},
@@ -40,19 +44,21 @@ def test_the_manifest_lists_every_clip_with_its_classes_and_fold(run):
 
 
 def test_the_summary_can_be_written_as_json(run):
-    assert json.loads(json.dumps(run().summary()))["state"] == "complete"
+    summary = json.loads(json.dumps(run().summary()))
+    assert (summary["state"], summary["clips"], summary["bad_clips"]) == ("complete", 6, 0)
+    assert summary["clips_by_fold"] == {"train": 4, "eval": 2}
 
 
-def test_labels_follow_the_order_of_choice(run):
+def test_labels_follow_the_order_of_choice(run, dataset):
     found = run(classes=["Crying, sobbing", SPEECH])
-    assert found.labels == ["Crying, sobbing", "Speech"]
+    assert dataset(classes=["Crying, sobbing", SPEECH]).labels == ["Crying, sobbing", "Speech"]
     assert clips_of(found)["both-_-_-10_10000"]["labels"] == ["Crying, sobbing", "Speech"]
 
 
 def test_preparing_again_decodes_nothing(run, monkeypatch):
     run()
     monkeypatch.setattr("aed_plugins.data.packing.read_waveform", None)
-    assert run(classes=["Speech"]).clips == {"train": 4, "eval": 2}
+    assert run(classes=["Speech"]).clips_by_fold == {"train": 4, "eval": 2}
 
 
 def test_each_selection_has_a_manifest_of_its_own(run):
@@ -66,13 +72,13 @@ def test_each_selection_has_a_manifest_of_its_own(run):
 def test_each_selection_has_a_report_of_its_own_under_its_manifest_s_tag(data, run):
     (data / "audio/Y_babies_30x.wav").unlink()
     first = run()
-    before = first.report.read_bytes()
+    before = report_of(first)
     second = run(classes=["Speech"])
-    assert first.report.read_bytes() == before
+    assert report_of(first) == before
     for found in (first, second):
-        assert found.report.stem.removeprefix("missing-") == found.manifest.stem[-8:]
+        assert Path(found.report).stem.removeprefix("missing-") == found.manifest.stem[-8:]
         (counts,) = {tuple(part["classes"]) for part in report_of(found)["lists"].values()}
-        assert list(counts) == found.labels
+        assert list(counts) == list(found.positives)
 
 
 def test_clips_with_none_of_the_classes_can_be_left_out_without_touching_other_shards(run):
@@ -145,11 +151,8 @@ def test_of_a_clip_longer_than_its_segment_the_segment_is_used(data, run, name, 
 def test_shards_depend_on_the_list_and_hold_no_more_than_a_thousand_clips(tmp_path, data):
     rows = [(f"v{n:010d}", 0, 10, [SPEECH, BABY]) for n in range(20000)]
     write_list(data / "balanced_train_segments.csv", rows)
-    selection, ontology = (
-        AudioSetSelection(),
-        read_selected_ontology(data, AudioSetSelection())[0],
-    )
-    _, shards = select_segments(data, selection, ontology, [SPEECH])
+    ontology, _ = read_selected_ontology(data, AudioSetSelection())
+    _, shards = select_segments(data, AudioSetSelection(), ontology, [SPEECH])
     names, counts = np.unique(list(shards.values()), return_counts=True)
     assert len(names) == 24 + 1  # of 850 clips on average, and one for the evaluation
     assert counts.max() <= 1000
@@ -162,25 +165,25 @@ def test_the_hash_is_the_same_everywhere():
 
 def test_folders_that_are_not_the_dataset_are_refused(tmp_path):
     with pytest.raises(InputError, match="nowhere: no such folder"):
-        find_data(str(tmp_path / "nowhere"))
+        _ = AudioSet(data_folder=str(tmp_path / "nowhere")).folder
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"empty: expected class_labels_indices\.csv in it"):
-        find_data(str(tmp_path / "empty"))
+        _ = AudioSet(data_folder=str(tmp_path / "empty")).folder
 
 
 def test_without_data_the_demonstration_corpus_is_built(tmp_path, monkeypatch, data, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(audioset_prepare, "build_audioset_demonstration", lambda folder: folder)
-    assert find_data(None) == Path("data/AudioSet_demonstration")
+    monkeypatch.setattr(module, "build_audioset_demonstration", lambda folder: folder)
+    assert AudioSet().folder == Path("data/AudioSet_demonstration")
     assert "DEMONSTRATION" in capsys.readouterr().out
     Path("data").mkdir()
     data.rename("data/AudioSet")
-    assert find_data(None) == Path("data/AudioSet")
+    assert AudioSet().folder == Path("data/AudioSet")
 
 
-def test_the_demonstration_is_marked_in_its_state(data, run):
-    assert not is_demonstration(data)
+def test_the_demonstration_is_marked_in_its_name_and_state(data, dataset, run):
+    assert dataset().name == "audioset"
     (data / DEMONSTRATION_MARK).parent.mkdir()
     (data / DEMONSTRATION_MARK).touch()
-    assert is_demonstration(data)
+    assert dataset().name == "audioset_demonstration"
     assert run().state == "demonstration"

@@ -6,19 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import urbansound_prepare
-from urbansound_prepare import LABELS, find_data, prepare, read_table
 
 from aed_plugins.core import InputError
 from aed_plugins.data import (
     DEMONSTRATION_MARK,
     URBANSOUND_CLASSES,
+    UrbanSound8K,
     make_fold_dataset,
     read_manifest,
 )
+from aed_plugins.data.datasets import urbansound8k
+from aed_plugins.data.datasets.urbansound8k import LABELS, TABLE, read_table
 from aed_plugins.training import SingleLabel
-
-RECIPE = Path(__file__).resolve().parents[2] / "recipes/urbansound"
 
 
 @pytest.fixture
@@ -45,7 +44,8 @@ def edit(folder, change):
 
 
 def prepared(folder, tmp_path, **options):
-    return prepare(folder, str(tmp_path / "prepared"), 16000, **options)
+    places = {"data_folder": str(folder), "prepared_folder": str(tmp_path / "prepared")}
+    return UrbanSound8K(**places, **options).prepare(16000)
 
 
 def test_labels_are_in_the_official_order():
@@ -81,7 +81,7 @@ def test_preparing_again_decodes_nothing(copy, tmp_path, monkeypatch):
 
 def test_a_mirror_s_class_name_column_is_read(copy):
     edit(copy, lambda rows: rows[0].__setitem__(7, "class_name"))
-    assert len(read_table(copy / urbansound_prepare.TABLE)) == 30
+    assert len(read_table(copy / TABLE)) == 30
 
 
 @pytest.mark.parametrize(
@@ -108,13 +108,13 @@ def test_a_mirror_s_class_name_column_is_read(copy):
 def test_a_malformed_table_is_named_by_line(copy, change, message):
     edit(copy, change)
     with pytest.raises(InputError, match=message):
-        read_table(copy / urbansound_prepare.TABLE)
+        read_table(copy / TABLE)
 
 
 def test_a_table_that_is_not_text_is_named(copy):
-    (copy / urbansound_prepare.TABLE).write_bytes(b"\xff\xfe\x00")
+    (copy / TABLE).write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match=r"UrbanSound8K\.csv: expected a CSV table"):
-        read_table(copy / urbansound_prepare.TABLE)
+        read_table(copy / TABLE)
 
 
 def test_missing_clips_stop_unless_allowed(real, tmp_path):
@@ -170,22 +170,22 @@ def test_a_bad_clip_is_named_and_stops_unless_skipped(kind, copy, tmp_path):
 
 def test_folders_that_are_not_the_dataset_are_refused(tmp_path, corpus, monkeypatch):
     with pytest.raises(InputError, match="nowhere: no such folder"):
-        find_data(str(tmp_path / "nowhere"))
+        _ = UrbanSound8K(data_folder=str(tmp_path / "nowhere")).folder
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"empty: expected metadata/UrbanSound8K\.csv"):
-        find_data(str(tmp_path / "empty"))
+        _ = UrbanSound8K(data_folder=str(tmp_path / "empty")).folder
     (tmp_path / "parent").mkdir()
     (tmp_path / "parent/UrbanSound8K").symlink_to(corpus)
     with pytest.raises(InputError, match=r"did you mean --data_folder=.*parent/UrbanSound8K"):
-        find_data(str(tmp_path / "parent"))
+        _ = UrbanSound8K(data_folder=str(tmp_path / "parent")).folder
 
 
 def test_without_data_the_demonstration_corpus_is_built(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        urbansound_prepare, "build_urbansound_demonstration", lambda folder: folder / "built"
+        urbansound8k, "build_urbansound_demonstration", lambda folder: folder / "built"
     )
-    assert find_data(None) == Path("data/UrbanSound8K_demonstration/built")
+    assert UrbanSound8K().folder == Path("data/UrbanSound8K_demonstration/built")
     (tmp_path / "data/UrbanSound8K/metadata").mkdir(parents=True)
     (tmp_path / "data/UrbanSound8K/metadata/UrbanSound8K.csv").touch()
-    assert find_data(None) == Path("data/UrbanSound8K")
+    assert UrbanSound8K().folder == Path("data/UrbanSound8K")

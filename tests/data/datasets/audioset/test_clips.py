@@ -3,9 +3,10 @@
 import string
 
 import pytest
-from audioset_clips import NameMatch, find_clips, match_name
-from audioset_lists import AudioSetSegment
 from hypothesis import given, strategies as st
+
+from aed_plugins.data.datasets.audioset.clips import NameMatch, find_clips, match_name
+from aed_plugins.data.datasets.audioset.lists import AudioSetSegment
 
 IDS = st.text(string.ascii_letters + string.digits + "-_", min_size=11, max_size=11)
 STARTS = st.one_of(st.integers(0, 20000), st.integers(0, 200000).map(lambda tenths: tenths / 10))

@@ -1,21 +1,19 @@
 """Clips for validation: a list of their own, or a fraction of the training videos."""
 
-import importlib.util
-import json
-import sys
-
 import pytest
-from audioset_lists import hash_to_fraction
-from tiny_audioset import CHOSEN, RATE, RECIPE, SPEECH, TRAIN, sound, write_list
+from tiny_audioset import CHOSEN, RATE, SPEECH, TRAIN, sound, write_list
 
 from aed_plugins.core import InputError
+from aed_plugins.data import ShardIndex
+from aed_plugins.data.datasets.audioset import dataset as module
+from aed_plugins.data.datasets.audioset.lists import hash_to_fraction
 
 
 def test_a_list_for_validation_leaves_the_training_list_whole(data, run):
     write_list(data / "valid.csv", [("validspeech", 0, 10, [SPEECH])])
     sound(data / "audio/validspeech.wav")
     found = run(valid_segments="valid.csv", valid_fraction=0.9)
-    assert found.clips == {"train": 4, "valid": 1, "eval": 2}
+    assert found.clips_by_fold == {"train": 4, "valid": 1, "eval": 2}
     assert found.warnings == [
         "no validation clip has 'Crying, sobbing': no threshold can be tuned there"
     ]
@@ -34,23 +32,20 @@ def test_validation_that_was_asked_for_but_has_no_clip_is_told(data, run):
     with pytest.raises(InputError, match=message):  # the training clips come from elsewhere
         run(needed=("valid", "eval"), valid_segments="valid.csv")
     prepared = run(needed=("train", "eval"), valid_segments="valid.csv")
-    assert prepared.clips == {"train": 4, "eval": 2}
+    assert prepared.clips_by_fold == {"train": 4, "eval": 2}
 
 
-def test_with_shards_to_train_on_validation_clips_are_still_needed(data, tmp_path, monkeypatch):
-    spec = importlib.util.spec_from_file_location("audioset_train", RECIPE / "train.py")
-    program = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "audioset_train", program)
-    spec.loader.exec_module(program)
-    monkeypatch.setattr(program, "read_shard_index", {"shards": "index"}.get)
+def test_with_shards_to_train_on_validation_clips_are_still_needed(data, run, monkeypatch):
+    train = {"clips": 4, "positives": dict.fromkeys(CHOSEN, 2)}
+    index = ShardIndex("shards", RATE, list(CHOSEN), {"train": train})
+    monkeypatch.setattr(module, "read_shard_index", {"shards": index}.get)
     write_list(data / "valid.csv", [("validspeech", 0, 10, [SPEECH])])
     for video, *_ in TRAIN:
         (data / f"audio/Y{video}.wav").unlink()
-    given = [str(RECIPE.parent.parent / "hparams/resnet_dilated.yaml"), "--webdataset=shards"]
-    given += [f"--data_folder={data}", f"--prepared_folder={tmp_path / 'prepared'}"]
-    given += [f"--classes={json.dumps(CHOSEN)}", f"--sample_rate={RATE}"]
     with pytest.raises(InputError, match="expected clips of the 1 valid segments"):
-        program.main([*given, "--valid_segments=valid.csv"])
+        run(webdataset="shards", valid_segments="valid.csv")
+    found = run(webdataset="shards")
+    assert (found.clips_by_fold, found.state) == ({"train": 4, "eval": 2}, "complete")
 
 
 def test_a_fraction_for_validation_that_leaves_no_video_is_told(run):

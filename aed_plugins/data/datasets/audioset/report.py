@@ -7,11 +7,10 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from audioset_clips import READABLE, UNREADABLE, FoundFiles
-from audioset_lists import FOLDS, AudioSetSegment
-
 from aed_plugins.core import InputError, first_few, write_json
-from aed_plugins.data import PackingResult
+from aed_plugins.data.datasets.audioset.clips import READABLE, UNREADABLE, FoundFiles
+from aed_plugins.data.datasets.audioset.lists import FOLDS, AudioSetSegment
+from aed_plugins.data.packing import PackingResult
 
 NO_VALIDATION = "; for no validation give --valid_fraction=0 and no --valid_segments"
 OUTCOMES = ("used", "missing", "unreadable", "bad")

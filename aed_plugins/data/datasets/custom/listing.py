@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from aed_plugins.cli import find_recordings
+from aed_plugins.audio import list_files
 from aed_plugins.core import InputError
-from aed_plugins.data import Fold, read_csv_rows
+from aed_plugins.data.folds import Fold
+from aed_plugins.data.preparation import read_csv_rows
 
 NEEDED = ("file", "label")
 COLUMNS = (*NEEDED, "fold", "split", "recording")
@@ -121,12 +122,13 @@ def read_listing(clips: str | None) -> ClipListing:
 
 def _read_folder(folder: Path) -> dict[str, CustomClip]:
     clips = {}
-    for found in find_recordings([str(folder)]):
-        if len(found.name.parts) < 2:
-            raise InputError(f"{found.path}: expected it in a folder that is called as its class")
-        clips[found.name.as_posix()] = CustomClip(
-            found.path, [found.name.parts[0]], str(found.path)
-        )
+    for path in list_files(folder):
+        name = path.relative_to(folder)
+        if len(name.parts) < 2:
+            raise InputError(f"{path}: expected it in a folder that is called as its class")
+        clips[name.as_posix()] = CustomClip(path, [name.parts[0]], str(path))
+    if not clips:
+        raise InputError(f"{folder}: expected recordings in this folder, found none")
     found_labels = {clip.labels[0] for clip in clips.values()}
     for inner in sorted(folder.iterdir()):
         if inner.is_dir() and not inner.name.startswith(".") and inner.name not in found_labels:

@@ -11,9 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from audioset_lists import FOLDS, AudioSetSegment, hash_to_fraction, read_lists
-
-from aed_plugins.core import InputError
+from aed_plugins.core import InputError, option
+from aed_plugins.data.datasets.audioset.lists import (
+    FOLDS,
+    AudioSetSegment,
+    hash_to_fraction,
+    read_lists,
+)
 from aed_plugins.labels import PAPER_CLASSES, Ontology, read_ontology
 
 LABELS = "class_labels_indices.csv"
@@ -30,15 +34,21 @@ USUAL_LISTS = {
 class AudioSetSelection:
     """What of AudioSet to prepare. Files are named from the data folder, or in full."""
 
-    train_segments: str | Sequence[str] | None = None  # one list or several; see USUAL_LISTS
-    eval_segments: str | Sequence[str] | None = None
-    valid_segments: str | Sequence[str] | None = None  # none: valid_fraction of the training videos
-    valid_fraction: float = 0.1  # 0 for no validation
-    classes: str | Sequence[str] = PAPER_CLASSES  # names or MIDs
-    ontology: str | None = None  # by default ontology.json, where there is one
-    audio_folder: str | None = None  # by default audio
-    negatives: str = "keep"  # or "drop": what becomes of clips with none of the classes
-    skip_bad_clips: bool = False  # leave out clips that cannot be read
+    train_segments: str | Sequence[str] | None = option(
+        None, "one list or several; by default balanced_train_segments.csv"
+    )
+    eval_segments: str | Sequence[str] | None = option(
+        None, "one list or several; by default eval_segments.csv"
+    )
+    valid_segments: str | Sequence[str] | None = option(
+        None, "one list or several; by default valid_fraction of the training videos"
+    )
+    valid_fraction: float = option(0.1, "fraction of the training videos; 0 for no validation")
+    classes: str | Sequence[str] = option(PAPER_CLASSES, "names or MIDs; by default the paper's")
+    ontology: str | None = option(None, "ontology.json, where there is one")
+    audio_folder: str | None = option(None, "the folder of the clips; by default audio")
+    negatives: str = option("keep", "or drop: what becomes of clips with none of the classes")
+    skip_bad_clips: bool = option(False, "leave out clips that cannot be read")
 
 
 def check_selection(selection: AudioSetSelection) -> None:

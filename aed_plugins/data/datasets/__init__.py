@@ -1,0 +1,1 @@
+"""The datasets that come along, each in a file or folder of its own."""
