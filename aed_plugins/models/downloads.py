@@ -33,7 +33,8 @@ def fetch_weights(source: str | Path, sha256: str | None = None) -> Path:
 
     Downloads from URLs are kept in `$AED_PLUGINS_CACHE/weights`, else in
     `aed_plugins/weights` under `$XDG_CACHE_HOME` or `~/.cache`; those from the Hub where
-    `huggingface_hub` keeps them. `HF_ENDPOINT`, `HF_HOME`, `HF_HUB_OFFLINE` and tokens count.
+    `huggingface_hub` keeps them. `HF_ENDPOINT`, `HF_HOME` and tokens count; with `HF_HUB_OFFLINE`
+    no request is sent to any server.
 
     Parameters
     ----------
@@ -163,6 +164,8 @@ def _cache_folder() -> Path:
 
 def _download(url: str, path: Path, sha256: str | None) -> None:
     """Download a file whole or not at all."""
+    if constants.HF_HUB_OFFLINE:
+        raise ConnectionError("HF_HUB_OFFLINE is set")
     request = urllib.request.Request(url, headers={"User-Agent": "aed_plugins"})
     digest = hashlib.sha256()
     with (

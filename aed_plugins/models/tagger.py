@@ -5,12 +5,24 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from aed_plugins.core import Steps
+from aed_plugins.core import Steps, one_line
 from aed_plugins.models.base import Encoder, Features, Head, TaggerOutput, run_front_end
 from aed_plugins.models.lengths import absolute_lengths, repeat_short, valid_mask
 
 # Changes log-mel frames (batch, frame, mel) and their lengths, as SpeechBrain's Augmenter does.
 SpectrumChange = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
+
+# What components raise that do not fit one another, or are none.
+MISFITS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 def compute_probabilities(logits: Tensor, multi_label: bool) -> Tensor:
@@ -230,20 +242,22 @@ class AudioTagger(nn.Module):
         return TaggerOutput(embeddings, step_logits, clip_logits)
 
 
-def check_tagger(tagger: AudioTagger, sample_rate: int) -> None:
-    """Check that the components of a tagger fit one another and the audio.
+def check_tagger(tagger: AudioTagger, sample_rate: int, num_classes: int | None = None) -> None:
+    """Check on a second of silence that a tagger's components fit one another and its data.
 
     Parameters
     ----------
     tagger : AudioTagger
-        It is tried on a second of silence.
+        On the CPU; training or not, it stays as it is.
     sample_rate : int
         Of the audio, in hertz.
+    num_classes : int, optional
+        How many labels there are.
 
     Raises
     ------
     ValueError
-        If they do not.
+        If they do not, or the tagger's weights give no finite number.
 
     Examples
     --------
@@ -251,21 +265,25 @@ def check_tagger(tagger: AudioTagger, sample_rate: int) -> None:
     >>> from aed_plugins.models import LogMel
     >>> from aed_plugins.models import DNNHead
     >>> tagger = AudioTagger(
-    ...     LogMel(), nn.Identity(), nn.Identity(), ResNet(2, width=0.25), DNNHead(128, 10)
+    ...     LogMel(), nn.Identity(), nn.Identity(), ResNet(width=0.25), DNNHead(128, 10)
     ... )
     >>> check_tagger(tagger, 8000)
     Traceback (most recent call last):
     ValueError: the features are for 16000 Hz, but sample_rate is 8000
     """
-    expected = tagger.features.sample_rate
-    if expected != sample_rate:
-        raise ValueError(f"the features are for {expected} Hz, but sample_rate is {sample_rate}")
     was_training = tagger.training
     tagger.eval()
     try:
-        with torch.no_grad():
-            tagger(torch.zeros(1, sample_rate))
-    except RuntimeError as error:
-        raise ValueError(f"the components do not fit one another: {error}") from error
+        expected = tagger.features.sample_rate
+        with torch.inference_mode():
+            logits = tagger(torch.zeros(1, expected)).clip_logits
+    except MISFITS as error:
+        raise ValueError(f"the components do not fit one another: {one_line(error)}") from error
     finally:
         tagger.train(was_training)
+    if expected != sample_rate:
+        raise ValueError(f"the features are for {expected} Hz, but sample_rate is {sample_rate}")
+    if num_classes is not None and logits.shape != (1, num_classes):
+        raise ValueError(f"{num_classes} labels, but the model has {logits.shape[-1]} classes")
+    if not logits.isfinite().all():
+        raise ValueError("the weights are damaged: silence gives no number")

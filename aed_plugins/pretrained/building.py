@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import ruamel.yaml
-import torch
 from hyperpyyaml import load_hyperpyyaml, resolve_references
 from torch import Tensor
 
 from aed_plugins.core import InputError, first_few, one_line
-from aed_plugins.models import AudioTagger, load_weights
+from aed_plugins.models import AudioTagger, check_tagger, load_weights
 from aed_plugins.pretrained.safe_yaml.allowed import MISTAKES
 from aed_plugins.pretrained.safe_yaml.hyperparameters import SafeHyperparameters
 
@@ -83,7 +82,10 @@ def build_checked(
         tagger = _checked_type(file, build_trusted(file.path))
     tagger.eval()
     load_weights(tagger, read(), str(weights), f"the weights of {file.path}")
-    _try(tagger, file, labels)
+    try:
+        check_tagger(tagger, file.number("sample_rate"), len(labels))
+    except ValueError as error:
+        raise InputError(f"{file.path}: {one_line(error)}") from error
     return tagger
 
 
@@ -127,26 +129,3 @@ def _checked_type(file: SafeHyperparameters, built: Any) -> AudioTagger:
     if not isinstance(built, AudioTagger):
         raise InputError(f"{file.path}: expected tagger to be an AudioTagger, got something else")
     return built
-
-
-def _try(tagger: AudioTagger, file: SafeHyperparameters, labels: Sequence[str]) -> None:
-    """Check on a second of silence that components, sample rate and labels fit one another."""
-    rate = file.number("sample_rate")
-    try:
-        expected = tagger.features.sample_rate
-        with torch.inference_mode():
-            logits: Tensor = tagger(torch.zeros(1, expected)).clip_logits
-    except MISTAKES as error:
-        raise InputError(
-            f"{file.path}: the components do not fit one another: {one_line(error)}"
-        ) from error
-    if expected != rate:
-        raise InputError(
-            f"{file.path}: the features are for {expected} Hz, but sample_rate is {rate}"
-        )
-    if logits.shape != (1, len(labels)):
-        raise InputError(
-            f"{file.path}: {len(labels)} labels, but the model has {logits.shape[-1]} classes"
-        )
-    if not logits.isfinite().all():
-        raise InputError(f"{file.path.parent}: the weights are damaged: silence gives no number")

@@ -81,11 +81,12 @@ def load_efficientat(source: str) -> tuple[str, AudioTagger]:
         if source not in RELEASED:
             raise
         raise InputError(f"{source}: {error}") from error
-    name, width = _named(read_state_dict(path), path)
-    encoder = MobileNet(width=width, pretrained=path)
-    head = PooledDNNHead(
-        encoder.embedding_size, hidden=round_channels(HIDDEN * width), pretrained=path
-    )
+    state = read_state_dict(path)
+    name, width = _named(state, path)
+    encoder = MobileNet(width=width)
+    head = PooledDNNHead(encoder.embedding_size, hidden=round_channels(HIDDEN * width))
+    encoder.load_published(state, str(path))
+    head.load_published(state, str(path))
     return name, AudioTagger(
         EfficientATLogMel(), nn.Identity(), nn.Identity(), encoder, head
     ).eval()

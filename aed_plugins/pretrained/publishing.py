@@ -32,7 +32,11 @@ from aed_plugins.pretrained.model_folder import (
     write_timeline_settings,
 )
 from aed_plugins.pretrained.safe_yaml.allowed import PRETRAINER, THRESHOLDS as THRESHOLDS_TAG
-from aed_plugins.pretrained.safe_yaml.hyperparameters import SafeHyperparameters
+from aed_plugins.pretrained.safe_yaml.hyperparameters import (
+    VERSION,
+    VERSION_KEY,
+    SafeHyperparameters,
+)
 from aed_plugins.pretrained.safe_yaml.nodes import TAGS
 from aed_plugins.pretrained.trained_run import TrainedRun, find_run, load_run, run_name
 
@@ -210,6 +214,7 @@ def _resolved(file: SafeHyperparameters, with_thresholds: bool) -> str:
     labels = [_text(label) for label in file.texts("labels")]
     loaded = {"tagger": _reference("tagger")}
     parts = {
+        VERSION_KEY: ScalarNode(TAGS + "int", str(VERSION)),
         "sample_rate": file.resolved("sample_rate"),
         "labels": SequenceNode(TAGS + "seq", labels, flow_style=True),
         "multi_label": file.resolved("multi_label"),

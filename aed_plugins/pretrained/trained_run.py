@@ -257,11 +257,9 @@ def load_run(source: Path, trusted: bool = False) -> LoadedModel:
     """
     # Checked before anything else reads them: a run's folder may come from elsewhere, too.
     described = [source / HPARAMS, *sorted(source.glob(f"*/{HPARAMS}"))]
-    for path in described:
-        if path.is_file():
-            _run_file(path, trusted)
+    files = {path: _run_file(path, trusted) for path in described if path.is_file()}
     run = find_run(source)
-    file = _run_file(run.folder / HPARAMS, trusted)
+    file = files[run.folder / HPARAMS]
     labels, state = read_labels(file), read_state_dict(run.weights)
     tagger = build_checked(
         file,

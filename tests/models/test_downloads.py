@@ -132,6 +132,16 @@ def test_the_cache_follows_xdg_and_then_home(server, tmp_path, monkeypatch):
     assert fetch_weights(f"{server.url}/w.pth").parent == tmp_path / "xdg/aed_plugins/weights"
 
 
+def test_offline_no_request_is_sent_and_what_is_cached_is_used(server, monkeypatch):
+    server.files["/w.pth"] = CONTENT
+    path = fetch_weights(f"{server.url}/w.pth")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert fetch_weights(f"{server.url}/w.pth") == path
+    with pytest.raises(InputError, match=r"the download failed: HF_HUB_OFFLINE is set; without a"):
+        fetch_weights(f"{server.url}/other.pth")
+    assert len(server.requests) == 1
+
+
 def test_a_file_that_is_not_there_is_one_line_that_says_what_to_do(server, cache):
     with pytest.raises(InputError) as caught:
         fetch_weights(f"{server.url}/w.pth")

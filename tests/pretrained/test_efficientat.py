@@ -77,6 +77,13 @@ def test_a_file_is_a_ready_tagger_of_527_classes(weights, tmp_path):
     assert len(tagger.tag(tmp_path / "a.wav").probabilities) == 10
 
 
+def test_a_file_of_weights_is_read_once(weights, monkeypatch):
+    opened, read = [], torch.load
+    monkeypatch.setattr(torch, "load", lambda path, **how: opened.append(path) or read(path, **how))
+    PretrainedTagger.from_hparams(weights, device="cpu")
+    assert opened == [weights]
+
+
 def test_every_published_width_has_a_name_that_tells_it_from_the_others():
     assert list(RELEASED) == ["mn01", "mn02", "mn04", "mn05", "mn10", "mn20", "mn30", "mn40"]
     assert [url for _, url in RELEASED.values()] == list(PUBLISHED_MOBILENETS.values())

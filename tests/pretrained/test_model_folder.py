@@ -222,6 +222,22 @@ def test_weights_that_do_not_fit_cost_no_memory(tmp_path):
     assert "model.safetensors: expected the weights of" in refused(folder)
 
 
+# Versions
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_folder_of_a_newer_version_is_one_line(trusted, tmp_path):
+    newer = TEXT + "schema_version: 2\nnovel: !new:aed_plugins.models.Novelty {}\n"
+    folder = write_model(tmp_path / "newer", newer)
+    assert refused(folder, trust_remote_code=trusted) == (
+        f"{folder}/hyperparams.yaml: was written by a newer aed_plugins (schema version 2, this one"
+        " reads up to 1): upgrade aed_plugins"
+    )
+    folder = write_model(tmp_path / "odd", TEXT + "schema_version: new\n")
+    assert "a number of 1 or more for schema_version" in refused(folder)
+    assert load_model(write_model(tmp_path / "same", TEXT + "schema_version: 1\n")).labels == LABELS
+
+
 # Checksums
 
 

@@ -95,6 +95,7 @@ def test_the_folder_has_what_it_should_and_no_more(model):
     assert "seed" not in text
     assert "embedding_size: 10" in text
     assert "log_offset: 1e-5" in text
+    assert "\nschema_version: 1\n" in text
     with safetensors.safe_open(model / "model.safetensors", "pt") as file:
         assert file.metadata() == {"format": "pt"}
         assert "normalization.mean" in file.keys()  # noqa: SIM118

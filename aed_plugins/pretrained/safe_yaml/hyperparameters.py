@@ -12,7 +12,7 @@ from typing import Any
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from aed_plugins.core import one_line
+from aed_plugins.core import InputError, one_line
 from aed_plugins.pretrained.safe_yaml.allowed import (
     ATTRIBUTES,
     CLASSES,
@@ -35,6 +35,7 @@ from aed_plugins.pretrained.safe_yaml.nodes import (
     YamlNodes,
 )
 
+VERSION_KEY, VERSION = "schema_version", 1  # of model folders; without the key it is 1
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # mean, gru, slaney: no path, no URL
 
 
@@ -76,6 +77,7 @@ class SafeHyperparameters(YamlNodes):
         self._without_sources = without_sources
         # Nodes and the depth below, of what has been checked, by what limit.
         self._checked: dict[tuple[int, float], tuple[int, int]] = {}
+        self._check_version()
         if only is not None:
             self.top = {name: node for name, node in self.top.items() if name in only}
         self._total(list(self.top.values()), 0, [""] * len(self.top))
@@ -157,6 +159,15 @@ class SafeHyperparameters(YamlNodes):
         return self._copy(self.value(key), {})
 
     # Checking
+
+    def _check_version(self) -> None:
+        """Refuse what a newer aed_plugins wrote, before anything in it is called not allowed."""
+        version = self.number(VERSION_KEY) if VERSION_KEY in self.top else 1
+        if version > VERSION:
+            raise InputError(
+                f"{self.path}: was written by a newer aed_plugins (schema version {version}, this"
+                f" one reads up to {VERSION}): upgrade aed_plugins"
+            )
 
     def _check(self, node: Node, depth: int, argument: str) -> tuple[int, int]:
         """Refuse what is not allowed; return the number of nodes and their depth."""
