@@ -1,51 +1,19 @@
 """The model card of a published model: what it is, what it was trained on and how good it is."""
 
+import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from aed_plugins.core import markdown_table
-from aed_plugins.data import describe_data
-from aed_plugins.pretrained.trained_run import TrainedRun
+from aed_plugins.core import InputError, markdown_table
+from aed_plugins.data import DEMONSTRATION, describe_data, find_dataset
+from aed_plugins.pretrained.released_weights import describe_weights, find_repository
+from aed_plugins.pretrained.trained_run import TrainedRun, read_summary
 
-DEMONSTRATION = "_demonstration"
 # The Hub's names of the metrics that it knows.
 HUB_METRICS = {"accuracy": "accuracy", "macro_f1": "f1", "micro_f1": "f1", "mAP": "mAP"}
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """A dataset as its makers name it, and on what terms they give it away.
-
-    Attributes
-    ----------
-    name, address, license : str
-        For the reader.
-    """
-
-    name: str
-    address: str
-    license: str
-
-    def __str__(self) -> str:
-        return f"[{self.name}]({self.address}), {self.license}"
-
-
-DATASETS = {
-    "urbansound": TrainingData(
-        "UrbanSound8K",
-        "https://urbansounddataset.weebly.com/urbansound8k.html",
-        "CC BY-NC 3.0",
-    ),
-    "audioset": TrainingData(
-        "AudioSet",
-        "https://research.google.com/audioset/",
-        "annotations CC BY 4.0; the recordings belong to those who put them on YouTube",
-    ),
-}
 
 
 def model_card(
@@ -79,7 +47,7 @@ def model_card(
         Markdown with the Hub's front matter.
     """
     kind = "several labels per clip" if run.multi_label else "one label per clip"
-    data = f"{training_data or _training_data(run.dataset)}."
+    data = f"{training_data or _training_data(run, summary)}."
     parts = [
         f"---\n{_front_matter(run, license, title)}\n---",
         f"# {title}",
@@ -102,16 +70,17 @@ def model_card(
 
 
 def _front_matter(run: TrainedRun, license_id: str, title: str) -> str:
-    known = DATASETS.get(run.dataset.removesuffix(DEMONSTRATION))
-    demonstration = run.dataset.endswith(DEMONSTRATION) or known is None
-    data_name = run.dataset if demonstration else known.name if known else run.dataset
+    known = None if run.dataset.endswith(DEMONSTRATION) else find_dataset(run.dataset)
+    data_name = run.dataset if known is None else known.title
+    repositories = {find_repository(source) for source in _first_weights(_lineage(run)[-1])}
     metrics = {key: value for key, value in _scalars(run).items() if key in HUB_METRICS}
     data = ModelCardData(
         library_name="speechbrain",
         license=license_id,
         pipeline_tag="audio-classification",
         tags=["audio-event-detection", "sound-event-detection", "audio-tagging", "aed_plugins"],
-        datasets=None if demonstration else [data_name],
+        base_model=sorted(name for name in repositories if name is not None) or None,
+        datasets=None if known is None else [data_name],
         metrics=sorted({HUB_METRICS[key] for key in metrics}),
         model_name=title,
         eval_results=[
@@ -188,10 +157,40 @@ def _mean(metric: Mapping[str, float | None] | None) -> str:
     return f"{metric['mean']:.3f}" + ("" if deviation is None else f" ± {deviation:.3f}")
 
 
-def _training_data(dataset: str) -> str:
-    if dataset.endswith(DEMONSTRATION):
+def _training_data(run: TrainedRun, summary: Mapping[str, Any] | None) -> str:
+    """Name the training data and their terms: as the recipe wrote them, else as known here."""
+    if run.dataset.endswith(DEMONSTRATION):
         return "Synthesized sounds that come with `aed_plugins`, under its license (Apache-2.0)"
-    return str(DATASETS.get(dataset, dataset))
+    known, data = find_dataset(run.dataset), {} if summary is None else summary["data"]
+    if "license" in data:
+        terms = [str(data[key]) for key in ("title", "link", "license")]
+    elif known is not None:
+        terms = [known.title, known.link, known.license]
+    else:
+        return run.dataset
+    title, link, license_name = terms
+    named = f"[{title}]({link})" if "://" in link else title
+    return f"{named}, {license_name if known else f'license: {license_name}'}"
+
+
+def _lineage(run: TrainedRun) -> list[TrainedRun]:
+    """Return a run and those that it began with, the last one first trained; some may be gone."""
+    found = [run]
+    for later in found:  # it grows
+        source = later.configuration["run"].get("initial_model")
+        if source is not None and all(Path(source) != other.folder for other in found):
+            with contextlib.suppress(InputError):
+                found.append(TrainedRun(Path(source)))
+    return found
+
+
+def _first_weights(run: TrainedRun) -> list[str]:
+    """Return the sources of the weights that a run began with, if not those of another run."""
+    if "initial_model" in run.configuration["run"]:
+        return []
+    hparams = run.configuration["hyperparameters"]
+    sources = {hparams.get(f"{component}.pretrained", "None") for component in ("encoder", "head")}
+    return sorted(sources - {"None"})
 
 
 def _folds(run: TrainedRun) -> str:
@@ -204,18 +203,26 @@ def _folds(run: TrainedRun) -> str:
 
 def _beginning(run: TrainedRun) -> str:
     """Describe where the weights come from that the training started from."""
+    lineage, sources = _lineage(run), _first_weights(_lineage(run)[-1])
+    sentences = []
     if "initial_model" in run.configuration["run"]:
-        return "It began with the weights of another model that was trained with `aed_plugins`."
-    hparams = run.configuration["hyperparameters"]
-    sources = {hparams.get(f"{component}.pretrained", "None") for component in ("encoder", "head")}
-    # A path of somebody's machine says nothing but its last part.
-    named = sorted(
-        source if "://" in source else PurePosixPath(source).name for source in sources - {"None"}
-    )
-    return f"It began with the weights in {', '.join(named)}." if named else ""
+        data = [_training_data(other, read_summary(other)) for other in lineage[1:]]
+        on = f", on {'; before that on '.join(data)}" if data else ""
+        sentences.append(
+            f"It began with the weights of another model that was trained with `aed_plugins`{on}."
+        )
+    if sources:
+        which = "That" if sentences else "It"
+        sentences.append(f"{which} began with the weights in {describe_weights(sources)}.")
+    return " ".join(sentences)
 
 
 def _distillation(run: TrainedRun) -> str:
-    if run.configuration["run"].get("teacher", "nothing") == "nothing":
+    teacher = run.configuration["run"].get("teacher", "nothing")
+    if teacher == "nothing":
         return ""
-    return "It was also trained on the probabilities of another model, its teacher."
+    on = ""
+    with contextlib.suppress(InputError):
+        other = TrainedRun(Path(teacher))
+        on = f", which was trained on {_training_data(other, read_summary(other))}"
+    return f"It was also trained on the probabilities of another model, its teacher{on}."

@@ -26,7 +26,6 @@ from aed_plugins.pretrained.model_folder import (
     INTERFACE,
     THRESHOLDS,
     WEIGHTS,
-    read_json_object,
     read_timeline_settings,
     write_sums,
     write_timeline_settings,
@@ -38,7 +37,13 @@ from aed_plugins.pretrained.safe_yaml.hyperparameters import (
     SafeHyperparameters,
 )
 from aed_plugins.pretrained.safe_yaml.nodes import TAGS
-from aed_plugins.pretrained.trained_run import TrainedRun, find_run, load_run, run_name
+from aed_plugins.pretrained.trained_run import (
+    TrainedRun,
+    find_run,
+    load_run,
+    read_summary,
+    run_name,
+)
 
 LICENSE_ID = re.compile(r"[a-z0-9][a-z0-9.-]*")
 HEADER = """\
@@ -201,9 +206,7 @@ def _write(
     settings = read_timeline_settings(run.folder)
     if settings is not None:
         write_timeline_settings(folder, settings)
-    path = run.folder.parent / "results.json"
-    summary = read_json_object(path) if path.is_file() else None
-    card = model_card(run, summary, name, license, title or run_name(run), training_data)
+    card = model_card(run, read_summary(run), name, license, title or run_name(run), training_data)
     (folder / CARD).write_text(card, encoding="utf-8")
     (folder / INTERFACE).write_text(INTERFACE_TEXT, encoding="utf-8")
     write_sums(folder)

@@ -281,6 +281,18 @@ def load_run(source: Path, trusted: bool = False) -> LoadedModel:
     )
 
 
+def read_summary(run: TrainedRun) -> dict[str, Any] | None:
+    """Return the content of `results.json` beside a run, over all runs of its recipe; None if gone.
+
+    Parameters
+    ----------
+    run : TrainedRun
+        The run.
+    """
+    path = run.folder.parent / "results.json"
+    return read_json_object(path) if path.is_file() else None
+
+
 def run_name(run: TrainedRun) -> str:
     """Return the name of a training: that of its results, else of its folder.
 
@@ -289,8 +301,7 @@ def run_name(run: TrainedRun) -> str:
     run : TrainedRun
         The run.
     """
-    results = run.folder.parent / "results.json"
-    name = read_json_object(results).get("name") if results.is_file() else None
+    name = (read_summary(run) or {}).get("name")
     return name if isinstance(name, str) else run.folder.resolve().name
 
 

@@ -3,13 +3,11 @@
 import csv
 import json
 import os
-import re
 from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
-from huggingface_hub import ModelCard
 from recipe_program import AUDIOSET_RECIPE, Recipe
 from speechbrain.inference.interfaces import foreign_class
 from speechbrain.utils.fetching import FetchFrom, FetchSource, LocalStrategy
@@ -177,76 +175,6 @@ def test_labels_keep_their_spelling(tmp_path):
     publish_model(write_run(tmp_path / "fold3", text), tmp_path / "m", license="other")
     assert load_model(tmp_path / "m").labels == ODD
     assert foreign_class(source=str(tmp_path / "m"), **STOCK).labels == ODD
-
-
-# The model card, read by the Hub's own reader
-
-
-def test_the_card_says_what_the_model_is(run, tmp_path):
-    (tmp_path / "out/results.json").write_text(
-        json.dumps(
-            {
-                "name": "tiny on nowhere",
-                "data": {"state": "partial", "clips": 7, "expected_clips": 9, "bad_clips": 1},
-                "folds": [{}, {}],
-                "mAP": {"mean": 0.625, "deviation": 0.125},
-            }
-        )
-    )
-    publish_model(
-        run,
-        tmp_path / "model",
-        license="cc-by-nc-4.0",
-        title="A title: of its own",
-        training_data="Nowhere's recordings, CC0",
-    )
-    card = ModelCard.load(tmp_path / "model/README.md")
-    assert card.data.license == "cc-by-nc-4.0"
-    assert card.data.to_dict()["library_name"] == "speechbrain"
-    assert card.data.pipeline_tag == "audio-classification"
-    assert card.data.model_name == "A title: of its own"
-    metrics = {result.metric_name: result.metric_value for result in card.data.eval_results}
-    assert metrics == {"macro_f1": 0.25, "mAP": 0.5}
-    assert "PARTIAL DATA: 7 of 9 clips" in card.text
-    (row,) = [line for line in card.text.splitlines() if line.startswith("| mAP")]
-    cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells == ["mAP", "0.500 (95 %: 0.400 to 0.600)", "0.625 ± 0.125"]
-    assert (
-        "Nowhere's recordings, CC0. Trained on 1, the checkpoint chosen on 2, tested on 3."
-        in card.text
-    )
-    assert "the weights in https://nowhere.invalid/resnet.pth" in card.text
-    assert "`Crying, sobbing`" in card.text
-    assert "8000 Hz" in card.text
-    assert "aed report recording.wav --model model" in card.text
-    assert 'PretrainedTagger.from_hparams(source="model")' in card.text
-    assert load_model(run).name == "tiny on nowhere"
-
-
-@pytest.mark.parametrize(
-    ("dataset", "said"),
-    [
-        (
-            "urbansound",
-            "UrbanSound8K](https://urbansounddataset.weebly.com/urbansound8k.html), CC BY-NC",
-        ),
-        ("audioset", "annotations CC BY 4.0"),
-        ("audioset_demonstration", "Synthesized sounds that come with"),
-    ],
-)
-def test_the_training_data_s_terms_are_said(dataset, said, tmp_path):
-    run = write_run(tmp_path / "fold3", RUN_TEXT.replace("dataset: nowhere", f"dataset: {dataset}"))
-    publish_model(run, tmp_path / "model", license="cc-by-nc-4.0")
-    text = (tmp_path / "model/README.md").read_text()
-    assert said in text
-    assert ("datasets:\n- " in text) == (not dataset.endswith("demonstration"))
-
-
-def test_the_card_s_examples_are_python(model):
-    blocks = re.findall(r"```python\n(.*?)```", (model / "README.md").read_text(), re.DOTALL)
-    assert len(blocks) == 2
-    for block in blocks:
-        compile(block, "README.md", "exec")
 
 
 # Where it is written
