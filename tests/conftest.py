@@ -1,5 +1,6 @@
 """Fixtures that several tests use: tiny corpora, recipes on them, and a browser."""
 
+import json
 import logging
 import runpy
 import signal
@@ -40,6 +41,27 @@ def audioset_corpus(tmp_path_factory):
     """Sixty synthesized clips of 10 s in AudioSet's layout, 8 kHz."""
     folder = tmp_path_factory.mktemp("data") / "audioset"
     return build_audioset_demonstration(folder, train=40, evaluation=20, sample_rate=8000)
+
+
+@pytest.fixture(scope="session")
+def urbansound_run(tmp_path_factory, corpus):
+    """A model of ten labels, one per clip, that fold 3 was tested with."""
+    folder = tmp_path_factory.mktemp("urbansound")
+    options = (f"--data_folder={corpus}", "--test_folds=[3]")
+    Recipe(folder, URBANSOUND_RECIPE, options)("--number_of_epochs=1", check=0)
+    return folder / "out"
+
+
+@pytest.fixture(scope="session")
+def audioset_run(tmp_path_factory, audioset_corpus):
+    """A model of three labels, several per clip."""
+    folder = tmp_path_factory.mktemp("audioset")
+    options = (
+        f"--data_folder={audioset_corpus}",
+        f"--classes={json.dumps(['Speech', 'Music', 'Children playing'])}",
+    )
+    Recipe(folder, AUDIOSET_RECIPE, options)("--number_of_epochs=1", check=0)
+    return folder / "out"
 
 
 @pytest.fixture

@@ -153,16 +153,18 @@ def find_pairs(
     InputError
         If the file is no such mapping.
     """
-    known = dataset.known_labels
     if mapping is not None:
         read = read_mapping(mapping)
-        reverse = len(read.keys() & set(known)) > len(read.keys() & set(model.labels))
+        reverse = len(read.keys() & set(dataset.known_labels)) > len(
+            read.keys() & set(model.labels)
+        )
         pairs = [LabelPair(*(item[::-1] if reverse else item)) for item in read.items()]
         return pairs, str(mapping)
     trained_on = find_dataset(model.dataset)
     ours = None if trained_on is None else trained_on.audioset_mapping
     theirs = dataset.audioset_mapping
     if ours is None or theirs is None:
+        known = dataset.known_labels
         return [LabelPair(label, label) for label in model.labels if label in known], "spelling"
     return pair_labels(ours, theirs), "the names in AudioSet"
 

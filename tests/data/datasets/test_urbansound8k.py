@@ -17,6 +17,7 @@ from aed_plugins.data import (
 )
 from aed_plugins.data.datasets import urbansound8k
 from aed_plugins.data.datasets.urbansound8k import LABELS, TABLE, read_table
+from aed_plugins.data.synthetic.audioset import ONTOLOGY
 from aed_plugins.training import SingleLabel
 
 
@@ -189,3 +190,17 @@ def test_without_data_the_demonstration_corpus_is_built(tmp_path, monkeypatch):
     (tmp_path / "data/UrbanSound8K/metadata").mkdir(parents=True)
     (tmp_path / "data/UrbanSound8K/metadata/UrbanSound8K.csv").touch()
     assert UrbanSound8K().folder == Path("data/UrbanSound8K")
+
+
+def test_the_mapping_that_comes_along_has_every_class_of_urbansound():
+    mapping = UrbanSound8K().audioset_mapping
+    assert list(mapping) == list(LABELS)
+    in_the_demonstration = {name for _, name, _ in ONTOLOGY}
+    assert set(mapping.values()) & in_the_demonstration == {
+        "Air conditioning",
+        "Children playing",
+        "Idling",
+        "Jackhammer",
+        "Music",
+        "Siren",
+    }
