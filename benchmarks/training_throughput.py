@@ -100,7 +100,7 @@ def make_brain(folder: Path, epochs: int, task: SingleLabel) -> TaggingBrain:
     options = [f"--number_of_epochs={epochs}", "--noprogressbar"]
     yaml = str(ROOT / "hparams/resnet_dilated.yaml")
     experiment = parse_experiment([yaml, *options], NoOptions)
-    hparams = experiment.build(**handed_in) | {"task": task}
+    hparams = experiment.resolve(**handed_in).build() | {"task": task}
     return TaggingBrain(
         modules=hparams["modules"],
         opt_class=hparams["opt_class"],

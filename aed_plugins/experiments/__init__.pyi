@@ -9,12 +9,10 @@ from .ablation.worker import (
 )
 from .command_line import (
     Experiment as Experiment,
-    flatten as flatten,
     join_processes as join_processes,
     parse_experiment as parse_experiment,
     run_program as run_program,
     start_log as start_log,
-    write_resolved as write_resolved,
 )
 from .cross_validation import CrossValidation as CrossValidation
 from .evaluation_program import run_evaluation as run_evaluation
@@ -24,6 +22,7 @@ from .hyperparameter_search.space import (
     read_space as read_space,
 )
 from .hyperparameter_search.study import Search as Search
+from .hyperparameters import Hyperparameters as Hyperparameters
 from .recipe import run_recipe as run_recipe
 from .recipe_options import read_values as read_values
 from .recipe_runs import (

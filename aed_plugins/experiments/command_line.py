@@ -1,26 +1,26 @@
 """A recipe's command line: a hyperparameter file, overrides, one line when something is wrong."""
 
-import contextlib
 import dataclasses
 import difflib
+import functools
 import gc
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Generic, NoReturn, TypeVar
 
 import ruamel.yaml
 import speechbrain
 import torch.distributed
-from hyperpyyaml import load_hyperpyyaml, resolve_references
 from ruamel.yaml.comments import CommentedMap
 from speechbrain.utils.distributed import ddp_init_group, infer_device
 from speechbrain.utils.logger import setup_logging
 from speechbrain.utils.run_opts import RunOptions
 
-from aed_plugins.core import InputError, atomic_write, one_line
+from aed_plugins.core import InputError, one_line
+from aed_plugins.experiments.hyperparameters import Hyperparameters
 from aed_plugins.training import SharedError
 
 Options = TypeVar("Options")
@@ -47,8 +47,18 @@ class Experiment(Generic[Options]):
     overrides: dict[str, Any]
     run_options: RunOptions
 
-    def resolved(self, **handed_in: Any) -> CommentedMap:
-        """Give the file's contents with overrides applied and references resolved; build nothing.
+    @functools.cached_property
+    def text(self) -> str:
+        """The content of the file, read once."""
+        return _read(self.hparams_file)
+
+    @functools.cached_property
+    def keys(self) -> CommentedMap:
+        """The content of the file by key, as written there."""
+        return _parse(self.hparams_file, self.text)
+
+    def resolve(self, **handed_in: Any) -> Hyperparameters:
+        """Apply the overrides and resolve the references of the file, for one run.
 
         Parameters
         ----------
@@ -60,22 +70,17 @@ class Experiment(Generic[Options]):
         InputError
             If an override has no place in the file.
         """
-        with _open(self.hparams_file) as file:
-            try:
-                text = resolve_references(file, self.overrides | handed_in, True)
-            except (KeyError, ValueError) as error:
-                raise InputError(f"{self.hparams_file}: {one_line(error)}") from error
-            except ruamel.yaml.error.YAMLError as error:
-                raise InputError(f"{self.hparams_file}: not YAML: {one_line(error)}") from error
-        return ruamel.yaml.YAML().load(text)
+        for key in handed_in:
+            if key not in self.keys:
+                raise InputError(f"{self.hparams_file}: expected the key {key}, found none")
+        return Hyperparameters(self.hparams_file, self.text, self.overrides | handed_in)
 
     def has(self, key: str) -> bool:
-        """Tell whether the file has a value of that name at its top level."""
-        with _open(self.hparams_file) as file:
-            return key in ruamel.yaml.YAML().load(file)
+        """Return whether the file has a value of that name at its top level."""
+        return key in self.keys
 
     def value(self, key: str, **handed_in: Any) -> Any:
-        """Give one plain value of the file.
+        """Return one plain value of the file.
 
         Parameters
         ----------
@@ -89,42 +94,10 @@ class Experiment(Generic[Options]):
         InputError
             If the file has no such value.
         """
-        tree = self.resolved(**handed_in)
-        if key not in tree:
-            raise InputError(f"{self.hparams_file}: expected a value for {key}, found none")
-        return tree[key]
-
-    @contextlib.contextmanager
-    def named_mistakes(self) -> Iterator[None]:
-        """Turn what a value of the file leads to into one line that names the file.
-
-        Raises
-        ------
-        InputError
-            Instead of a `ValueError`, `TypeError`, `KeyError` or `ImportError`.
-        """
-        try:
-            yield
-        except InputError:
-            raise
-        except (ValueError, TypeError, KeyError, ImportError) as error:
-            raise InputError(f"{self.hparams_file}: {one_line(error)}") from error
-
-    def build(self, **handed_in: Any) -> dict[str, Any]:
-        """Build the objects that the file describes.
-
-        Parameters
-        ----------
-        **handed_in
-            Values that the recipe fixes.
-
-        Raises
-        ------
-        InputError
-            If a value in the file cannot be used.
-        """
-        with _open(self.hparams_file) as file, self.named_mistakes():
-            return load_hyperpyyaml(file, self.overrides | handed_in)
+        written = {**self.keys, **self.overrides, **handed_in}.get(key)
+        if isinstance(written, int | float | str):  # nothing to resolve
+            return written
+        return self.resolve(**handed_in).value(key)
 
 
 def parse_experiment(arguments: list[str], options: type[Options]) -> Experiment[Options]:
@@ -149,24 +122,9 @@ def parse_experiment(arguments: list[str], options: type[Options]) -> Experiment
         raise InputError(f"cannot read the overrides {text!r}: {one_line(error)}") from error
     if not isinstance(overrides, Mapping):
         raise InputError(f"expected overrides like --seed=1, got {text!r}")
-    with _open(Path(name)) as file:
-        try:
-            known = ruamel.yaml.YAML().load(file)
-        except ruamel.yaml.error.YAMLError as error:
-            raise InputError(f"{name}: not valid YAML: {one_line(error)}") from error
-    fields = dataclasses.fields(options)  # type: ignore[arg-type]
-    own = [field.name for field in fields]
-    for key in overrides:
-        if key not in own and key not in known:
-            close = difflib.get_close_matches(key, [*own, *known], n=1)
-            hint = (
-                f"did you mean --{close[0]}?" if close else f"the recipe has --{', --'.join(own)}"
-            )
-            raise InputError(f"--{key} is neither an option of this recipe nor in {name}; {hint}")
-    for field in fields:
-        value = overrides.get(field.name, field.default)
-        if isinstance(field.default, bool) and not isinstance(value, bool):
-            raise InputError(f"--{field.name}: expected True or False, got {value!r}")
+    known = _parse(Path(name), _read(Path(name)))
+    _check_overrides(overrides, options, known, name)
+    own = [field.name for field in dataclasses.fields(options)]  # type: ignore[arg-type]
     chosen = options(**{key: value for key, value in overrides.items() if key in own})
     rest = {key: value for key, value in overrides.items() if key not in own}
     return Experiment(Path(name), chosen, rest, _with_backend(run_options))
@@ -232,49 +190,6 @@ def start_log(folder: Path) -> None:
     )
 
 
-def flatten(tree: Any, prefix: str = "") -> dict[str, str]:
-    """List the leaves of a hyperparameter file by their path, to compare two of them.
-
-    Parameters
-    ----------
-    tree : object
-        Part of what `Experiment.resolved` gives.
-    prefix : str
-        Path of that part.
-
-    Examples
-    --------
-    >>> flatten(ruamel.yaml.YAML().load("{lr: 0.1, head: !new:a.Head {hidden: [3, 4]}}"))
-    {'lr': '0.1', 'head': '!new:a.Head', 'head.hidden.0': '3', 'head.hidden.1': '4'}
-    """
-    tag = getattr(tree, "tag", None)
-    named = "" if tag is None or tag.value is None else str(tag.value)
-    if isinstance(tree, Mapping):
-        items = [(str(key), value) for key, value in tree.items()]
-    elif isinstance(tree, list):
-        items = [(str(index), value) for index, value in enumerate(tree)]
-    else:
-        return {prefix: f"{named} {tree}".strip() if named.startswith("!") else str(tree)}
-    leaves = {prefix: named} if named.startswith("!") else {}
-    for key, value in items:
-        leaves |= flatten(value, f"{prefix}.{key}".lstrip("."))
-    return leaves
-
-
-def write_resolved(path: Path, tree: CommentedMap) -> None:
-    """Write a resolved hyperparameter file.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    tree : CommentedMap
-        What `Experiment.resolved` gave.
-    """
-    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        ruamel.yaml.YAML().dump(tree, file)
-
-
 def run_program(main: Callable[[list[str]], None]) -> NoReturn:
     """Run a recipe's `main`; print one line and exit with status 1 when the user can fix it.
 
@@ -302,9 +217,44 @@ def run_program(main: Callable[[list[str]], None]) -> NoReturn:
     sys.exit(status)
 
 
-def _open(path: Path) -> Any:
+def _check_overrides(
+    overrides: Mapping[str, Any], options: type[Any], known: CommentedMap, file: str
+) -> None:
+    """Check that each is an option of the recipe or a key of the file, and of its kind."""
+    fields = {field.name: field for field in dataclasses.fields(options)}
+    for key, value in overrides.items():
+        if key in fields:
+            if isinstance(fields[key].default, bool) and not isinstance(value, bool):
+                raise InputError(f"--{key}: expected True or False, got {value!r}")
+        elif key in known:
+            _check_number(key, value, known[key], file)
+        else:
+            close = difflib.get_close_matches(key, [*fields, *known], n=1)
+            hint = f"did you mean --{close[0]}?" if close else ""
+            hint = hint or f"the recipe has --{', --'.join(fields)}"
+            raise InputError(f"--{key} is neither an option of this recipe nor in {file}; {hint}")
+
+
+def _check_number(key: str, value: Any, written: Any, file: str) -> None:
+    """Check that a number is given where the file has one; null may stand for none."""
+    numeric = isinstance(written, int | float) and not isinstance(written, bool)
+    if numeric and isinstance(value, bool | str | list | dict):
+        raise InputError(f"--{key}: expected a number, as the {written} of {file}, got {value!r}")
+
+
+def _parse(path: Path, text: str) -> CommentedMap:
+    try:
+        tree = ruamel.yaml.YAML().load(text)
+    except ruamel.yaml.error.YAMLError as error:
+        raise InputError(f"{path}: not valid YAML: {one_line(error)}") from error
+    if not isinstance(tree, CommentedMap):
+        raise InputError(f"{path}: expected keys and values, as in hparams/resnet_dilated.yaml")
+    return tree
+
+
+def _read(path: Path) -> str:
     if not path.is_file():
         raise InputError(
             f"{path}: no such hyperparameter file; see hparams/ for those that come along"
         )
-    return path.open(encoding="utf-8")
+    return path.read_text(encoding="utf-8")

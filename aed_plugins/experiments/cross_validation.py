@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from aed_plugins.core import InputError, write_json
+from aed_plugins.core import InputError
 from aed_plugins.data import FoldSplit, Manifest, ShardIndex
-from aed_plugins.experiments.command_line import Experiment, write_resolved
-from aed_plugins.experiments.configuration import check_same_configuration, shared_configuration
+from aed_plugins.experiments.command_line import Experiment
+from aed_plugins.experiments.configuration import shared_configuration
 from aed_plugins.experiments.fold_run import FoldRun
 from aed_plugins.experiments.results import FoldResult, write_results
 from aed_plugins.experiments.run_setup import RunSetup
+from aed_plugins.experiments.yaml_keys import check_keys
 from aed_plugins.training import InitialModel, Teacher, run_on_main
 
 logger = logging.getLogger(__name__)
@@ -57,7 +58,8 @@ class CrossValidation:
     Raises
     ------
     InputError
-        If there are both shards and a teacher, or a value in the hyperparameter file is missing.
+        If there are both shards and a teacher, or a key of the hyperparameter file is missing or
+        not used.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class CrossValidation:
                 "a teacher tags the clips of a manifest once, it cannot tag shards: leave out"
                 " --teacher or --webdataset"
             )
+        run_on_main(check_keys, experiment, list(handed_in))
         output = Path(experiment.value("output_folder", **handed_in))
         options = experiment.run_options
         if options.debug:  # a quick trial, always from the start
@@ -119,36 +122,20 @@ class CrossValidation:
             If the output folder holds a run of another configuration, or a value in the
             hyperparameter file cannot be used.
         """
-        content = None
+        content, last = None, None
         for split in splits:
-            finished = run_on_main(self._open_folder, split)
-            if finished and not self.setup.experiment.run_options.test_only:
-                logger.info("%s is finished: %s", split.name, self.setup.folder(split))
+            last = FoldRun(self.setup, split)
+            if run_on_main(last.open) and not self.setup.experiment.run_options.test_only:
+                logger.info("%s is finished: %s", split.name, last.folder)
                 continue
-            FoldRun(self.setup, split).run()
-            content = run_on_main(self._write_results, split)
-        return content or run_on_main(self._write_results, splits[-1])
+            last.run()
+            content = run_on_main(self._write_results, last.configuration)
+        if content is None and last is not None:
+            content = run_on_main(self._write_results, last.configuration)
+        return content or {}
 
-    def _open_folder(self, split: FoldSplit) -> bool:
-        """Make a fold's folder; check its configuration; return whether the fold is finished."""
-        folder = self.setup.folder(split)
-        configuration = self.setup.configuration(split)
-        finished = (folder / "result.json").is_file()
-        path = folder / "configuration.json"
-        # A run without a checkpoint, such as one with a mistake in its command, does not count.
-        if path.is_file() and (finished or any((folder / "save").glob("CKPT*"))):
-            check_same_configuration(
-                json.loads(path.read_text(encoding="utf-8")), configuration, folder
-            )
-        else:
-            tree = self.setup.experiment.resolved(**self.setup.fold_values(split))
-            write_resolved(folder / "hyperparams.yaml", tree)
-            write_json(path, configuration)
-        return finished
-
-    def _write_results(self, split: FoldSplit) -> dict[str, Any]:
-        """Summarize the finished folds whose configuration is that of a split but for the folds."""
-        wanted = self.setup.configuration(split)
+    def _write_results(self, wanted: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+        """Summarize the finished folds whose configuration is this one but for the folds."""
         results = {}
         for path in self.output.glob("*/result.json"):
             configuration = json.loads(path.with_name("configuration.json").read_text("utf-8"))

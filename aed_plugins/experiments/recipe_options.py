@@ -18,8 +18,9 @@ import ruamel.yaml
 from ruamel.yaml.comments import CommentedMap
 
 from aed_plugins.core import InputError
-from aed_plugins.experiments.command_line import Experiment, flatten, parse_experiment
+from aed_plugins.experiments.command_line import Experiment, parse_experiment
 from aed_plugins.experiments.configuration import RUN_OPTIONS
+from aed_plugins.experiments.hyperparameters import flatten
 from aed_plugins.experiments.recipe import LIST_OPTIONS
 
 
@@ -218,11 +219,10 @@ def from_yaml(text: str) -> Any:
 
 def _resolved(experiment: Experiment[Any], fixed: Mapping[str, Any]) -> CommentedMap:
     """Resolve the file before the recipe has prepared any data."""
-    with experiment.hparams_file.open(encoding="utf-8") as file:
-        tree = ruamel.yaml.YAML().load(file)
-    tags = {key: getattr(getattr(value, "tag", None), "value", None) for key, value in tree.items()}
+    keys = experiment.keys
+    tags = {key: getattr(getattr(value, "tag", None), "value", None) for key, value in keys.items()}
     names = {key: key for key, tag in tags.items() if tag == "!PLACEHOLDER"}
-    return experiment.resolved(**{**names, **experiment.overrides, **fixed})
+    return experiment.resolve(**{**names, **experiment.overrides, **fixed}).tree
 
 
 def _described(experiment: Experiment[Any], tree: CommentedMap) -> dict[str, str]:

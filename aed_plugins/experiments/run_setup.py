@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from aed_plugins.data import FoldSplit, Manifest, ShardIndex, compute_manifest_fingerprint
-from aed_plugins.experiments.command_line import Experiment, flatten
+from aed_plugins.experiments.command_line import Experiment
 from aed_plugins.experiments.configuration import RUN_OPTIONS
+from aed_plugins.experiments.hyperparameters import Hyperparameters
 from aed_plugins.training import InitialModel, Task, Teacher, make_task, number_of_processes
 
 
@@ -55,13 +56,16 @@ class RunSetup:
         """Return the folder of a fold's run."""
         return self.output / split.name
 
-    def fold_values(self, split: FoldSplit) -> dict[str, Any]:
-        """Return the values that are handed to the hyperparameter file for a fold."""
-        return {**self.handed_in, "output_folder": str(self.folder(split))}
+    def resolve(self, split: FoldSplit) -> Hyperparameters:
+        """Resolve the hyperparameter file for a fold."""
+        return self.experiment.resolve(
+            **{**self.handed_in, "output_folder": str(self.folder(split))}
+        )
 
-    def configuration(self, split: FoldSplit) -> dict[str, dict[str, str]]:
-        """Return all that a fold's scores depend on, as text."""
-        leaves = flatten(self.experiment.resolved(**self.fold_values(split)))
+    def configuration(
+        self, split: FoldSplit, leaves: Mapping[str, str]
+    ) -> dict[str, dict[str, str]]:
+        """Return all that a fold's scores depend on, as text; the leaves are those of its file."""
         folder = str(self.folder(split))
         return {
             # The folder may be moved and the loader sped up: neither changes a score.

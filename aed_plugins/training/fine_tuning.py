@@ -41,6 +41,8 @@ class FineTuning:
 
     Raises
     ------
+    TypeError
+        If something else is given for a number.
     ValueError
         If a number is negative, or `stage_lr_decay` is not 1 where there is no `encoder_lr`.
 
@@ -69,6 +71,8 @@ class FineTuning:
             "stage_lr_decay": stage_lr_decay,
         }
         for name, number in numbers.items():
+            if not isinstance(number, int | float | None):
+                raise TypeError(f"{name} must be a number, got {number!r}")
             if number is not None and number < 0:
                 raise ValueError(f"{name} must not be negative, got {number}")
         if encoder_lr is None and stage_lr_decay != 1:

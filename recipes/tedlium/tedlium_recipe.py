@@ -22,11 +22,9 @@ from tedlium_segmentation import METHODS, SegmentationExperiment, SegmentationTu
 from aed_plugins.core import Event, InputError, atomic_write, write_json
 from aed_plugins.experiments import (
     Experiment,
-    flatten,
     parse_experiment,
     provenance,
     start_log,
-    write_resolved,
 )
 from aed_plugins.inference import PretrainedTagger
 from asr.formats.stm import write_stm
@@ -71,13 +69,13 @@ class TedliumRecipe:
         self.demonstration = is_demonstration(folder)
         self.device = experiment.run_options.device or infer_device()
         handed_in = {"dataset": _name_dataset(folder, self.demonstration), "device": self.device}
-        self.hparams = experiment.build(**handed_in)
+        resolved = experiment.resolve(**handed_in)
+        self.hparams = resolved.build()
         self.output = Path(self.hparams["output_folder"])
         start_log(self.output)
-        resolved = experiment.resolved(**handed_in)
-        write_resolved(self.output / "hyperparams.yaml", resolved)
+        resolved.write(self.output / "hyperparams.yaml")
         self.corpus: TedliumCorpus = read_corpus(folder, options.language_model)
-        with experiment.named_mistakes():
+        with resolved.named_mistakes():
             self.tuning = SegmentationTuning(**self.hparams["tuning"])
             self.fraction = self._read_training_fraction()
             self.recognizers = {
@@ -91,7 +89,7 @@ class TedliumRecipe:
             {
                 "demonstration": self.demonstration,
                 "data": self._describe_data(),
-                "configuration": flatten(resolved),
+                "configuration": resolved.leaves,
                 **provenance(),
             }
         )

@@ -27,7 +27,7 @@ def test_a_configuration_is_what_can_change_a_figure(folder):
     different = [
         *("--lr=0.2", "--head.bias=False", "--valid_folds=[]", "--precision=bf16"),
         *("--pretrained=a.pth", "--pretrained=b.pth", "--pretrained=https://x.org/a.pth"),
-        *("--pretrained=https://y.org/a.pth", "--mixup=a/b", "--mixup=c/b"),
+        *("--pretrained=https://y.org/a.pth", "--head.bias=a/b", "--head.bias=c/b"),
     ]
     found = configurations(*(f"{n}: {it}" for n, it in zip(names, different, strict=True)))
     assert len(set(found)) == 11

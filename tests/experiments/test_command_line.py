@@ -5,7 +5,7 @@ import pytest
 import speechbrain
 
 from aed_plugins.core import InputError
-from aed_plugins.experiments import flatten, parse_experiment, run_program
+from aed_plugins.experiments import parse_experiment, run_program
 
 HPARAMS = """
 seed: 1
@@ -37,14 +37,14 @@ def test_overrides_go_to_the_recipe_or_to_the_file(hparams):
     assert experiment.options == Options(test_folds=[1, 2])
     assert experiment.overrides == {"lr": 0.001}
     assert experiment.run_options.debug
-    built = experiment.build(dataset="dogs")
+    built = experiment.resolve(dataset="dogs").build()
     assert built["lr"] == 0.001
     assert built["output_folder"] == "results/dogs/1"
 
 
 def test_part_of_an_object_can_be_overridden(hparams):
     experiment = parse_experiment([hparams, "--head={out_features: 5}"], Options)
-    assert experiment.build(dataset="dogs")["head"].out_features == 5
+    assert experiment.resolve(dataset="dogs").build()["head"].out_features == 5
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_an_override_that_does_not_exist_is_refused(hparams, arguments, message)
 def test_part_of_an_object_that_does_not_exist_is_refused(hparams):
     experiment = parse_experiment([hparams, "--head={outputs: 5}"], Options)
     with pytest.raises(InputError, match=r"model\.yaml: .*outputs"):
-        experiment.build(dataset="dogs")
+        experiment.resolve(dataset="dogs").build()
 
 
 def test_a_missing_file_and_one_that_is_not_yaml_are_named(tmp_path):
@@ -80,7 +80,7 @@ def test_a_missing_file_and_one_that_is_not_yaml_are_named(tmp_path):
 def test_a_value_that_cannot_be_used_is_one_line(hparams):
     experiment = parse_experiment([hparams, "--head={out_features: many}"], Options)
     with pytest.raises(InputError, match=r"model\.yaml: ") as caught:
-        experiment.build(dataset="dogs")
+        experiment.resolve(dataset="dogs").build()
     assert "\n" not in str(caught.value)
 
 
@@ -98,7 +98,7 @@ def test_several_processes_on_cpus_speak_over_gloo(hparams):
 
 
 def test_leaves_tell_what_is_built(hparams):
-    leaves = flatten(parse_experiment([hparams], Options).resolved(dataset="dogs"))
+    leaves = parse_experiment([hparams], Options).resolve(dataset="dogs").leaves
     assert leaves["head"] == "!new:torch.nn.Linear"
     assert leaves["head.out_features"] == "2"
     assert leaves["output_folder"] == "results/dogs/1"

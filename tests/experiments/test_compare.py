@@ -9,7 +9,7 @@ import pytest
 from recipe_program import ROOT
 
 from aed_plugins.core import InputError
-from aed_plugins.experiments import Experiment, FoldResult, write_resolved, write_results
+from aed_plugins.experiments import Experiment, FoldResult, write_results
 from aed_plugins.experiments.results import write_predictions
 from aed_plugins.metrics import Predictions
 from aed_plugins.pretrained import build_tagger
@@ -129,7 +129,7 @@ def test_parameters_are_those_of_the_model_that_the_run_describes(
     overrides = {"encoder": {"width": 0.25}}
     experiment = Experiment(ROOT / "hparams/resnet_dilated.yaml", None, overrides, None)
     path = tmp_path / "a/fold1/hyperparams.yaml"
-    write_resolved(path, experiment.resolved(**handed_in))
+    experiment.resolve(**handed_in).write(path)
     count = sum(p.numel() for p in build_tagger(path).parameters())
     assert count > 500_000
     compare.main(["a"])

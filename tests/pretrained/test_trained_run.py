@@ -11,7 +11,7 @@ from torch import nn
 
 from aed_plugins.core import InputError
 from aed_plugins.data import read_manifest
-from aed_plugins.experiments import Experiment, write_resolved
+from aed_plugins.experiments import Experiment
 from aed_plugins.models import AudioTagger
 from aed_plugins.pretrained import TrainedRun, build_tagger, find_run
 from aed_plugins.training import make_task, predict_probabilities
@@ -53,7 +53,7 @@ def test_weights_that_a_training_began_with_are_not_needed_any_more(tmp_path):
     overrides = {"pretrained": "/nowhere/weights.pt", "encoder": {"width": 0.1}}
     experiment = Experiment(ROOT / "hparams/mobilenet_transfer.yaml", None, overrides, None)
     path = tmp_path / "hyperparams.yaml"
-    write_resolved(path, experiment.resolved(**handed_in))
+    experiment.resolve(**handed_in).write(path)
     tagger = build_tagger(path)
     assert tagger(torch.zeros(1, 32000)).clip_logits.shape == (1, 3)
     assert not list(tmp_path.glob("*/")), "neither checkpoint folders nor logs are made"
