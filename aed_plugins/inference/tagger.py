@@ -10,7 +10,8 @@ import torch
 from huggingface_hub import constants
 from speechbrain.utils.data_utils import split_path
 from speechbrain.utils.distributed import infer_device
-from speechbrain.utils.fetching import FetchConfig, fetch
+from speechbrain.utils.fetching import FetchConfig, LocalStrategy, fetch
+from speechbrain.utils.run_opts import RunOptions
 from torch import Tensor
 
 from aed_plugins.core import InputError, one_line
@@ -79,46 +80,68 @@ class PretrainedTagger(RecordingTagger):
     """
 
     @classmethod
-    def from_hparams(
+    def from_hparams(  # noqa: PLR0913  SpeechBrain's and ours
         cls,
         source: str | Path | Sequence[str | Path],
+        hparams_file: str = "hyperparams.yaml",
         *,
+        pymodule_file: str | None = None,
+        overrides: Mapping[str, Any] | str | None = None,
+        savedir: str | Path | None = None,
+        fetch_config: FetchConfig | None = None,
+        local_strategy: LocalStrategy = LocalStrategy.SYMLINK,
+        run_opts: Mapping[str, Any] | RunOptions | None = None,
+        freeze_params: bool = True,
         trust_remote_code: bool = False,
         revision: str | None = None,
         device: str = "auto",
-        run_opts: Mapping[str, Any] | None = None,
-        freeze_params: bool = True,
     ) -> "PretrainedTagger":
-        """Load a model.
+        """Load a model, called as SpeechBrain's `Pretrained.from_hparams`.
 
         Nothing that comes with a model is run: its YAML may name classes of a short list only, and
         its weights must be plain tensors.
 
         Parameters
         ----------
-        source : str or Path, or a sequence of them
+        source : str, Path or FetchSource, or a sequence of them
             A published folder or a finished training run; a Hub id, `owner/name`; one of
             EfficientAT's released taggers of AudioSet's 527 classes, `mn01` to `mn40`, or its file
             of weights; or a `.onnx` file of `aed export`. Several make an `Ensemble`, whose
             probabilities are the means of theirs; so are its thresholds, where each has some.
+        hparams_file : str
+            The name of the YAML in a published folder.
+        pymodule_file : str, optional
+            The name of a Python file beside the YAML, which is run first, so that the YAML can name
+            what it defines; only with `trust_remote_code`.
+        overrides : mapping or str, optional
+            Values, by name, instead of those in the YAML; checked as these are.
+        savedir : str or Path, optional
+            A folder where the model's files are linked or copied and then loaded from. Those that
+            are there already are used, and nothing is fetched.
+        fetch_config : FetchConfig, optional
+            How files are fetched from the Hub; by default as `huggingface_hub`'s environment says,
+            with a token if there is one. `overwrite` replaces files in `savedir`, and so does
+            `allow_updates` those from the Hub.
+        local_strategy : LocalStrategy
+            Whether files in `savedir` are links or copies, or stay where they are.
+        run_opts : mapping or RunOptions, optional
+            SpeechBrain's, such as `{"precision": "bf16"}`; its `device` comes before ours.
+        freeze_params : bool
+            Whether to freeze parameters and statistics.
         trust_remote_code : bool
             Whether the YAML may name any Python object. It can then do anything on this machine.
         revision : str, optional
             Branch, tag or commit on the Hub.
         device : str
             Such as `cpu`, `cuda` or `cuda:1`; `auto` is a GPU if there is one.
-        run_opts : mapping, optional
-            SpeechBrain's, such as `{"precision": "bf16"}`; its `device` comes before ours.
-        freeze_params : bool
-            Whether to freeze parameters and statistics.
 
         Raises
         ------
         InputError
             If there is no such model or device, or it is damaged, incomplete or not safe to load;
-            or several differ in their classes or in their input.
+            or several differ in their classes or in their input; or an option does not apply.
         """
-        options = dict(run_opts or {})
+        options = _given_options(run_opts)
         device = str(options.get("device", device))
         if str(source).endswith(".onnx"):
             if device not in {"auto", "cpu"}:
@@ -126,7 +149,17 @@ class PretrainedTagger(RecordingTagger):
             options["device"] = "cpu"
         else:
             options["device"] = _checked_device(device)
-        model = load_model(source, trust_remote_code=trust_remote_code, revision=revision)
+        model = load_model(
+            source,
+            hparams_file=hparams_file,
+            pymodule_file=pymodule_file,
+            overrides=overrides,
+            savedir=savedir,
+            fetch_config=fetch_config,
+            local_strategy=local_strategy,
+            trust_remote_code=trust_remote_code,
+            revision=revision,
+        )
         hparams = {name: getattr(model, name) for name in HPARAMS}
         if isinstance(model.tagger, OnnxTagger):
             return cls({}, hparams, options, freeze_params, onnx=model.tagger)
@@ -223,6 +256,13 @@ def _fetched(path: str | Path, savedir: str | Path | None) -> Path:
         raise InputError(
             f"{path}: cannot be fetched: {one_line(error, first_line=True)}"
         ) from error
+
+
+def _given_options(run_opts: Mapping[str, Any] | RunOptions | None) -> dict[str, Any]:
+    """Return the run options that are given, without the defaults of SpeechBrain's class."""
+    if isinstance(run_opts, RunOptions):
+        return {name: run_opts[name] for name in run_opts.overridden_args}
+    return dict(run_opts or {})
 
 
 def _checked_device(device: str) -> str:

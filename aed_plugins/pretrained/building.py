@@ -13,6 +13,7 @@ from aed_plugins.core import InputError, first_few, one_line
 from aed_plugins.models import AudioTagger, check_tagger, load_weights
 from aed_plugins.pretrained.safe_yaml.allowed import MISTAKES
 from aed_plugins.pretrained.safe_yaml.hyperparameters import SafeHyperparameters
+from aed_plugins.pretrained.safe_yaml.overrides import Overrides
 
 # The keys of a hyperparameter file that describe a model.
 DESCRIBED = ("sample_rate", "labels", "multi_label", "dataset", "tagger")
@@ -89,13 +90,15 @@ def build_checked(
     return tagger
 
 
-def build_any(path: Path) -> Any:
+def build_any(path: Path, overrides: Overrides | None = None) -> Any:
     """Build the tagger of a trusted hyperparameter file with HyperPyYAML, whatever it names.
 
     Parameters
     ----------
     path : Path
         The file. Nothing else in it is built, and no weights are loaded.
+    overrides : mapping or str, optional
+        Values instead of those in the file.
 
     Raises
     ------
@@ -105,7 +108,7 @@ def build_any(path: Path) -> Any:
     yaml, text = ruamel.yaml.YAML(), StringIO()
     try:
         with path.open(encoding="utf-8") as file:
-            tree = yaml.load(resolve_references(file))
+            tree = yaml.load(resolve_references(file, overrides, overrides_must_match=True))
         yaml.dump({"tagger": tree["tagger"]}, text)
         return load_hyperpyyaml(text.getvalue())["tagger"]
     except (*MISTAKES, ImportError, ruamel.yaml.error.YAMLError) as error:

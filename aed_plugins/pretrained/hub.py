@@ -12,6 +12,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from speechbrain.utils.fetching import FetchConfig
 
 from aed_plugins.core import InputError, one_line
 from aed_plugins.models import HUB_ERRORS
@@ -44,7 +45,13 @@ def hub_id(source: str) -> tuple[str, str | None] | None:
     return None if found is None else (found[1], found[2])
 
 
-def fetch_folder(repository: str, names: Sequence[str], revision: str | None = None) -> Path:
+def fetch_folder(
+    repository: str,
+    names: Sequence[str],
+    revision: str | None = None,
+    config: FetchConfig | None = None,
+    folder: Path | None = None,
+) -> Path:
     """Return the local copy of files on the Hub; download what is not there yet.
 
     What has been downloaded is used offline from then on. `HF_ENDPOINT`, `HF_HOME`,
@@ -59,6 +66,10 @@ def fetch_folder(repository: str, names: Sequence[str], revision: str | None = N
         that are not there are left out.
     revision : str, optional
         A branch, tag or commit; the main branch otherwise.
+    config : FetchConfig, optional
+        SpeechBrain's: whether the network is used, the token, the folder of the cache.
+    folder : Path, optional
+        Where the files are to be, beside the cache.
 
     Returns
     -------
@@ -71,15 +82,21 @@ def fetch_folder(repository: str, names: Sequence[str], revision: str | None = N
         If they cannot be had. What an interrupted download has got is kept for the next.
     """
     try:
-        folder = huggingface_hub.snapshot_download(
-            repository, revision=revision, allow_patterns=list(names)
+        found = huggingface_hub.snapshot_download(
+            repository,
+            revision=revision,
+            allow_patterns=list(names),
+            token=None if config is None else config.token,
+            local_files_only=config is not None and not config.allow_network,
+            cache_dir=None if config is None else config.huggingface_cache_dir,
+            local_dir=folder,
         )
     except ERRORS as error:
         at = "" if revision is None else f" at revision {revision}"
         raise InputError(
             f"{repository}{at}: not to be had from {constants.ENDPOINT}: {_reason(error)}"
         ) from error
-    return Path(folder)
+    return Path(found)
 
 
 def upload_folder(

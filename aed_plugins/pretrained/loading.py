@@ -13,9 +13,12 @@ is built, by `building`.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
+from speechbrain.utils.fetching import FetchFrom, FetchSource, LocalStrategy
 
 from aed_plugins.core import InputError
 from aed_plugins.labels import audioset_labels
@@ -23,9 +26,12 @@ from aed_plugins.models import AudioTagger, Ensemble, Thresholds
 from aed_plugins.pretrained.efficientat import TIMELINE, is_efficientat, load_efficientat
 from aed_plugins.pretrained.hub import fetch_folder, hub_id
 from aed_plugins.pretrained.loaded_model import LoadedModel
-from aed_plugins.pretrained.model_folder import HPARAMS, LOADED, load_folder
+from aed_plugins.pretrained.model_folder import LOADED, WEIGHTS, load_folder
 from aed_plugins.pretrained.onnx_model import OnnxTagger
+from aed_plugins.pretrained.options import HPARAMS, LoadOptions
 from aed_plugins.pretrained.trained_run import CONFIGURATION, load_run
+
+Source: TypeAlias = str | Path | FetchSource
 
 # What several models must have in common.
 SHARED_PROPERTIES = {
@@ -35,12 +41,7 @@ SHARED_PROPERTIES = {
 }
 
 
-def load_model(
-    source: str | Path | Sequence[str | Path],
-    *,
-    trust_remote_code: bool = False,
-    revision: str | None = None,
-) -> LoadedModel:
+def load_model(source: Source | Sequence[Source], **options: Any) -> LoadedModel:
     """Load a model, or several as one ensemble, from wherever they are.
 
     Nothing in a model is run: its hyperparameter file is checked before anything is built, its
@@ -48,42 +49,60 @@ def load_model(
 
     Parameters
     ----------
-    source : str or Path, or a sequence of them
+    source : str, Path or FetchSource, or a sequence of them
         A model folder or a finished training; `owner/name` or `owner/name@revision` on the Hugging
         Face Hub; the name or file of a network of EfficientAT; or a `.onnx` file. Several are
         joined as an `Ensemble`.
-    trust_remote_code : bool
-        Build whatever the hyperparameter file names: that is to run its makers' program.
-    revision : str, optional
-        Of a model on the Hub: a branch, tag or commit.
+    **options
+        Fields of `LoadOptions`, such as `trust_remote_code` and `revision`.
 
     Raises
     ------
     InputError
         If there is no such model, or a file of it is missing, damaged, not allowed or does not
-        fit the others; or several models do not fit one another. The message names the file.
+        fit the others; several models do not fit one another; or an option does not apply. The
+        message names the file.
     """
-    if not isinstance(source, str | Path):
-        sources = [str(each) for each in source]
-        models = [
-            load_model(each, trust_remote_code=trust_remote_code, revision=revision)
-            for each in sources
-        ]
-        return _joined(sources, models)
+    how = LoadOptions(**options)
+    if isinstance(source, str | Path | FetchSource):
+        return _load_one(source, how)
+    sources = [str(each) for each in source]
+    if len(sources) > 1:
+        replace(how, revision=None).check_unused(" and ".join(sources), "several models")
+    return _joined(sources, [_load_one(each, how) for each in source])
+
+
+def _load_one(source: Source, options: LoadOptions) -> LoadedModel:
+    if isinstance(source, FetchSource):
+        kind, path = source
+        source = f"hf://{path}" if kind is FetchFrom.HUGGING_FACE else str(path)
     text = str(source)
     if text.endswith(".onnx"):
+        options.check_unused(text, "a .onnx file")
         return _load_onnx(text)
     if is_efficientat(text):
+        options.check_unused(text, "released weights")
         return _load_efficientat(text)
-    folder = Path(source).expanduser()
+    folder, from_hub = Path(source).expanduser(), False
     if not folder.is_dir():
-        name, fetched = _fetch(text, revision)
-        return load_folder(fetched, name, trust_remote_code)
-    if revision is not None:
-        raise InputError(f"{source}: revision={revision} is for models on the Hub, not folders")
-    if _is_run(folder):
-        return load_run(folder, trust_remote_code)
-    return load_folder(folder, folder.resolve().name, trust_remote_code)
+        name, folder = _fetch(text, options)
+        from_hub = True
+    elif options.revision is not None:
+        raise InputError(
+            f"{source}: revision={options.revision} is for models on the Hub, not folders"
+        )
+    elif _is_run(folder):
+        options.check_unused(text, "a training")
+        return load_run(folder, options.trust_remote_code)
+    else:
+        name = folder.resolve().name
+    return load_folder(options.kept(folder, _files(options), from_hub), name, options)
+
+
+def _files(options: LoadOptions) -> list[str]:
+    """List the files that a model folder may have for loading."""
+    names = [options.hparams_file, *LOADED]
+    return names if options.pymodule_file is None else [*names, options.pymodule_file]
 
 
 def _is_run(folder: Path) -> bool:
@@ -92,7 +111,7 @@ def _is_run(folder: Path) -> bool:
     return not (folder / HPARAMS).exists() and any(folder.glob(f"*/{CONFIGURATION}"))
 
 
-def _fetch(source: str, revision: str | None) -> tuple[str, Path]:
+def _fetch(source: str, options: LoadOptions) -> tuple[str, Path]:
     """Fetch a model folder of the Hub; return its name and where it is now."""
     is_there = Path(source).expanduser().exists()
     named = None if is_there else hub_id(source)
@@ -102,10 +121,18 @@ def _fetch(source: str, revision: str | None) -> tuple[str, Path]:
             f"{source} {kind}: expected a model's folder, a training's folder, or owner/name or"
             " owner/name@revision on the Hugging Face Hub"
         )
-    repository, named_revision = named
-    if revision is not None and named_revision is not None and revision != named_revision:
-        raise InputError(f"{source}: expected one revision, got {revision} besides")
-    return repository, fetch_folder(repository, LOADED, revision or named_revision)
+    repository, revision = named
+    config = options.fetch_config
+    for other in (options.revision, None if config is None else config.revision):
+        if revision is not None and other is not None and revision != other:
+            raise InputError(f"{source}: expected one revision, got {other} besides")
+        revision = revision or other
+    needed = [options.hparams_file, WEIGHTS, options.pymodule_file or WEIGHTS]
+    if (folder := options.complete_savedir(needed)) is not None:
+        return repository, folder
+    direct = options.local_strategy is LocalStrategy.COPY_SKIP_CACHE and options.savedir is not None
+    place = Path(str(options.savedir)).expanduser() if direct else None
+    return repository, fetch_folder(repository, _files(options), revision, config, place)
 
 
 def _load_onnx(path: str) -> LoadedModel:

@@ -19,23 +19,27 @@ from aed_plugins.core import InputError, atomic_write, one_line, write_json
 from aed_plugins.models import Thresholds, read_safetensors, read_tensor_shapes
 from aed_plugins.pretrained.building import DESCRIBED, build_any, build_checked, read_labels
 from aed_plugins.pretrained.loaded_model import LoadedModel
+from aed_plugins.pretrained.options import HPARAMS, LoadOptions
 from aed_plugins.pretrained.safe_yaml.hyperparameters import SafeHyperparameters
 
-HPARAMS = "hyperparams.yaml"
 WEIGHTS = "model.safetensors"
 THRESHOLDS = "thresholds.json"
 TIMELINE = "timeline.json"
 SUMS = "SHA256SUMS"
 CARD = "README.md"
 INTERFACE = "custom_interface.py"
-# What is loaded; nothing else is fetched from the Hub.
-LOADED = (HPARAMS, WEIGHTS, THRESHOLDS, TIMELINE, SUMS)
-ALL = (*LOADED, CARD, INTERFACE)
+# What is loaded besides the hyperparameter file; nothing else is fetched from the Hub.
+LOADED = (WEIGHTS, THRESHOLDS, TIMELINE, SUMS)
+ALL = (HPARAMS, *LOADED, CARD, INTERFACE)
 SUM_LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](\S.*)")
 MAX_BYTES = 1 << 24  # of a JSON or text file
 
 
-def load_folder(folder: Path, name: str, trusted: bool) -> LoadedModel:
+def load_folder(
+    folder: Path,
+    name: str,
+    options: LoadOptions = LoadOptions(),  # noqa: B008  it is frozen
+) -> LoadedModel:
     """Load a model folder.
 
     Parameters
@@ -44,20 +48,26 @@ def load_folder(folder: Path, name: str, trusted: bool) -> LoadedModel:
         The folder.
     name : str
         What to call the model.
-    trusted : bool
-        Build whatever its hyperparameter file names.
+    options : LoadOptions
+        Which hyperparameter file it has, what of it is overridden, and whether it is trusted.
 
     Raises
     ------
     InputError
         If a file is missing, damaged, not allowed or does not fit the others.
     """
-    for needed in (HPARAMS, WEIGHTS):
+    described, trusted = options.hparams_file, options.trust_remote_code
+    for needed in (described, WEIGHTS):
         if not (folder / needed).is_file():
-            raise InputError(f"{folder / needed}: missing: a model folder has {HPARAMS}, {WEIGHTS}")
+            raise InputError(
+                f"{folder / needed}: missing: a model folder has {described}, {WEIGHTS}"
+            )
     check_sums(folder)
+    options.run_module(folder)
     plain = [key for key in DESCRIBED if key != "tagger"]
-    file = SafeHyperparameters(folder / HPARAMS, only=plain if trusted else None)
+    file = SafeHyperparameters(
+        folder / described, plain if trusted else None, overrides=options.overrides
+    )
     labels, weights = read_labels(file), folder / WEIGHTS
     tagger = build_checked(
         file,
@@ -65,7 +75,7 @@ def load_folder(folder: Path, name: str, trusted: bool) -> LoadedModel:
         {} if trusted else read_tensor_shapes(weights),
         lambda: read_safetensors(weights),
         weights,
-        build_any if trusted else None,
+        (lambda path: build_any(path, options.overrides)) if trusted else None,
     )
     thresholds = None
     if (folder / THRESHOLDS).is_file():

@@ -22,7 +22,6 @@ from aed_plugins.pretrained.model_card import model_card
 from aed_plugins.pretrained.model_folder import (
     ALL,
     CARD,
-    HPARAMS,
     INTERFACE,
     THRESHOLDS,
     WEIGHTS,
@@ -30,6 +29,7 @@ from aed_plugins.pretrained.model_folder import (
     write_sums,
     write_timeline_settings,
 )
+from aed_plugins.pretrained.options import HPARAMS
 from aed_plugins.pretrained.safe_yaml.allowed import PRETRAINER, THRESHOLDS as THRESHOLDS_TAG
 from aed_plugins.pretrained.safe_yaml.hyperparameters import (
     VERSION,

@@ -14,7 +14,8 @@ from aed_plugins.core import InputError, one_line
 from aed_plugins.models import AudioTagger, Thresholds, load_weights, read_state_dict
 from aed_plugins.pretrained.building import DESCRIBED, build_checked, read_labels
 from aed_plugins.pretrained.loaded_model import LoadedModel
-from aed_plugins.pretrained.model_folder import HPARAMS, read_json_object, read_timeline_settings
+from aed_plugins.pretrained.model_folder import read_json_object, read_timeline_settings
+from aed_plugins.pretrained.options import HPARAMS
 from aed_plugins.pretrained.safe_yaml.hyperparameters import SafeHyperparameters
 
 CONFIGURATION = "configuration.json"  # what only a training has

@@ -1,9 +1,46 @@
+import os
+import time
+
 import pytest
 import torch
+from hub_server import Server
+from huggingface_hub import constants
 from onnx_taggers import LABELS, SETTINGS, TAGGERS
+from tiny_model import write_model
 from torch import nn
 
 from aed_plugins.pretrained import TaggerWithProbabilities, export_onnx
+from aed_plugins.pretrained.model_folder import write_sums
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """Start a Hub and set its client, which reads these settings from the environment once."""
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    server = Server()
+    template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, server.url)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "ENDPOINT", server.url)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.delenv("HUGGING_FACE_HUB_TOKEN", raising=False)
+    monkeypatch.setattr(time, "sleep", lambda _: None)  # the client tries several times
+    yield server
+    server.go_away()
+
+
+@pytest.fixture
+def model(hub, tmp_path):
+    """A model on the Hub, and its content."""
+    folder = write_model(tmp_path / "uploaded")
+    write_sums(folder)
+    content = {path.name: path.read_bytes() for path in folder.iterdir()}
+    strays = {"README.md": b"# a card", "custom_interface.py": b"raise SystemExit", "w.bin": b"x"}
+    hub.models["owner/name"] = {"main": content | strays | {"sub/hyperparams.yaml": b"x"}}
+    return content
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,10 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors.torch
+import soundfile
 import torch
 from recipe_program import AUDIOSET_RECIPE, Recipe
 from speechbrain.inference.interfaces import foreign_class
@@ -122,6 +124,18 @@ def test_stock_speechbrain_loads_it(model, tmp_path, monkeypatch):
         torch.testing.assert_close(logits(stock.mods["tagger"]), expected, rtol=1e-5, atol=1e-5)
         assert stock.labels == LABELS
         assert stock.thresholds.tolist() == load_model(model).thresholds.values.tolist()
+    ours = PretrainedTagger.from_hparams(model, device="cpu")
+    soundfile.write("dog.wav", np.random.default_rng(0).uniform(-0.5, 0.5, 8000), 8000)
+    wavs, wav_lens = torch.randn(2, 8000), torch.tensor([1.0, 0.5])
+    for call, arguments in (
+        ("classify_batch", (wavs, wav_lens)),
+        ("classify_file", ("dog.wav",)),
+        ("encode_batch", (wavs, wav_lens)),
+    ):
+        (given, *_), (expected, *_) = (
+            getattr(tagger, call)(*arguments) for tagger in (stock, ours)
+        )
+        torch.testing.assert_close(given, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_stock_speechbrain_does_not_load_half_of_it(model):

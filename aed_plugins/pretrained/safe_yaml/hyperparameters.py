@@ -34,6 +34,7 @@ from aed_plugins.pretrained.safe_yaml.nodes import (
     TAGS,
     YamlNodes,
 )
+from aed_plugins.pretrained.safe_yaml.overrides import Overrides
 
 VERSION_KEY, VERSION = "schema_version", 1  # of model folders; without the key it is 1
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # mean, gru, slaney: no path, no URL
@@ -51,6 +52,8 @@ class SafeHyperparameters(YamlNodes):
         All of the file otherwise.
     without_sources : bool
         Leave out arguments that fetch weights (`pretrained`, `sha256`) instead of refusing them.
+    overrides : mapping or str, optional
+        Values instead of those in the file, checked as these are: see `apply_overrides`.
 
     Raises
     ------
@@ -71,9 +74,13 @@ class SafeHyperparameters(YamlNodes):
     """
 
     def __init__(
-        self, path: Path, only: Collection[str] | None = None, without_sources: bool = False
+        self,
+        path: Path,
+        only: Collection[str] | None = None,
+        without_sources: bool = False,
+        overrides: Overrides | None = None,
     ) -> None:
-        super().__init__(path)
+        super().__init__(path, overrides)
         self._without_sources = without_sources
         # Nodes and the depth below, of what has been checked, by what limit.
         self._checked: dict[tuple[int, float], tuple[int, int]] = {}

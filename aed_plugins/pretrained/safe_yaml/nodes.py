@@ -10,6 +10,7 @@ from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from aed_plugins.core import InputError, one_line
+from aed_plugins.pretrained.safe_yaml.overrides import Overrides, apply_overrides
 
 TAGS = "tag:yaml.org,2002:"
 SCALARS = frozenset(TAGS + kind for kind in ("str", "int", "float", "bool", "null"))
@@ -33,6 +34,8 @@ class YamlNodes:
     ----------
     path : Path
         The file.
+    overrides : mapping or str, optional
+        Values instead of those in the file: see `apply_overrides`.
 
     Attributes
     ----------
@@ -47,12 +50,14 @@ class YamlNodes:
         If it is no such file; the message names file and line.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, overrides: Overrides | None = None) -> None:
         self.path = path
         self._yaml = _yaml()
         root = _compose(path)
         if not isinstance(root, MappingNode):
             raise InputError(f"{path}: expected a hyperparameter file with keys and values")
+        if overrides:
+            apply_overrides(root, overrides)
         self.top = self.entries(root)
 
     def refuse(self, node: Node, problem: str) -> NoReturn:
