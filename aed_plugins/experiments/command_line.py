@@ -21,6 +21,7 @@ from speechbrain.utils.run_opts import RunOptions
 
 from aed_plugins.core import InputError, one_line
 from aed_plugins.experiments.hyperparameters import Hyperparameters
+from aed_plugins.experiments.option_help import describe_options
 from aed_plugins.training import SharedError
 
 Options = TypeVar("Options")
@@ -106,7 +107,8 @@ def parse_experiment(arguments: list[str], options: type[Options]) -> Experiment
     Parameters
     ----------
     arguments : list of str
-        `HPARAMS.yaml [--option=value ...]`, as SpeechBrain reads it.
+        `HPARAMS.yaml [--option=value ...]`, as SpeechBrain reads it. With `--help` among them all
+        options are printed, and the program ends.
     options : dataclass
         The recipe's own options, all with defaults; every other override goes to the file.
 
@@ -115,6 +117,9 @@ def parse_experiment(arguments: list[str], options: type[Options]) -> Experiment
     InputError
         If the file is missing or not YAML, or an override is neither the recipe's nor the file's.
     """
+    if not {"-h", "--help"}.isdisjoint(arguments):
+        _print_help(arguments, options)
+        raise SystemExit(0)
     name, run_options, text = speechbrain.parse_arguments(arguments)
     try:
         overrides = ruamel.yaml.YAML().load(text) or {}
@@ -215,6 +220,13 @@ def run_program(main: Callable[[list[str]], None]) -> NoReturn:
             gc.collect()  # what a wrapped model holds of the group would outlive the interpreter
             torch.distributed.destroy_process_group()
     sys.exit(status)
+
+
+def _print_help(arguments: list[str], options: type[Any]) -> None:
+    files = [Path(argument) for argument in arguments if not argument.startswith("-")]
+    file = files[0] if files else None
+    keys = None if file is None else _parse(file, _read(file))
+    print(describe_options(sys.argv[0], options, file, keys))  # noqa: T201  what was asked for
 
 
 def _check_overrides(
