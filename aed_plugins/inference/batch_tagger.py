@@ -122,10 +122,11 @@ class BatchTagger(Pretrained):
         Raises
         ------
         ValueError
-            If the shapes are others, or there is no clip or no sample.
+            If the shapes or the type are others, or there is no clip or no sample.
         InputError
             If memory runs out.
         """
+        _check_batch(wavs, wav_lens)
         return self._classified(self._of_chosen(self._run(wavs, wav_lens).clip))
 
     def forward(self, wavs: Tensor, wav_lens: Tensor | None = None) -> Classified:
@@ -153,10 +154,11 @@ class BatchTagger(Pretrained):
         Raises
         ------
         ValueError
-            If the shapes are others, or there is no clip or no sample.
+            If the shapes or the type are others, or there is no clip or no sample.
         InputError
             If memory runs out.
         """
+        _check_batch(wavs, wav_lens)
         if wav_lens is None:
             embeddings = self._run(wavs).embeddings.mean(dim=1, keepdim=True)
         else:
@@ -198,7 +200,8 @@ class BatchTagger(Pretrained):
                 return Probabilities(*map(torch.from_numpy, self.onnx(wavs.cpu().numpy(), given)))
             with torch.inference_mode(), self.inference_ctx:
                 output = self.mods["tagger"](
-                    wavs.to(self.device), None if wav_lens is None else wav_lens.to(self.device)
+                    wavs.to(self.device, torch.float32),
+                    None if wav_lens is None else wav_lens.to(self.device),
                 )
             step, clip = (
                 compute_probabilities(part.float(), self.multi_label)
@@ -211,3 +214,12 @@ class BatchTagger(Pretrained):
             return TimelineSettings.from_dict(kept)
         thresholds = dict(zip(self.labels, self.thresholds.clip(0, 1).tolist(), strict=True))
         return TimelineSettings.from_dict({"post_processing": {"onset": thresholds}})
+
+
+def _check_batch(wavs: Tensor, wav_lens: Tensor | None) -> None:
+    """Refuse what is no batch of clips, for PyTorch and ONNX Runtime alike."""
+    shape = tuple(wavs.shape)
+    if len(shape) != 2 or 0 in shape or not wavs.is_floating_point():
+        raise ValueError(f"expected wavs (batch, sample) of floats, got {shape} of {wavs.dtype}")
+    if wav_lens is not None and wav_lens.shape != shape[:1]:
+        raise ValueError(f"expected wav_lens {shape[:1]}, got {tuple(wav_lens.shape)}")

@@ -238,6 +238,26 @@ def test_a_clip_is_encoded_as_the_mean_of_its_own_steps():
     torch.testing.assert_close(unit.norm(dim=-1), torch.ones(3, 1))
 
 
+@pytest.mark.parametrize(
+    ("wavs", "message"),
+    [
+        (torch.zeros(8000), r"expected wavs \(batch, sample\) of floats, got \(8000,\)"),
+        (torch.zeros(1, 8000, 2), r"got \(1, 8000, 2\)"),
+        (torch.zeros(0, 8000), r"got \(0, 8000\)"),
+        (torch.zeros(2, 0), r"got \(2, 0\)"),
+        (torch.tensor(0.0), r"got \(\) of"),
+        (torch.zeros(2, 8000, dtype=torch.int16), r"of torch\.int16"),
+    ],
+)
+def test_what_is_no_batch_is_refused(tagger, wavs, message):
+    for ask in (tagger, tagger.classify_batch, tagger.encode_batch):
+        for wav_lens in (None, torch.ones(2)):
+            with pytest.raises(ValueError, match=message):
+                ask(wavs, wav_lens)
+        with pytest.raises(ValueError, match=r"expected wav_lens \(3,\), got \(2,\)"):
+            ask(torch.zeros(3, 8000), torch.ones(2))
+
+
 # Devices
 
 
