@@ -68,6 +68,13 @@ def run_recipe(kind: type[Dataset], arguments: list[str]) -> None:
     join_processes(experiment.run_options)
     training = take_options(experiment.options, TrainingOptions)
     dataset: Dataset = run_on_main(_opened, take_options(experiment.options, kind))
+    thresholds = _thresholds(training, dataset)
+    teacher = make_teacher(
+        training.teacher,
+        lambda sample_rate: read_manifest(dataset.prepare(sample_rate).manifest),
+        training.teacher_weight,
+        training.teacher_temperature,
+    )
     handed_in = _handed_in(experiment, dataset)
     data = run_on_main(dataset.prepare, experiment.value("sample_rate", **handed_in))
     splits = run_on_main(dataset.splits, data)
@@ -78,14 +85,9 @@ def run_recipe(kind: type[Dataset], arguments: list[str]) -> None:
         handed_in,
         data.summary() | {"title": dataset.title, "license": dataset.license, "link": dataset.link},
         training.initial_model,
-        **_thresholds(training, dataset),
+        **thresholds,
         shards=dataset.shards,
-        teacher=make_teacher(
-            training.teacher,
-            lambda sample_rate: read_manifest(dataset.prepare(sample_rate).manifest),
-            training.teacher_weight,
-            training.teacher_temperature,
-        ),
+        teacher=teacher,
     )
     results = cross_validation.run(splits)
     if if_main_process():

@@ -55,11 +55,22 @@ def test_several_labels_with_a_split_train_for_all_epochs(tmp_path, sounds):
     assert (fold["clips"], fold["epochs"], fold["tested_epoch"]) == (3, 2, 2)
     assert [row["support"] for row in fold["per_class"]] == [2, 1]
     assert PretrainedTagger.from_hparams(str(tmp_path / "out")).labels == ["1", "yes"]
+    taught = ("--teacher=out", "--threshold_metric=youden", "--license=CC0", "--output_folder=new")
+    run(*taught, "--number_of_epochs=1", check=0)
+    assert (tmp_path / "new/test/teacher.npz").is_file()
+    configuration = json.loads((tmp_path / "new/test/configuration.json").read_text())["run"]
+    assert configuration["threshold_metric"] == "youden"
+    assert json.loads((tmp_path / "new/results.json").read_text())["data"]["license"] == "CC0"
 
 
 def test_a_user_s_mistake_gives_one_line_and_status_1(tmp_path, sounds, mistake):
     run = recipe_for(tmp_path, sounds, "--folds=9")
     assert "high has 4 clips, fewer than the 9 folds" in mistake(run)
+    (tmp_path / "names.yaml").write_text("low: Hum\n")
+    line = mistake(run, "--folds=2", "--audioset_names=names.yaml")
+    assert "audioset_names" in line, "the file of this model has no place for them"
+    line = mistake(run, "--folds=2", "--threshold_metric=youden")
+    assert "only models with several labels per clip have thresholds" in line
 
 
 def test_few_clips_are_gone_through_often_and_smoothed_labels_keep_the_head_in_doubt(
