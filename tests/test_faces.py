@@ -160,5 +160,9 @@ def test_the_names_of_the_light_faces_load_neither_torch_nor_speechbrain():
     assert loaded_by(program, ("torch", "speechbrain")) == []
 
 
+def test_the_datasets_load_neither_torch_nor_speechbrain():
+    assert loaded_by("from aed_plugins.data import DATASETS", ("torch", "speechbrain")) == []
+
+
 def test_the_package_gives_its_tagger():
     assert aed_plugins.PretrainedTagger is PretrainedTagger

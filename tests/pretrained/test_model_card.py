@@ -126,7 +126,7 @@ def test_own_clips_come_with_the_terms_that_their_maker_gave(run, tmp_path):
     assert card.data.datasets is None
     own = CustomDataset()
     write_results(run, title=own.title, license=own.license, link=own.link)
-    assert "own clips, license: not stated. Trained on 1" in published(run, tmp_path).text
+    assert "Own clips, license: not stated. Trained on 1" in published(run, tmp_path).text
 
 
 @pytest.mark.parametrize(

@@ -21,17 +21,22 @@ In the prepared folder each selection has a manifest and a report of what is lac
 `<sample rate>/manifest-<tag>.json` and `missing-<tag>.json`; runs of all of them share the shards.
 """
 
-import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from aed_plugins.core import InputError, atomic_write, first_few, option
+from aed_plugins.core import InputError, first_few, option
 from aed_plugins.data.dataset import LabelType
-from aed_plugins.data.datasets.audioset.clips import AudioFile, NameMatch, find_clips
-from aed_plugins.data.datasets.audioset.lists import FOLDS, AudioSetSegment
+from aed_plugins.data.datasets.audioset.clips import find_clips
+from aed_plugins.data.datasets.audioset.lists import FOLDS
+from aed_plugins.data.datasets.audioset.prepared import (
+    PreparedAudioSet,
+    count_streamed_clips,
+    cut_to_segments,
+    write_segments,
+)
 from aed_plugins.data.datasets.audioset.report import AvailabilityReport
 from aed_plugins.data.datasets.audioset.selection import (
     LABELS,
@@ -45,46 +50,11 @@ from aed_plugins.data.datasets.audioset.selection import (
 )
 from aed_plugins.data.datasets.folder import FolderDataset
 from aed_plugins.data.folds import Fold, FoldSplit
-from aed_plugins.data.packing import ClipSource, PackedClip, pack_clips
+from aed_plugins.data.packing import ClipSource, pack_clips
 from aed_plugins.data.preparation import PreparedData, default_prepared_folder
 from aed_plugins.data.shard_index import ShardIndex, read_shard_index
 from aed_plugins.data.synthetic.audioset import build_audioset_demonstration
 from aed_plugins.labels import Ontology, audioset_labels, read_ontology
-
-SHORTER = 0.5  # seconds by which a clip may differ from its segment before it is listed
-LONGER = 1.0
-
-
-@dataclass(frozen=True)
-class PreparedAudioSet(PreparedData):
-    """What a preparation of AudioSet found.
-
-    Attributes
-    ----------
-    clips_by_fold : dict of str to int
-        Usable clips of each fold: `train`, `valid` and `eval`.
-    positives : dict
-        By class, and by fold, how many usable clips have it.
-    problems : dict of str to int
-        How many clips are missing, unreadable, bad, shorter or longer than their segments.
-    report : str
-        `missing-<tag>.json`, which names these clips, and counts them by list and class; the tag is
-        the manifest's.
-    warnings : list of str
-        What a user should know, one line each.
-    """
-
-    clips_by_fold: dict[str, int] = field(default_factory=dict)
-    positives: dict[str, dict[str, int]] = field(default_factory=dict)
-    problems: dict[str, int] = field(default_factory=dict)
-    report: str = ""
-    warnings: list[str] = field(default_factory=list)
-
-    def summary(self) -> dict[str, Any]:
-        """Return what is written of the data in the results; the report has clips by name."""
-        summary = super().summary() | {"bad_clips": self.problems["bad"]}
-        by_name = ("rows_without_file", "files_without_row", "skipped_clips")
-        return {key: value for key, value in summary.items() if key not in by_name}
 
 
 @dataclass(frozen=True)
@@ -199,7 +169,7 @@ class AudioSet(AudioSetSelection, FolderDataset):
         if not (self.valid_segments or self.valid_fraction):
             needed = [fold for fold in needed if fold != "valid"]
         data = self._prepare(sample_rate, needed)
-        return data if shards is None else _with_training_clips(data, shards)
+        return data if shards is None else count_streamed_clips(data, shards)
 
     def _prepare(self, sample_rate: int, needed: Collection[str]) -> PreparedAudioSet:
         audio, prepared = self.audio, self.prepared_at()
@@ -211,7 +181,7 @@ class AudioSet(AudioSetSelection, FolderDataset):
             c: ClipSource(found.files[c].path, shards[c]) for c in listed if c in found.files
         }
         packed = pack_clips(sources, prepared, sample_rate)
-        clips, odd = _cut_to_segments(listed, found.files, packed.clips, sample_rate)
+        clips, odd = cut_to_segments(listed, found.files, packed.clips, sample_rate)
         availability = AvailabilityReport(listed, found, packed, odd, labels)
         tag = compute_tag(self)
         report = prepared / f"missing-{tag}.json"
@@ -227,7 +197,7 @@ class AudioSet(AudioSetSelection, FolderDataset):
         for warning in warnings:
             print(f"warning: {warning}")
         manifest = prepared / str(sample_rate) / f"manifest-{tag}.json"
-        _write_manifest(manifest, clips, listed, labels)
+        write_segments(manifest, clips, listed, labels)
         return PreparedAudioSet(
             manifest=manifest,
             folds=list(availability.used),
@@ -254,64 +224,3 @@ class AudioSet(AudioSetSelection, FolderDataset):
         """Return the fold of the evaluation list."""
         del prepared
         return ["eval"]
-
-
-def _with_training_clips(data: PreparedAudioSet, shards: ShardIndex) -> PreparedAudioSet:
-    """Count the training clips in the shards, not those that may be here besides."""
-    train = shards.folds.get("train", {"clips": 0, "positives": {}})
-    by_fold = {"train": train["clips"]}
-    by_fold |= {fold: count for fold, count in data.clips_by_fold.items() if fold != "train"}
-    positives = {
-        label: counts | {"train": train["positives"].get(label, 0)}
-        for label, counts in data.positives.items()
-    }
-    clips = sum(by_fold.values())
-    whole = "complete" if clips == data.expected_clips else "partial"
-    state = data.state if data.state == "demonstration" else whole
-    return replace(
-        data, clips=clips, clips_by_fold=by_fold, positives=positives, state=state,
-        folds=list(by_fold),
-    )  # fmt: skip
-
-
-def _cut_to_segments(
-    listed: Mapping[str, AudioSetSegment],
-    files: Mapping[str, AudioFile],
-    packed: Mapping[str, PackedClip],
-    sample_rate: int,
-) -> tuple[dict[str, PackedClip], dict[str, dict[str, Any]]]:
-    """Give where each clip's segment is, and the clips that are shorter or longer than it."""
-    clips: dict[str, PackedClip] = {}
-    odd: dict[str, dict[str, Any]] = {}
-    for name, clip in packed.items():
-        segment, file = listed[name], files[name]
-        wanted, there = segment.end - segment.start, clip.samples / sample_rate
-        clips[name] = clip
-        if there < wanted - SHORTER:
-            odd[name] = {"is": "shorter"}
-        elif there > wanted + LONGER:
-            whole = file.fit is NameMatch.VIDEO and there >= segment.end - SHORTER
-            skipped = round(segment.start * sample_rate) if whole else 0
-            samples = min(round(wanted * sample_rate), clip.samples - skipped)
-            clips[name] = PackedClip(clip.file, clip.start + skipped, samples)
-            odd[name] = {"is": "longer", "used_from": segment.start if whole else 0.0}
-        if name in odd:
-            odd[name] |= {"seconds": round(there, 3), "segment": wanted, "file": file.path}
-    return clips, odd
-
-
-def _write_manifest(
-    path: Path,
-    clips: Mapping[str, PackedClip],
-    listed: Mapping[str, AudioSetSegment],
-    labels: list[str],
-) -> None:
-    """Write a line a clip: two million of them as one text would fill the memory."""
-    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.write("{")
-        for number, (name, clip) in enumerate(clips.items()):
-            names = [labels[place] for place in listed[name].classes]
-            entry = {**clip._asdict(), "labels": names, "fold": listed[name].fold}
-            text = json.dumps(entry, ensure_ascii=False)
-            file.write(f"{',' if number else ''}\n{json.dumps(name)}: {text}")
-        file.write("\n}\n")
