@@ -54,7 +54,8 @@ def load_model(source: Source | Sequence[Source], **options: Any) -> LoadedModel
         Face Hub; the name or file of a network of EfficientAT; or a `.onnx` file. Several are
         joined as an `Ensemble`.
     **options
-        Fields of `LoadOptions`, such as `trust_remote_code` and `revision`.
+        `trust_remote_code`, `revision`, `hparams_file`, `pymodule_file`, `overrides`, `savedir`,
+        `fetch_config` and `local_strategy`: see `LoadOptions`.
 
     Raises
     ------
