@@ -134,10 +134,13 @@ def _handed_in(experiment: Experiment[Any], dataset: Dataset) -> dict[str, Any]:
         if experiment.has(key):
             handed_in[key] = experiment.overrides.get(key, value)
     mapping = dataset.audioset_mapping
-    # A file of names that a user gives is never left out without a word.
-    given = getattr(experiment.options, AUDIOSET_NAMES, None) is not None
-    if mapping is not None and (given or experiment.has(AUDIOSET_NAMES)):
+    if mapping is not None and experiment.has(AUDIOSET_NAMES):
         handed_in[AUDIOSET_NAMES] = [mapping.get(label) for label in dataset.labels]
+    elif getattr(experiment.options, AUDIOSET_NAMES, None) is not None:
+        raise InputError(
+            f"--{AUDIOSET_NAMES}: {experiment.hparams_file} has no {AUDIOSET_NAMES}, so the names"
+            " would change nothing: leave them out"
+        )
     return handed_in
 
 
