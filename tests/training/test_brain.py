@@ -209,6 +209,6 @@ def test_memory_that_runs_out_is_one_line_with_the_batch_size_to_try(stage):
     brain.tagger.normalization = Greedy()
     clips = make_clips(brain.task)
     with pytest.raises(
-        InputError, match=r"^cpu: out of memory with a batch of 4; try batch_size=2"
+        InputError, match=r"^cpu: out of memory with a batch of 4; try a batch size of 2"
     ):
         brain.fit(range(1, 2), clips, clips, None, BATCHES, BATCHES)

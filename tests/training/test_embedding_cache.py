@@ -175,7 +175,7 @@ class Greedy(nn.Module):
 
 def test_memory_that_runs_out_is_one_line_with_the_batch_size_to_try(tagger, manifest):
     normalization, tagger.normalization = tagger.normalization, Greedy()
-    line = "^cpu: out of memory with a batch of 2; try batch_size=1"
+    line = "^cpu: out of memory with a batch of 2; try a batch size of 1"
     with pytest.raises(InputError, match=line):
         cache(tagger, manifest)
     task = SingleLabel(list("abc"))
