@@ -58,7 +58,7 @@ def mask_frames(maps: Tensor, mask: Tensor | None) -> Tensor:
     Parameters
     ----------
     maps : Tensor
-        `(batch, channel, frame, mel)`.
+        `(batch, channel, frame, mel)`, finite.
     mask : Tensor or None
         `(batch, 1, frame, 1)`, bool.
 
@@ -68,8 +68,9 @@ def mask_frames(maps: Tensor, mask: Tensor | None) -> Tensor:
     tensor([[1., 1., 1., 1.],
             [1., 1., 0., 0.]])
     """
-    # Unlike masked_fill, this keeps maps whose channels are last in memory so.
-    return maps if mask is None else torch.where(mask, maps, 0.0)
+    # On a CPU a product takes a tenth of the time of torch.where; and unlike masked_fill, it keeps
+    # maps whose channels are last in memory so.
+    return maps if mask is None else maps * mask.to(maps.dtype)
 
 
 def masked_mean(maps: Tensor, mask: Tensor | None) -> Tensor:
