@@ -134,7 +134,8 @@ def repeat_short(
             [1., 2., 1., 0.]]), tensor([1.0000, 0.7500]))
     """
     samples = waveform.shape[1]
-    if not torch.compiler.is_exporting():
+    known = lengths is None or waveform.device.type == "cpu"  # others would have to be waited for
+    if known and not torch.compiler.is_compiling():
         least = samples if lengths is None else int(absolute_lengths(lengths, samples).min())
         if least >= shortest:
             return waveform, lengths

@@ -7,7 +7,6 @@ before each such layer makes both the same.
 A mask is a tensor `(batch, 1, frame, 1)`, bool, or `None` where every item fills the batch.
 """
 
-import torch
 from torch import Tensor
 
 from aed_plugins.models.lengths import valid_mask
@@ -44,6 +43,7 @@ def stride_mask(mask: Tensor | None, stride: int) -> Tensor | None:
 
     Examples
     --------
+    >>> import torch
     >>> mask = frame_mask(torch.tensor([1.0, 0.6]), frames=5)
     >>> stride_mask(mask, 2).flatten(1)
     tensor([[ True,  True,  True],
@@ -64,6 +64,7 @@ def mask_frames(maps: Tensor, mask: Tensor | None) -> Tensor:
 
     Examples
     --------
+    >>> import torch
     >>> mask_frames(torch.ones(2, 1, 4, 1), frame_mask(torch.tensor([1.0, 0.5]), 4)).flatten(1)
     tensor([[1., 1., 1., 1.],
             [1., 1., 0., 0.]])

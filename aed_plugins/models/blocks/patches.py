@@ -217,7 +217,7 @@ class PatchEncoder(Encoder):
         patches = cut_patches(maps, lengths, self.last_patch, self.silence)
         batch = patches.shape[:2]
         patches = patches.flatten(0, 1)  # (batch * patch, channel, 96, mel)
-        if patches.device.type != "cpu" or torch.compiler.is_exporting():
+        if patches.device.type != "cpu" or torch.compiler.is_compiling():
             maps = self.features(patches)
         else:
             maps = torch.cat([self.features(block) for block in patches.split(self.block_patches)])

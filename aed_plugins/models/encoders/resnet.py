@@ -98,6 +98,22 @@ class Bottleneck(nn.Module):
         return mask_frames(torch.relu(out + self.downsample(maps, mask)), mask), mask
 
 
+class _MaxPool(nn.MaxPool2d):
+    """Max pooling of size 3 and stride 2, padded by 1, that compiles once for all lengths."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Pool `(batch, channel, frame, mel)`."""
+        if not torch.compiler.is_dynamo_compiling():
+            return super().forward(maps)
+        # PyTorch's own is compiled once for even sizes and once for odd ones.
+        for axis in (2, 3):
+            before_after = (0, 0, 1, 1) if axis == 2 else (1, 1)
+            padded = nn.functional.pad(maps, before_after, value=-torch.inf).movedim(axis, 0)
+            ends = padded[:-2:2].maximum(padded[2::2])
+            maps = padded[1:-1:2].maximum(ends).movedim(0, axis)
+        return maps
+
+
 def _stage(
     block: type[BasicBlock] | type[Bottleneck],
     in_channels: int,
@@ -173,7 +189,7 @@ class ResNet(Encoder):
         sizes = [max(1, round(width * channels)) for channels in STAGE_CHANNELS]
         self.conv1 = nn.Conv2d(in_channels, sizes[0], 7, stem_stride, padding=3, bias=False)
         self.bn1 = MaskedBatchNorm2d(sizes[0])
-        self.maxpool = nn.MaxPool2d(3, 2, padding=1)
+        self.maxpool = _MaxPool(3, 2, padding=1)
         self.layer1 = _stage(block, sizes[0], sizes[0], blocks[0], stride=1)
         self.layer2 = _stage(block, sizes[0] * block.expansion, sizes[1], blocks[1], stride=2)
         self.layer3 = _stage(block, sizes[1] * block.expansion, sizes[2], blocks[2], stride=2)

@@ -15,7 +15,13 @@ import torchaudio.compliance.kaldi
 from torch import Tensor, nn
 
 from aed_plugins.models.base import Features
-from aed_plugins.models.features.spectrum import cut_frames, power_spectrum, used_bins
+from aed_plugins.models.features.spectrum import (
+    cut_frames,
+    exports,
+    in_blocks,
+    power_spectrum,
+    used_bins,
+)
 from aed_plugins.models.lengths import Count, absolute_lengths, at_least
 
 PRE_EMPHASIS = 0.97
@@ -143,11 +149,11 @@ class EfficientATLogMel(Features):
         waveform = waveform.float()
         if samples < 2:
             waveform = nn.functional.pad(waveform, (0, 2 - samples))
-        if torch.compiler.is_exporting():
+        if exports():
             return self._exported(waveform, sizes)
-        if waveform.device.type != "cpu":
+        if not in_blocks(waveform):
             return self._log_mel(self._frames(waveform, sizes))
-        blocks: list[Tensor] = []
+        blocks = []
         for clip, size in zip(waveform.split(1), sizes.split(1), strict=True):
             frames = self._frames(clip, size).squeeze(0)
             blocks += [self._log_mel(block) for block in frames.split(self.block_frames)]

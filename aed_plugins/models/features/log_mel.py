@@ -12,7 +12,7 @@ import torchaudio.functional
 from torch import Tensor, nn
 
 from aed_plugins.models.base import Features
-from aed_plugins.models.features.spectrum import cut_frames, power_spectrum
+from aed_plugins.models.features.spectrum import cut_frames, exports, in_blocks, power_spectrum
 from aed_plugins.models.lengths import Count
 
 # Frames computed at a time on a CPU: what is at work then stays in the cache of one core.
@@ -162,14 +162,12 @@ class LogMel(Features):
         """
         half = self.window_samples // 2
         padded = nn.functional.pad(waveform, (self.window_samples - half, half))
-        if not torch.jit.is_scripting():  # type: ignore[attr-defined]
-            exporting = torch.compiler.is_exporting()  # which cannot be scripted
-            if exporting:
-                return self._exported(padded)
+        if exports():
+            return self._exported(padded)
         frames = padded.unfold(-1, self.window_samples, self.hop_samples)  # (batch, frame, sample)
-        if frames.device.type != "cpu":
+        if not in_blocks(frames):
             return self._log_mel(frames)
-        clips: list[Tensor] = []
+        clips = []
         for clip in frames.unbind(0):
             blocks = [self._log_mel(block) for block in clip.split(self.block_frames, dim=0)]
             clips.append(torch.cat(blocks))
@@ -184,14 +182,9 @@ class LogMel(Features):
 
     def _log_mel(self, frames: Tensor) -> Tensor:
         """Compute `(..., frame, mel)` in float32, whatever precision the network runs in."""
-        # Autocast cannot be scripted for a device that is not known before.
-        if torch.jit.is_scripting():  # type: ignore[attr-defined]
-            return self._log_mel_float32(frames)
         with torch.autocast(device_type=frames.device.type, enabled=False):
-            return self._log_mel_float32(frames.float())
-
-    def _log_mel_float32(self, frames: Tensor) -> Tensor:
-        return self._bands(torch.fft.rfft(frames * self.window, n=self.n_fft).abs())
+            frames = frames.float()
+            return self._bands(torch.fft.rfft(frames * self.window, n=self.n_fft).abs())
 
     def _bands(self, spectrum: Tensor) -> Tensor:
         if self.power != 1.0:

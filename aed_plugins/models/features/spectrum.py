@@ -14,6 +14,34 @@ from torch import Tensor, nn
 from aed_plugins.core import FloatArray
 
 
+def exports() -> bool:
+    """Return whether a graph is exported, and not compiled by `torch.compile`.
+
+    Examples
+    --------
+    >>> exports()
+    False
+    """
+    # What compiles takes every question whether it exports for true.
+    return torch.compiler.is_exporting() and not torch.compiler.is_dynamo_compiling()
+
+
+def in_blocks(waveform: Tensor) -> bool:
+    """Return whether frames are computed block by block, which is faster on a CPU alone.
+
+    Parameters
+    ----------
+    waveform : Tensor
+        Of any shape.
+
+    Examples
+    --------
+    >>> in_blocks(torch.zeros(1, 16000))
+    True
+    """
+    return waveform.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
 def used_bins(bands: Tensor) -> tuple[int, int]:
     """Return the first bin with a weight in any of these bands, and the bin after the last.
 

@@ -12,7 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from aed_plugins.models.base import Features
-from aed_plugins.models.features.spectrum import cut_frames, magnitude, power_spectrum, used_bins
+from aed_plugins.models.features.spectrum import (
+    cut_frames,
+    exports,
+    in_blocks,
+    magnitude,
+    power_spectrum,
+    used_bins,
+)
 from aed_plugins.models.lengths import Count, at_least
 
 SAMPLE_RATE = 16000
@@ -135,14 +142,12 @@ class VGGishLogMel(Features):
         missing = max(0, self.window_samples - waveform.shape[-1])
         padding = missing + self.fft_samples - self.window_samples
         padded = nn.functional.pad(waveform, (0, padding))
-        if not torch.jit.is_scripting():  # type: ignore[attr-defined]
-            exporting = torch.compiler.is_exporting()  # which cannot be scripted
-            if exporting:
-                return self._exported(padded)
+        if exports():
+            return self._exported(padded)
         frames = padded.unfold(-1, self.fft_samples, self.hop_samples)  # (batch, frame, sample)
-        if frames.device.type != "cpu":
+        if not in_blocks(frames):
             return self._log_mel(frames)
-        blocks: list[Tensor] = []
+        blocks = []
         for clip in frames.unbind(0):
             blocks += [self._log_mel(block) for block in clip.split(self.block_frames, dim=0)]
         return torch.cat(blocks).view(frames.shape[0], frames.shape[1], self.n_mels)
@@ -158,17 +163,12 @@ class VGGishLogMel(Features):
 
     def _log_mel(self, frames: Tensor) -> Tensor:
         """Compute `(..., frame, mel)` in float32, whatever precision the network runs in."""
-        # Autocast cannot be scripted for a device that is not known before.
-        if torch.jit.is_scripting():  # type: ignore[attr-defined]
-            return self._log_mel_float32(frames)
         with torch.autocast(device_type=frames.device.type, enabled=False):
-            return self._log_mel_float32(frames.float())
-
-    def _log_mel_float32(self, frames: Tensor) -> Tensor:
-        return self._bands(magnitude(torch.fft.rfft(frames * self.window)))
+            frames = frames.float()
+            return self._bands(magnitude(torch.fft.rfft(frames * self.window)))
 
     def _bands(self, spectrum: Tensor) -> Tensor:
-        groups: list[Tensor] = []
+        groups = []
         for group, (first, end) in enumerate(self.group_bins):
             bands = self.mel_bank[
                 first:end, group * self.group_mels : (group + 1) * self.group_mels

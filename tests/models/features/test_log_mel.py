@@ -83,11 +83,6 @@ def test_gradients_reach_the_waveform_and_are_right():
     assert float(gradient[0, 60]) == pytest.approx(float(slope), rel=0.02)
 
 
-def test_scripted_features_are_the_same(waveform):
-    features = LogMel()
-    torch.testing.assert_close(torch.jit.script(features)(waveform), features(waveform))
-
-
 def test_features_stay_exact_under_autocast(waveform):
     features = LogMel()
     with torch.autocast("cpu", torch.bfloat16):
