@@ -129,6 +129,10 @@ class TaggingBrain(SteppingBrain):
     def compute_objectives(self, output: TaggerOutput, batch: PaddedBatch, stage: Stage) -> Tensor:
         """Compute the loss; in evaluation, store the predictions."""
         logits = output.clip_logits.float()
+        if logits.shape[-1] != len(self.task.labels):
+            raise ValueError(
+                f"{len(self.task.labels)} labels, but the model has {logits.shape[-1]} classes"
+            )
         targets = batch.target.to(self.device)
         if stage == Stage.TRAIN:
             return self.task.loss(logits, targets, self._class_weights)

@@ -48,7 +48,7 @@ def make_brain(
     if epochs < 1:
         raise ValueError("expected at least one epoch")
     settings = TrainingSettings.from_hparams(hparams)
-    check_tagger(tagger, hparams["sample_rate"])
+    check_tagger(tagger, hparams["sample_rate"], len(hparams["task"].labels))
     _check_smoothing(settings, hparams["task"])
     fitted = isinstance(tagger.head, FittedHead)
     if fitted and epochs != 1:

@@ -134,6 +134,13 @@ def test_a_training_needs_an_optimizer():
         brain.fit(range(1, 2), make_clips(brain.task), train_loader_kwargs=BATCHES)
 
 
+@pytest.mark.parametrize("kind", [SingleLabel, MultiLabel])
+def test_a_model_of_other_classes_than_the_task_s_is_refused(kind):
+    task = kind(["a", "b", "c"])
+    with pytest.raises(ValueError, match="^3 labels, but the model has 2 classes$"):
+        make_brain(task).fit(range(1), make_clips(task), train_loader_kwargs=dict(BATCHES))
+
+
 def test_an_epoch_without_a_step_is_refused():
     brain = make_brain(run_opts={"grad_accumulation_factor": 3})
     with pytest.raises(InputError, match="no step would be taken, as an epoch has 2 batches"):
