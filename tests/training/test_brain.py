@@ -137,7 +137,7 @@ def test_a_training_needs_an_optimizer():
 @pytest.mark.parametrize("kind", [SingleLabel, MultiLabel])
 def test_a_model_of_other_classes_than_the_task_s_is_refused(kind):
     task = kind(["a", "b", "c"])
-    with pytest.raises(ValueError, match="^3 labels, but the model has 2 classes$"):
+    with pytest.raises(ValueError, match=r"^3 labels, but the model has 2 classes$"):
         make_brain(task).fit(range(1), make_clips(task), train_loader_kwargs=dict(BATCHES))
 
 
