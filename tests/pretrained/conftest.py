@@ -9,6 +9,7 @@ from onnx_taggers import LABELS, SETTINGS, TAGGERS
 from tiny_model import write_model
 from torch import nn
 
+from aed_plugins.models.blocks.batch_norm import MaskedBatchNorm2d
 from aed_plugins.pretrained import TaggerWithProbabilities, export_onnx
 from aed_plugins.pretrained.model_folder import write_sums
 
@@ -54,7 +55,7 @@ def exported(tmp_path_factory):
             torch.manual_seed(0)
             tagger = make()
             for module in tagger.modules():  # outputs that depend on the input
-                if isinstance(module, nn.BatchNorm2d):
+                if isinstance(module, MaskedBatchNorm2d):
                     module.momentum = None
                 if isinstance(module, nn.Linear):
                     nn.init.normal_(module.weight, std=module.in_features**-0.5)

@@ -28,8 +28,9 @@ class MaskedBatchNorm2d(_NormBase):
         Number of channels.
     eps : float
         Added to the variance.
-    momentum : float
-        Fraction of the batch's statistics in the new running ones.
+    momentum : float, optional
+        Fraction of the batch's statistics in the new running ones; `None` for their mean over all
+        batches.
 
     Examples
     --------
@@ -46,9 +47,9 @@ class MaskedBatchNorm2d(_NormBase):
     running_var: Tensor
     num_batches_tracked: Tensor
 
-    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1) -> None:
         super().__init__(num_features, eps, momentum)
-        self.momentum: float = momentum
+        self.momentum: float | None = momentum
 
     def forward(self, maps: Tensor, mask: Tensor | None = None) -> Tensor:
         """Normalize maps.
@@ -66,8 +67,13 @@ class MaskedBatchNorm2d(_NormBase):
             The same shape. Frames after an item's end are normalized too.
         """
         shared = self.training and _number_of_processes() > 1
+        momentum = 0.0
         if self.training:
             self.num_batches_tracked.add_(1)
+            if self.momentum is None:
+                momentum = 1 / float(self.num_batches_tracked)
+            else:
+                momentum = self.momentum
         if not self.training or (mask is None and not shared):
             return F.batch_norm(
                 maps,
@@ -76,7 +82,7 @@ class MaskedBatchNorm2d(_NormBase):
                 self.weight,
                 self.bias,
                 self.training,
-                self.momentum,
+                momentum,
                 self.eps,
             )
         if mask is None:  # every process must exchange as much, in the same order
@@ -84,8 +90,8 @@ class MaskedBatchNorm2d(_NormBase):
         with torch.no_grad():
             mean, variance, count = _statistics(maps, mask, shared)
             unbiased = variance * (count / (count - 1).clamp(min=1))
-            self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
-            self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
+            self.running_mean.lerp_(mean.to(self.running_mean.dtype), momentum)
+            self.running_var.lerp_(unbiased.to(self.running_var.dtype), momentum)
         weight, bias = self.weight.to(mean.dtype), self.bias.to(mean.dtype)
         return _Normalize.apply(maps, mask, weight, bias, mean, variance, count, self.eps, shared)
 

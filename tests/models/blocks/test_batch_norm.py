@@ -31,8 +31,8 @@ dist.destroy_process_group()
 """
 
 
-def make_norm(channels):
-    norm = MaskedBatchNorm2d(channels, eps=0.01, momentum=0.3)
+def make_norm(channels, momentum=0.3):
+    norm = MaskedBatchNorm2d(channels, eps=0.01, momentum=momentum)
     with torch.no_grad():
         norm.weight.uniform_(0.5, 2)
         norm.bias.uniform_(-1, 1)
@@ -59,9 +59,10 @@ def run(norm, maps, *mask, weights=1.0):
     return out.detach(), maps.grad, norm.weight.grad, norm.bias.grad, *norm.buffers()
 
 
+@pytest.mark.parametrize("momentum", [0.3, None])
 @pytest.mark.parametrize("training", [True, False])
-def test_without_padding_it_is_that_of_pytorch(training):
-    norm = make_norm(5).train(training)
+def test_without_padding_it_is_that_of_pytorch(training, momentum):
+    norm = make_norm(5, momentum).train(training)
     twin = as_torch(norm)
     for ours, theirs in zip(run(norm, make_maps()), run(twin, make_maps()), strict=True):
         assert torch.equal(ours, theirs)
