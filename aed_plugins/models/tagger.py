@@ -1,5 +1,6 @@
 """The only forward of the project: from a waveform to logits."""
 
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -67,10 +68,10 @@ class AudioTagger(nn.Module):
     Examples
     --------
     >>> from aed_plugins.models import ResNet
-    >>> from aed_plugins.models import LogMel, FeatureNormalization
+    >>> from aed_plugins.models import LogMel
     >>> from aed_plugins.models import DNNHead
     >>> tagger = AudioTagger(
-    ...     LogMel(), FeatureNormalization(64), nn.Identity(), ResNet(width=0.25), DNNHead(128, 10)
+    ...     LogMel(), nn.Identity(), nn.Identity(), ResNet(width=0.25), DNNHead(128, 10)
     ... )
     >>> output = tagger(torch.zeros(2, 160000))
     >>> output.step_logits.shape, output.clip_logits.shape
@@ -275,7 +276,8 @@ def check_tagger(tagger: AudioTagger, sample_rate: int, num_classes: int | None 
     tagger.eval()
     try:
         expected = tagger.features.sample_rate
-        with torch.inference_mode():
+        with torch.inference_mode(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the normalization may be fitted later
             logits = tagger(torch.zeros(1, expected)).clip_logits
     except MISFITS as error:
         raise ValueError(f"the components do not fit one another: {one_line(error)}") from error

@@ -17,7 +17,6 @@ from aed_plugins.models import (
     DilatedFrontEnd,
     DNNHead,
     EfficientATLogMel,
-    FeatureNormalization,
     LogMel,
     MobileNet,
     PooledDNNHead,
@@ -34,7 +33,7 @@ LABELS = ["dog", "siren", "speech"]
 def resnet():
     front_end = DilatedFrontEnd(2, [1, 2])
     encoder = ResNet(front_end.out_channels, width=0.0625)
-    return AudioTagger(LogMel(), FeatureNormalization(64), front_end, encoder, DNNHead(32, 3))
+    return AudioTagger(LogMel(), nn.Identity(), front_end, encoder, DNNHead(32, 3))
 
 
 def mobilenet():

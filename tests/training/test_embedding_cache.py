@@ -26,8 +26,10 @@ SECONDS = {"a": 1.0, "b": 2.5, "c": 0.05, "d": 1.7, "e": 3.0}
 @pytest.fixture
 def tagger():
     torch.manual_seed(0)
+    normalization = FeatureNormalization(64)
+    normalization.fit([(torch.randn(4, 50, 64), None)])
     return AudioTagger(
-        LogMel(8000), FeatureNormalization(64), nn.Identity(), ResNet(width=0.0625), DNNHead(32, 3)
+        LogMel(8000), normalization, nn.Identity(), ResNet(width=0.0625), DNNHead(32, 3)
     ).eval()
 
 

@@ -1,6 +1,7 @@
 """Statistics of the training set that log-mel frames are normalized with."""
 
 import math
+import warnings
 from collections.abc import Iterable
 
 import torch
@@ -9,13 +10,18 @@ from torch import Tensor, nn
 from aed_plugins.models.lengths import valid_mask
 
 BELOW_MEDIAN = 3 * math.log(10)  # 60 dB, of magnitudes whose logarithm is natural
+UNFITTED = (
+    "FeatureNormalization is used before it has statistics, and changes nothing: call fit with the"
+    " training set's frames, or load a state dict"
+)
 
 
 class FeatureNormalization(nn.Module):
     """Subtract the training set's mean from each mel band and divide by its standard deviation.
 
-    Until `fit` is called it changes nothing. The statistics are buffers: they are saved with the
-    model and cannot part from it.
+    Until `fit` is called or a state dict is loaded it changes nothing, and using it gives a
+    `UserWarning`. The statistics are buffers: they are saved with the model and cannot part from
+    it.
 
     Parameters
     ----------
@@ -33,9 +39,12 @@ class FeatureNormalization(nn.Module):
     >>> normalization.fit([(torch.tensor([[[1.0], [3.0], [99.0]]]), torch.tensor([2 / 3]))])
     >>> normalization(torch.tensor([[[1.0], [2.0], [3.0]]])).flatten()
     tensor([-1.,  0.,  1.])
-    >>> normalize = FeatureNormalization(n_mels=1, relative_to_peak=True)
-    >>> normalize(torch.tensor([[[1.0], [3.0]]])).flatten()
-    tensor([-2.,  0.])
+    >>> clips = torch.tensor([[[1.0], [3.0]], [[11.0], [13.0]]])
+    >>> relative = FeatureNormalization(n_mels=1, relative_to_peak=True)
+    >>> relative.fit([(clips, None)])
+    >>> relative(clips).flatten(1)
+    tensor([[-1.,  1.],
+            [-1.,  1.]])
     """
 
     mean: Tensor
@@ -45,6 +54,7 @@ class FeatureNormalization(nn.Module):
     def __init__(self, n_mels: int, relative_to_peak: bool = False) -> None:
         super().__init__()
         self.relative_to_peak = relative_to_peak
+        self._fitted = False  # as far as it is known: a state dict may have been loaded
         self.register_buffer("mean", torch.zeros(n_mels))
         self.register_buffer("std", torch.ones(n_mels))
         if relative_to_peak:
@@ -90,8 +100,15 @@ class FeatureNormalization(nn.Module):
         # A band that never changes is left as it is instead of being divided by nothing.
         self.std.copy_(torch.where(variance > 1e-10, variance.sqrt(), torch.ones_like(variance)))
 
+        self._fitted = True
+
     def forward(self, log_mel: Tensor) -> Tensor:
         """Normalize `(batch, frame, mel)`."""
+        # A look at the values is no part of a graph, and makes a GPU wait: once is enough.
+        if not torch.compiler.is_compiling() and not self._fitted:
+            self._fitted = not (self.mean.eq(0).all() & self.std.eq(1).all())
+            if not self._fitted:
+                warnings.warn(UNFITTED, stacklevel=1)
         return (self._levelled(log_mel) - self.mean) / self.std
 
     def _levelled(self, log_mel: Tensor) -> Tensor:

@@ -1,4 +1,5 @@
 import math
+import warnings
 
 import librosa
 import numpy as np
@@ -173,5 +174,18 @@ def test_what_is_silent_beside_the_training_set_stays_so():
     silent = torch.cat([waveform, torch.zeros(1, 16000)])
     normalization.fit([(features(silent), None)])
     torch.testing.assert_close(normalization.quietest_peak, floor, atol=0.05, rtol=0)
-    silence = FeatureNormalization(64, relative_to_peak=True)(torch.full((1, 5, 64), -13.8))
+    with pytest.warns(UserWarning, match="call fit"):
+        silence = FeatureNormalization(64, relative_to_peak=True)(torch.full((1, 5, 64), -13.8))
     assert silence.abs().max() == 0, "before a training every clip is lifted"
+
+
+def test_normalization_without_statistics_warns_until_it_has_them():
+    frames = torch.randn(2, 5, 3)
+    with pytest.warns(UserWarning, match=r"before it has statistics.*call fit"):
+        assert torch.equal(FeatureNormalization(3)(frames), frames)
+    fitted, loaded = FeatureNormalization(3), FeatureNormalization(3)
+    fitted.fit([(frames, None)])
+    loaded.load_state_dict(fitted.state_dict())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert torch.equal(loaded(frames), fitted(frames))
