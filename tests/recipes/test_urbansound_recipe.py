@@ -157,7 +157,7 @@ def test_training_in_bf16_runs(recipe, tmp_path):
         (["--sample_rate=0"], "expected a sample rate from 1000"),
         (["--lr=-1"], "resnet_dilated.yaml: encoder_lr must not be negative, got -1"),
         (["--lr=abc"], "--lr: expected a number, as the 0.001 of"),
-        (["--encoder_lr=abc"], "resnet_dilated.yaml: encoder_lr must be a number, got 'abc'"),
+        (["--encoder_lr=abc"], "FineTuning: encoder_lr must be a number, got 'abc'"),
         (["--opt_class={lr: abc}"], "resnet_dilated.yaml: opt_class: "),
         (["--seed=abc"], "--seed: expected a number, as the 1986 of"),
         (["--batch_size=0"], "resnet_dilated.yaml: batch_size should be"),
