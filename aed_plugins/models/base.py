@@ -1,11 +1,13 @@
 """The interfaces of a tagger's components, and what they return."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from aed_plugins.core import FloatArray
-from aed_plugins.models.lengths import Count
+from aed_plugins.models.lengths import Count, check_batch
 
 
 class Kernel(NamedTuple):
@@ -22,8 +24,34 @@ class Kernel(NamedTuple):
     dilation: int = 1
 
 
-class Features(nn.Module):
+class Float32Buffers(nn.Module):
+    """A module whose own buffers stay in float32 when it is cast to another type.
+
+    Attributes
+    ----------
+    dtype : torch.dtype
+        The type that it was cast to, as parameters would be.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dtype = torch.float32
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+        kept = dict(self._buffers)
+        super()._apply(fn, recurse)
+        self.dtype = fn(torch.zeros(1, dtype=self.dtype)).dtype
+        for name, buffer in kept.items():
+            moved = self._buffers[name]
+            if buffer is not None and moved is not None and moved.dtype != buffer.dtype:
+                self._buffers[name] = buffer.to(moved.device)
+        return self
+
+
+class Features(Float32Buffers):
     """Maps `waveform (batch, sample)` and lengths to `log_mel (batch, frame, mel)`.
+
+    The frames are computed in float32 and returned in the type that the module was cast to.
 
     Attributes
     ----------
@@ -56,6 +84,33 @@ class Features(nn.Module):
         samples : int or Tensor
             A length in samples, or integers of any shape.
         """
+        raise NotImplementedError
+
+    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Compute log-mel frames.
+
+        Parameters
+        ----------
+        waveform : Tensor
+            `(batch, sample)`, float, in [-1, 1], zeros after each clip's end.
+        lengths : Tensor, optional
+            `(batch,)`, fractions of the samples; `None` where every clip fills the batch.
+
+        Returns
+        -------
+        Tensor
+            `(batch, frame, mel)`, as many frames as `frame_count` gives.
+
+        Raises
+        ------
+        ValueError
+            If a shape is another, the batch is empty, or the numbers are no floats.
+        """
+        check_batch(waveform, "waveform (batch, sample)", lengths)
+        return self.log_mel(waveform.float(), lengths).to(self.dtype)
+
+    def log_mel(self, waveform: Tensor, lengths: Tensor | None) -> Tensor:
+        """Compute log-mel frames of float32 samples: see `forward`."""
         raise NotImplementedError
 
 

@@ -7,7 +7,7 @@ SpeechBrain's classification recipes and its `EncoderClassifier` call
 from torch import Tensor, nn
 
 from aed_plugins.models.base import Encoder, run_front_end
-from aed_plugins.models.lengths import absolute_lengths, valid_mask, valid_mean
+from aed_plugins.models.lengths import absolute_lengths, check_batch, valid_mask, valid_mean
 
 
 class EmbeddingModel(nn.Module):
@@ -53,7 +53,13 @@ class EmbeddingModel(nn.Module):
         -------
         Tensor
             `(batch, 1, embedding_size)`, the mean over each item's own steps.
+
+        Raises
+        ------
+        ValueError
+            If a shape is another, the batch is empty, or the numbers are no floats.
         """
+        check_batch(feats, "feats (batch, frame, mel)", lengths)
         frames = feats.shape[1]
         if lengths is None:
             maps = run_front_end(self.front_end, feats, None)

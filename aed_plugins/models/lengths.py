@@ -88,6 +88,38 @@ def valid_mean(values: Tensor, lengths: Tensor | None) -> Tensor:
     return values.masked_fill(~mask, 0.0).sum(dim=1) / mask.sum(dim=1)
 
 
+def check_batch(batch: Tensor, expected: str, lengths: Tensor | None = None) -> None:
+    """Check the shape and the type of what a module is given, and the shape of the lengths.
+
+    Parameters
+    ----------
+    batch : Tensor
+        Of floats, with one number or more along each axis.
+    expected : str
+        Its name and axes, the batch first.
+    lengths : Tensor, optional
+        `(batch,)`.
+
+    Raises
+    ------
+    ValueError
+        If they are others.
+
+    Examples
+    --------
+    >>> check_batch(torch.zeros(16000), "waveform (batch, sample)")
+    Traceback (most recent call last):
+    ValueError: expected waveform (batch, sample) of floats, got (16000,) of torch.float32
+    """
+    shape = tuple(batch.shape)
+    # In a graph that is compiled or exported sizes are symbols, and none of them is 0.
+    empty = not torch.compiler.is_compiling() and 0 in shape
+    if len(shape) != expected.count(",") + 1 or empty or not batch.is_floating_point():
+        raise ValueError(f"expected {expected} of floats, got {shape} of {batch.dtype}")
+    if lengths is not None and lengths.shape != shape[:1]:
+        raise ValueError(f"expected lengths {shape[:1]}, got {tuple(lengths.shape)}")
+
+
 def at_least(count: Count, smallest: int) -> Count:
     """Clamp a size from below.
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from aed_plugins.core import Steps, one_line
 from aed_plugins.models.base import Encoder, Features, Head, TaggerOutput, run_front_end
-from aed_plugins.models.lengths import absolute_lengths, repeat_short, valid_mask
+from aed_plugins.models.lengths import absolute_lengths, check_batch, repeat_short, valid_mask
 
 # Changes log-mel frames (batch, frame, mel) and their lengths, as SpeechBrain's Augmenter does.
 SpectrumChange = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
@@ -199,7 +199,13 @@ class AudioTagger(nn.Module):
         tuple of Tensor and (Tensor or None)
             `embeddings (batch, step, embedding)` and their lengths `(batch,)`, fractions of the
             steps; of a repeated clip all its steps.
+
+        Raises
+        ------
+        ValueError
+            If a shape is another, the batch is empty, or the numbers are no floats.
         """
+        check_batch(waveform, "waveform (batch, sample)", lengths)
         if self.repeat_to:
             shortest = round(self.repeat_to * self.features.sample_rate)
             waveform, lengths = repeat_short(waveform, lengths, shortest)

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 from functools import partial
 
 import pytest
@@ -17,6 +18,7 @@ from aed_plugins.models import (
     EfficientATLogMel,
     EmbeddingModel,
     Encoder,
+    Ensemble,
     FeatureNormalization,
     Features,
     FittedHead,
@@ -98,6 +100,30 @@ COMBINATIONS += FRONT_END_NAMES
 # One with every component.
 COMPONENTS = [names(encoder) for encoder in ENCODERS]
 COMPONENTS += [names(head=head) for head in HEADS] + FRONT_END_NAMES
+
+
+def given_waveforms(batch, size):
+    return (torch.randn(batch, 400 * size), torch.linspace(0.3, 1, batch))
+
+
+def given_frames(batch, size):
+    return (torch.randn(batch, size, 64), torch.linspace(0.3, 1, batch))
+
+
+def given_maps(batch, size):
+    return (torch.randn(batch, 1, size, 64), torch.linspace(0.3, 1, batch))
+
+
+def given_embeddings(batch, size):
+    return (torch.randn(batch, size, 6), torch.linspace(0.3, 1, batch))
+
+
+RECURRENT = {name for name, make in HEADS.items() if isinstance(make(1), RNNHead)}
+COMPILED = {name: (make, given_waveforms) for name, make in FEATURES.items()}
+COMPILED |= {name: (make, given_maps) for name, make in FRONT_ENDS.items() if name != "none"}
+COMPILED |= {name: (partial(make, 1), given_maps) for name, make in ENCODERS.items()}
+COMPILED |= {name: (partial(make, 6), given_embeddings) for name, make in HEADS.items()}
+COMPILED |= {"tagger": (make_tagger, given_waveforms)}
 
 
 @pytest.fixture
@@ -224,30 +250,63 @@ def test_copies_and_pickles_give_what_the_tagger_gives(names, batch):
 def test_bfloat16_gives_about_what_float32_gives(names, batch):
     tagger = make_tagger(**names).eval()
     with torch.no_grad():
-        expected = tagger(*batch).clip_logits
+        expected = tagger(*batch)
         with torch.autocast("cpu", torch.bfloat16):
-            got = tagger(*batch).clip_logits.float()
-    torch.testing.assert_close(got, expected, atol=0.05, rtol=0.05)
+            mixed = tagger(*batch)
+        cast = copy.deepcopy(tagger).to(torch.bfloat16)
+        outputs = [cast(*batch), cast(batch[0].bfloat16(), batch[1])]
+        again = cast.float()(*batch)
+    for output in outputs:
+        assert output.embeddings.dtype == output.step_logits.dtype == torch.bfloat16
+    for output in (mixed, *outputs):
+        for got, clip in zip(output.clip_logits.float(), expected.clip_logits, strict=True):
+            torch.testing.assert_close(got, clip, atol=0.05, rtol=0.05)
+    assert again.clip_logits.dtype == torch.float32
 
 
-def given_waveforms(batch, size):
-    return (torch.randn(batch, 400 * size), torch.linspace(0.3, 1, batch))
+@pytest.mark.parametrize("name", FEATURES)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_features_are_computed_in_float32_whatever_they_are_cast_to(name, dtype):
+    torch.manual_seed(0)
+    waveform = torch.logspace(-3, 0, 4)[:, None] * torch.randn(4, 16000)
+    features = FEATURES[name]()
+    expected = features(waveform).to(dtype)
+    assert torch.equal(features.to(dtype)(waveform), expected)
+    back = features.to(torch.float32)(waveform)
+    assert torch.equal(back.to(dtype), expected)
 
 
-def given_maps(batch, size):
-    return (torch.randn(batch, 1, size, 64), torch.linspace(0.3, 1, batch))
+@pytest.mark.parametrize("names", COMPONENTS, ids=str)
+def test_another_tagger_of_the_same_state_dict_gives_the_same(names, batch):
+    tagger = make_tagger(**names)
+    with torch.no_grad():
+        tagger(*batch)
+        other = make_tagger(**names)
+        for parameter in other.parameters():
+            parameter.zero_()
+        other.load_state_dict(tagger.state_dict())
+        assert all(map(torch.equal, other.eval()(*batch), tagger.eval()(*batch)))
 
 
-def given_embeddings(batch, size):
-    return (torch.randn(batch, size, 6), torch.linspace(0.3, 1, batch))
-
-
-RECURRENT = {name for name, make in HEADS.items() if isinstance(make(1), RNNHead)}
-COMPILED = {name: (make, given_waveforms) for name, make in FEATURES.items()}
-COMPILED |= {name: (make, given_maps) for name, make in FRONT_ENDS.items() if name != "none"}
-COMPILED |= {name: (partial(make, 1), given_maps) for name, make in ENCODERS.items()}
-COMPILED |= {name: (partial(make, 6), given_embeddings) for name, make in HEADS.items()}
-COMPILED |= {"tagger": (make_tagger, given_waveforms)}
+@pytest.mark.parametrize("name", [*COMPILED, "embedding model", "ensemble"])
+def test_what_is_no_batch_is_refused(name):
+    tagger = make_tagger()
+    made = {
+        "embedding model": (lambda: EmbeddingModel(ResNet(width=0.125)), given_frames),
+        "ensemble": (lambda: Ensemble([tagger, tagger], multi_label=False), given_waveforms),
+    }
+    make, given = (COMPILED | made)[name]
+    component = make().eval()
+    batch, lengths = given(2, 100)
+    with torch.no_grad():
+        component(batch, lengths)
+    for wrong in (batch[0], batch[None], batch[:0], batch[:, :0], batch.flatten(), batch.long()):
+        shape = re.escape(str(tuple(wrong.shape)))
+        with pytest.raises(ValueError, match=rf"expected \w+ \(batch, .*\) of floats, got {shape}"):
+            component(wrong)
+    for wrong in (lengths[:1], lengths[:, None], lengths[0]):
+        with pytest.raises(ValueError, match=r"expected lengths \(2,\), got \("):
+            component(batch, wrong)
 
 
 WITH_BATCH_NORM = ("dilated", "resnet18", "mobilenet")

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from aed_plugins.models.base import Encoder, Kernel
-from aed_plugins.models.lengths import Count, at_least, valid_mask
+from aed_plugins.models.lengths import Count, at_least, check_batch, valid_mask
 
 PATCH_FRAMES = 96
 PATCH_MELS = 64
@@ -209,6 +209,7 @@ class PatchEncoder(Encoder):
         ValueError
             If the maps have another number of channels or mel bands.
         """
+        check_batch(maps, "maps (batch, channel, frame, mel)", lengths)
         if maps.shape[1] != self.in_channels or maps.shape[3] != PATCH_MELS:
             raise ValueError(
                 f"expected maps of {self.in_channels} channels and {PATCH_MELS} mel bands,"

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torchaudio.functional import create_dct
 
-from aed_plugins.models.base import Encoder, Kernel
-from aed_plugins.models.lengths import valid_mask
+from aed_plugins.models.base import Encoder, Float32Buffers, Kernel
+from aed_plugins.models.lengths import check_batch, valid_mask
 
 STATISTICS = (
     "minimum",
@@ -28,7 +28,7 @@ STATISTICS = (
 ALIKE = 1e-6  # a variance below that is rounding: such values have no shape
 
 
-class MFCCStatistics(Encoder):
+class MFCCStatistics(Float32Buffers, Encoder):
     """Eleven statistics of each MFCC over a window around each step: `STATISTICS`.
 
     What a window has beyond the ends of its clip does not count. A step's numbers are the
@@ -95,24 +95,27 @@ class MFCCStatistics(Encoder):
         Returns
         -------
         Tensor
-            `(batch, step, embedding_size)`, float32; one step per `time_stride` frames begun.
+            `(batch, step, embedding_size)`, of the type that the module was cast to; one step per
+            `time_stride` frames begun.
 
         Raises
         ------
         ValueError
             If the maps are not those of a bare spectrogram.
         """
+        check_batch(maps, "maps (batch, channel, frame, mel)", lengths)
         if maps.shape[1] != 1 or maps.shape[3] != len(self.dct):
             raise ValueError(
                 f"expected one channel of {len(self.dct)} mel bands and no front-end, got"
                 f" {maps.shape[1]} channels of {maps.shape[3]}"
             )
         with torch.autocast(device_type=maps.device.type, enabled=False):
-            mfcc = maps.float().squeeze(1) @ self.dct.float()  # (batch, frame, coefficient)
+            mfcc = maps.float().squeeze(1) @ self.dct  # (batch, frame, coefficient)
             valid = torch.ones_like(mfcc[..., :1])
             if lengths is not None:
                 valid = valid * valid_mask(lengths, mfcc.shape[1]).unsqueeze(2)
-            return _described(self._windows(mfcc), self._windows(valid) > 0)
+            described = _described(self._windows(mfcc), self._windows(valid) > 0)
+        return described.to(self.dtype)
 
     def _windows(self, values: Tensor) -> Tensor:
         """Cut `(batch, frame, number)` into `(batch, step, number, frame)`, zeros at its ends."""

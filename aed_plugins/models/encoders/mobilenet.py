@@ -24,6 +24,7 @@ from aed_plugins.models.base import Encoder, Kernel
 from aed_plugins.models.blocks.batch_norm import ConvolutionNorm, MaskedBatchNorm2d
 from aed_plugins.models.blocks.masks import frame_mask, mask_frames, masked_mean, stride_mask
 from aed_plugins.models.downloads import fetch_weights
+from aed_plugins.models.lengths import check_batch
 from aed_plugins.models.weights import load_weights, read_state_dict
 
 RELEASE = "https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1"
@@ -266,6 +267,7 @@ class MobileNet(Encoder):
         Tensor
             `(batch, step, embedding_size)`; one step per 32 frames, rounded up.
         """
+        check_batch(maps, "maps (batch, channel, frame, mel)", lengths)
         mask = frame_mask(lengths, maps.shape[2])
         first, *blocks, last = self.features
         maps = mask_frames(maps, mask)

@@ -20,6 +20,7 @@ from aed_plugins.models.base import Encoder, Kernel
 from aed_plugins.models.blocks.batch_norm import ConvolutionNorm, MaskedBatchNorm2d
 from aed_plugins.models.blocks.masks import frame_mask, mask_frames, stride_mask
 from aed_plugins.models.downloads import fetch_weights
+from aed_plugins.models.lengths import check_batch
 from aed_plugins.models.weights import load_weights, read_state_dict
 
 STAGE_CHANNELS = (64, 128, 256, 512)
@@ -221,6 +222,7 @@ class ResNet(Encoder):
             `(batch, step, embedding_size)`; one step per `time_stride` frames, the last one
             begun counting as one.
         """
+        check_batch(maps, "maps (batch, channel, frame, mel)", lengths)
         mask = frame_mask(lengths, maps.shape[2])
         maps = self.conv1(mask_frames(maps, mask))
         mask = stride_mask(mask, self.conv1.stride[0])

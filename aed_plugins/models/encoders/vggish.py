@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from aed_plugins.core import InputError, one_line
+from aed_plugins.models.base import Float32Buffers
 from aed_plugins.models.blocks.patches import EMBEDDING_SIZE, SILENCE, PatchEncoder
 from aed_plugins.models.downloads import fetch_weights
 from aed_plugins.models.weights import DAMAGE, load_weights, read_state_dict
@@ -123,7 +124,7 @@ class VGGish(PatchEncoder):
         load_weights(self, state, source=str(path), expected=expected)
 
 
-class VGGishPostprocessor(nn.Module):
+class VGGishPostprocessor(Float32Buffers):
     """Whiten the embeddings of `VGGish` and turn them into 8-bit numbers, as they were published.
 
     Source: tensorflow/models, research/audioset/vggish, vggish_postprocess.py. Deviation: rounds to

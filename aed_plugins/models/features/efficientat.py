@@ -127,26 +127,12 @@ class EfficientATLogMel(Features):
         """
         return at_least(samples - 1, 0) // self.hop_samples + 1
 
-    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Compute log-mel frames; frame t is centered on t * `hop_length` seconds.
-
-        Parameters
-        ----------
-        waveform : Tensor
-            `(batch, sample)`, float, in [-1, 1], zeros behind each clip's end.
-        lengths : Tensor, optional
-            `(batch,)`, fractions of the samples; `None` where every clip fills the batch.
-
-        Returns
-        -------
-        Tensor
-            `(batch, frame, mel)`, with 1 + floor((sample - 1) / hop) frames.
-        """
+    def log_mel(self, waveform: Tensor, lengths: Tensor | None) -> Tensor:
+        """Compute 1 + floor((sample - 1) / hop) frames, frame t centered on t * `hop_length` s."""
         samples = waveform.shape[1]
         if lengths is None:
             lengths = torch.ones(waveform.shape[0], device=waveform.device)
         sizes = (absolute_lengths(lengths, samples) - 1).clamp(min=1).unsqueeze(1)
-        waveform = waveform.float()
         if samples < 2:
             waveform = nn.functional.pad(waveform, (0, 2 - samples))
         if exports():

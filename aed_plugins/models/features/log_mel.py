@@ -145,20 +145,10 @@ class LogMel(Features):
         """
         return samples // self.hop_samples + 1
 
-    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Compute log-mel frames; frame t is centered on t * `hop_length` seconds.
+    def log_mel(self, waveform: Tensor, lengths: Tensor | None) -> Tensor:
+        """Compute 1 + floor(sample / hop) frames; frame t is centered on t * `hop_length` seconds.
 
-        Parameters
-        ----------
-        waveform : Tensor
-            `(batch, sample)`, float, in [-1, 1], zeros behind each clip's end.
-        lengths : Tensor, optional
-            Not needed: zeros are what a clip alone has behind its end.
-
-        Returns
-        -------
-        Tensor
-            `(batch, frame, mel)`, with 1 + floor(sample / hop) frames.
+        Lengths are not needed: zeros are what a clip alone has after its end.
         """
         half = self.window_samples // 2
         padded = nn.functional.pad(waveform, (self.window_samples - half, half))
@@ -176,14 +166,13 @@ class LogMel(Features):
     def _exported(self, padded: Tensor) -> Tensor:
         """Compute `(batch, frame, mel)` for a graph that is exported."""
         # The first sample of a periodic window is 0, the others are the same from either end.
-        frames = cut_frames(padded.float(), self.window_samples, self.hop_samples)[..., 1:]
+        frames = cut_frames(padded, self.window_samples, self.hop_samples)[..., 1:]
         bins = self.n_fft // 2 + 1
         return self._bands(power_spectrum(frames, self.window[1:], self.n_fft, bins).sqrt())
 
     def _log_mel(self, frames: Tensor) -> Tensor:
         """Compute `(..., frame, mel)` in float32, whatever precision the network runs in."""
         with torch.autocast(device_type=frames.device.type, enabled=False):
-            frames = frames.float()
             return self._bands(torch.fft.rfft(frames * self.window, n=self.n_fft).abs())
 
     def _bands(self, spectrum: Tensor) -> Tensor:

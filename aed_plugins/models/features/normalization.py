@@ -5,8 +5,9 @@ import warnings
 from collections.abc import Iterable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from aed_plugins.models.base import Float32Buffers
 from aed_plugins.models.lengths import valid_mask
 
 BELOW_MEDIAN = 3 * math.log(10)  # 60 dB, of magnitudes whose logarithm is natural
@@ -16,7 +17,7 @@ UNFITTED = (
 )
 
 
-class FeatureNormalization(nn.Module):
+class FeatureNormalization(Float32Buffers):
     """Subtract the training set's mean from each mel band and divide by its standard deviation.
 
     Until `fit` is called or a state dict is loaded it changes nothing, and using it gives a
@@ -109,7 +110,7 @@ class FeatureNormalization(nn.Module):
             self._fitted = not (self.mean.eq(0).all() & self.std.eq(1).all())
             if not self._fitted:
                 warnings.warn(UNFITTED, stacklevel=1)
-        return (self._levelled(log_mel) - self.mean) / self.std
+        return ((self._levelled(log_mel) - self.mean) / self.std).to(log_mel.dtype)
 
     def _levelled(self, log_mel: Tensor) -> Tensor:
         if not self.relative_to_peak:

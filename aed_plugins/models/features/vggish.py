@@ -122,21 +122,11 @@ class VGGishLogMel(Features):
         """
         return at_least((samples - self.window_samples) // self.hop_samples + 1, 1)
 
-    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Compute log-mel frames.
+    def log_mel(self, waveform: Tensor, lengths: Tensor | None) -> Tensor:
+        """Compute max(1, 1 + floor((sample - 400) / 160)) frames.
 
-        Parameters
-        ----------
-        waveform : Tensor
-            `(batch, sample)`, float, in [-1, 1], 16 kHz, zeros behind each clip's end.
-        lengths : Tensor, optional
-            Not needed: no frame of a clip looks past its end, unless the clip is shorter than a
-            window; then zeros are what it has alone behind its end.
-
-        Returns
-        -------
-        Tensor
-            `(batch, frame, mel)`, with max(1, 1 + floor((sample - 400) / 160)) frames.
+        Lengths are not needed: no frame of a clip looks past its end, unless the clip is shorter
+        than a window; then zeros are what it has alone after its end.
         """
         # The window is zero behind its 400 samples, so that a frame is as long as the transform.
         missing = max(0, self.window_samples - waveform.shape[-1])
@@ -155,7 +145,7 @@ class VGGishLogMel(Features):
     def _exported(self, padded: Tensor) -> Tensor:
         """Compute `(batch, frame, mel)` for a graph that is exported."""
         # The first sample of a periodic window is 0, the others are the same from either end.
-        frames = cut_frames(padded.float(), self.fft_samples, self.hop_samples)
+        frames = cut_frames(padded, self.fft_samples, self.hop_samples)
         window = self.window[1 : self.window_samples]
         frames = frames[..., 1 : self.window_samples]
         bins = self.group_bins[-1][1]
@@ -164,7 +154,6 @@ class VGGishLogMel(Features):
     def _log_mel(self, frames: Tensor) -> Tensor:
         """Compute `(..., frame, mel)` in float32, whatever precision the network runs in."""
         with torch.autocast(device_type=frames.device.type, enabled=False):
-            frames = frames.float()
             return self._bands(magnitude(torch.fft.rfft(frames * self.window)))
 
     def _bands(self, spectrum: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from aed_plugins.models.base import FrontEnd, Kernel
 from aed_plugins.models.blocks.batch_norm import MaskedBatchNorm2d
 from aed_plugins.models.blocks.masks import frame_mask
+from aed_plugins.models.lengths import check_batch
 
 
 class DilatedFrontEnd(FrontEnd):
@@ -79,6 +80,7 @@ class DilatedFrontEnd(FrontEnd):
         Tensor
             `(batch, out_channels, frame, mel)`.
         """
+        check_batch(maps, "maps (batch, channel, frame, mel)", lengths)
         scales = [convolution(maps) for convolution in self.convolutions]
         if self.combine == "concatenate":
             combined = torch.cat(scales, dim=1)

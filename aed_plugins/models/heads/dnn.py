@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from aed_plugins.models.base import Head, HeadOutput
 from aed_plugins.models.heads.pooling import make_pooling
-from aed_plugins.models.lengths import valid_mask
+from aed_plugins.models.lengths import check_batch, valid_mask
 
 
 class DNNHead(Head):
@@ -75,6 +75,7 @@ class DNNHead(Head):
         HeadOutput
             `step_logits (batch, step, class)` and `clip_logits (batch, class)`.
         """
+        check_batch(embeddings, "embeddings (batch, step, embedding)", lengths)
         hidden = self.hidden(embeddings)
         step_logits = self.classifier(hidden)
         if lengths is None:

@@ -13,14 +13,14 @@ import torch
 from torch import Tensor
 
 from aed_plugins.core import FloatArray
-from aed_plugins.models.base import FittedHead, HeadOutput
-from aed_plugins.models.lengths import valid_mean
+from aed_plugins.models.base import FittedHead, Float32Buffers, HeadOutput
+from aed_plugins.models.lengths import check_batch, valid_mean
 
 SMALLEST_PROBABILITY = 1e-6
 DEEPEST = 16
 
 
-class ForestHead(FittedHead):
+class ForestHead(Float32Buffers, FittedHead):
     """Trees that ask for one number of a step at a time; the mean of what they have learned there.
 
     A clip's probabilities are the means of those of its steps. Before `fit` all are alike. A tree
@@ -160,6 +160,7 @@ class ForestHead(FittedHead):
         ValueError
             If the embeddings are of another size.
         """
+        check_batch(embeddings, "embeddings (batch, step, embedding)", lengths)
         self._check_size(embeddings.shape[2])
         trees, inner = self.feature.shape
         steps = embeddings.float().flatten(0, 1)  # (batch * step, embedding)
@@ -172,7 +173,7 @@ class ForestHead(FittedHead):
         leaves = self.leaf.flatten(0, 1)[(inner + 1) * tree + place - inner]
         step = leaves.mean(1).unflatten(0, embeddings.shape[:2])  # (batch, step, class)
         clip = valid_mean(step, lengths)
-        return HeadOutput(self._logits(step), self._logits(clip))
+        return HeadOutput(self._logits(step).to(self.dtype), self._logits(clip).to(self.dtype))
 
     def _check_size(self, size: int) -> None:
         if size != self.embedding_size:

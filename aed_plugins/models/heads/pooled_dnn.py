@@ -19,7 +19,7 @@ from aed_plugins.core import InputError
 from aed_plugins.labels import audioset_labels
 from aed_plugins.models.base import Head, HeadOutput
 from aed_plugins.models.downloads import fetch_weights
-from aed_plugins.models.lengths import valid_mean
+from aed_plugins.models.lengths import check_batch, valid_mean
 from aed_plugins.models.weights import load_weights, read_state_dict
 
 # Own names of the published layers.
@@ -121,6 +121,7 @@ class PooledDNNHead(Head):
         HeadOutput
             `step_logits (batch, step, class)` and `clip_logits (batch, class)`.
         """
+        check_batch(embeddings, "embeddings (batch, step, embedding)", lengths)
         clip = valid_mean(embeddings, lengths)
         return HeadOutput(self._classify(embeddings), self._classify(clip))
 

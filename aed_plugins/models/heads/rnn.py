@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from aed_plugins.models.base import Head, HeadOutput
 from aed_plugins.models.heads.onnx_recurrence import exported_recurrence
 from aed_plugins.models.heads.pooling import make_pooling
-from aed_plugins.models.lengths import absolute_lengths, valid_mask
+from aed_plugins.models.lengths import absolute_lengths, check_batch, valid_mask
 
 CELLS: dict[str, type[nn.GRU] | type[nn.LSTM]] = {"gru": nn.GRU, "lstm": nn.LSTM}
 
@@ -105,6 +105,7 @@ class RNNHead(Head):
         HeadOutput
             `step_logits (batch, step, class)` and `clip_logits (batch, class)`.
         """
+        check_batch(embeddings, "embeddings (batch, step, embedding)", lengths)
         hidden = self.dropout(self._recur(self.dropout(embeddings), lengths))
         step_logits = self.classifier(hidden)
         if lengths is None:
