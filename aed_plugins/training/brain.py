@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -70,6 +70,8 @@ class TaggingBrain(SteppingBrain):
     ------
     ValueError
         If task or tagger are missing, or a setting cannot be used.
+    TypeError
+        If `opt_class` is an optimizer.
     """
 
     takes_embeddings: ClassVar[bool] = False  # instead of waveforms, in a batch
@@ -89,8 +91,15 @@ class TaggingBrain(SteppingBrain):
         for key in ("task", "tagger"):
             if key not in given:
                 raise ValueError(f"a TaggingBrain needs a {key} among its hparams")
+        if isinstance(opt_class, Optimizer):
+            raise TypeError(
+                "opt_class: expected what makes an optimizer of parameters, such as"
+                " functools.partial(torch.optim.AdamW, lr=0.001), got an optimizer"
+            )
         tagger: AudioTagger = given["tagger"]
         super().__init__(modules or {"tagger": tagger}, opt_class, hparams, run_opts, checkpointer)
+        if self.jit or self.jit_module_keys:
+            raise ValueError("jit: these modules are not for TorchScript; give compile instead")
         self.task: Task = given["task"]
         self.tagger = tagger.to(self.device)
         self.settings = TrainingSettings.from_hparams(hparams or {})
@@ -156,7 +165,7 @@ class TaggingBrain(SteppingBrain):
         """Make a loader; of an evaluation set each process gets a part, each clip once."""
         if stage != Stage.TRAIN and self.distributed_launch:
             loader_kwargs["sampler"] = range(self.rank, len(dataset), number_of_processes())  # type: ignore[arg-type]
-        loader_kwargs["collate_fn"] = collate
+        loader_kwargs.setdefault("collate_fn", collate)
         return super().make_dataloader(dataset, stage, ckpt_prefix, **loader_kwargs)
 
     def fit(
@@ -191,13 +200,15 @@ class TaggingBrain(SteppingBrain):
         self._epochs = count_epochs(epoch_counter)
         if hasattr(epoch_counter, "current"):
             keep_in_checkpoints(self.checkpointer, epoch_counter=epoch_counter)
+        else:
+            epoch_counter = self._unfinished(epoch_counter, len(self.history.rows))
         loader = train_set
         if not isinstance(train_set, DataLoader):
             loader = self._make_train_loader(train_set, dict(train_loader_kwargs or {}))
         self._steps_per_epoch = len(loader) // self.grad_accumulation_factor
         if self._steps_per_epoch == 0:
             raise InputError(
-                f"--grad_accumulation_factor={self.grad_accumulation_factor}: no step would be"
+                f"grad_accumulation_factor={self.grad_accumulation_factor}: no step would be"
                 f" taken, as an epoch has {len(loader)} batches"
             )
         self._validates = valid_set is not None
@@ -210,6 +221,11 @@ class TaggingBrain(SteppingBrain):
             progressbar,
             valid_loader_kwargs=dict(valid_loader_kwargs or {}),
         )
+
+    def _unfinished(self, epochs: Iterable[int], known: int) -> Iterator[int]:
+        """Yield the epochs that are not in the history of a checkpoint that was loaded since."""
+        finished = {row["epoch"] for row in self.history.rows[known:]}
+        yield from (epoch for epoch in epochs if epoch not in finished)
 
     def _make_train_loader(self, train_set: Any, options: dict[str, Any]) -> DataLoader:
         settings = self.settings
@@ -235,7 +251,7 @@ class TaggingBrain(SteppingBrain):
         self._batch_predictions = []
         self._running_loss, settings = None, self.settings
         if stage == Stage.TRAIN:
-            self._epoch = epoch or 1
+            self._epoch = 1 if epoch is None else epoch
             if settings.ema is not None:
                 settings.ema.restore()
             self._epoch_started = time.monotonic()

@@ -78,6 +78,7 @@ class EpochLogger(TrainLogger):
 
     def __init__(self, folder: str | Path, precision: int = 3) -> None:
         self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._text = FileTrainLogger(str(self.folder / "train_log.txt"), precision)
         self._writer: SummaryWriter | None = None
 

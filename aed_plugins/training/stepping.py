@@ -18,7 +18,7 @@ from aed_plugins.training.distributed import process_rank
 from aed_plugins.training.running_loss import RunningLoss
 from aed_plugins.training.settings import TrainingSettings
 
-READ_STEPS = 20  # from one look at the loss to the next
+READ_STEPS = 20  # from one look at the loss to the next, after that of the first step
 DIVERGED = "the training diverged (a lower --lr may help)"
 
 
@@ -104,11 +104,12 @@ class SteppingBrain(Brain):
         return loss.detach()
 
     def update_average(self, loss: Tensor, avg_loss: float) -> float:
-        """Add a loss to the mean; in training, read the mean every `READ_STEPS` steps only."""
+        """Add a loss to the mean; in training, read it now and then: see `READ_STEPS`."""
         if self._running_loss is None:
             return float(super().update_average(loss, avg_loss))
         self._running_loss.add(loss, self.step)
-        return self._read_loss(avg_loss) if self.step % READ_STEPS == 0 else avg_loss
+        due = self.step == 1 or self.step % READ_STEPS == 0
+        return self._read_loss(avg_loss) if due else avg_loss
 
     def _read_loss(self, known: float) -> float:
         """Return the mean loss of the epoch, or what is known of it if it had no step.

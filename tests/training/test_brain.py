@@ -75,6 +75,37 @@ def test_it_goes_on_with_speechbrain_s_own_checkpointer(tmp_path):
         assert torch.equal(tensor, states[1][name]), name
 
 
+def test_an_interrupted_training_over_a_range_trains_what_is_left(tmp_path):
+    states = []
+    for calls in ([range(1, 4)], [range(1, 3), range(1, 4)]):
+        for epochs in calls:
+            brain = make_brain(checkpointer=Checkpointer(tmp_path / str(len(calls))))
+            clips = make_clips(brain.task)
+            brain.fit(epochs, clips, train_loader_kwargs={**BATCHES, "shuffle": True})
+        assert [row["epoch"] for row in brain.history.rows] == [1, 2, 3]
+        states.append(brain.tagger.state_dict())
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_the_same_brain_trains_again():
+    brain = make_brain()
+    for _ in range(2):
+        brain.fit(range(2), make_clips(brain.task), train_loader_kwargs=dict(BATCHES))
+    assert [row["epoch"] for row in brain.history.rows] == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("option", [{"jit": True}, {"jit_module_keys": ["tagger"]}])
+def test_torchscript_is_refused(option):
+    with pytest.raises(ValueError, match=r"^jit: these modules are not for TorchScript"):
+        make_brain(run_opts=option)
+
+
+def test_an_optimizer_in_place_of_its_maker_is_refused():
+    tagger = make_tagger()
+    with pytest.raises(TypeError, match=r"^opt_class: expected what makes an optimizer"):
+        TaggingBrain({"tagger": tagger}, SGD(tagger.parameters()), {"task": SingleLabel(["a"])})
+
+
 def test_it_trains_on_a_loader_of_its_user_s_with_several_labels():
     task = MultiLabel(["a", "b"])
     loader = DataLoader(make_clips(task), 4, collate_fn=collate)
@@ -173,7 +204,7 @@ def test_a_step_takes_no_number_out_of_a_tensor(kind):
     batch = collate(clips[:4])
     brain.modules.train()
     with CountReads() as counted:
-        for brain.step in range(1, 4):
+        for brain.step in range(2, 5):
             brain.avg_train_loss = brain.update_average(brain.fit_batch(batch), 0.0)
     assert counted.reads == 0
     with CountReads() as counted:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from aed_plugins.core import InputError
 from aed_plugins.experiments import MultiLabelReport
 from aed_plugins.metrics import Predictions
 from aed_plugins.training import MultiLabel, SingleLabel, make_task
@@ -13,6 +14,29 @@ from aed_plugins.training import MultiLabel, SingleLabel, make_task
 def test_the_dataset_chooses_the_task():
     assert isinstance(make_task(["a", "b"], multi_label=False), SingleLabel)
     assert isinstance(make_task(["a", "b"], multi_label=True), MultiLabel)
+
+
+@pytest.mark.parametrize("kind", [SingleLabel, MultiLabel])
+@pytest.mark.parametrize("labels", ["dog", [], ["dog", "dog"]])
+def test_what_is_no_list_of_different_labels_is_refused(kind, labels):
+    with pytest.raises(ValueError, match=r"^expected a list of labels that differ, got"):
+        kind(labels)
+
+
+@pytest.mark.parametrize("kind", [SingleLabel, MultiLabel])
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [("dog", "expected a list of labels"), (["cat"], "label 'cat' of a clip is none of dog, owl")],
+)
+def test_a_clip_s_labels_that_the_task_does_not_have_are_named(kind, names, message):
+    with pytest.raises(InputError, match=f"^{message}"):
+        kind(["dog", "owl"]).target(names)
+
+
+@pytest.mark.parametrize("names", [[], ["dog", "owl"]])
+def test_a_clip_with_another_number_of_labels_than_one_is_refused(names):
+    with pytest.raises(InputError, match=r"^expected one label per clip, got [02]$"):
+        SingleLabel(["dog", "owl"]).target(names)
 
 
 def test_class_weights_make_each_class_count_the_same():

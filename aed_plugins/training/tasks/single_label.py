@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from aed_plugins.core import FloatArray
+from aed_plugins.core import FloatArray, InputError
 from aed_plugins.metrics import (
     Predictions,
     compute_accuracy,
@@ -42,7 +42,10 @@ class SingleLabel(Task):
 
     def target(self, names: Sequence[str]) -> int:
         """Return the label's index."""
-        return self.index[names[0]]
+        indices = self.indices(names)
+        if len(indices) != 1:
+            raise InputError(f"expected one label per clip, got {len(indices)}")
+        return indices[0]
 
     def soft_targets(self, targets: Tensor, smoothing: float = 0.0) -> Tensor:
         """Return one-hot targets; smoothing spreads evenly over all classes."""

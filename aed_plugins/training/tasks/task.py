@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from aed_plugins.core import FloatArray
+from aed_plugins.core import FloatArray, InputError, first_few
 from aed_plugins.metrics import Predictions
 
 
@@ -19,6 +19,11 @@ class Task(ABC):
     ----------
     labels : sequence of str
         All labels, in the order of their indices.
+
+    Raises
+    ------
+    ValueError
+        If they are no list of different labels.
 
     Attributes
     ----------
@@ -32,13 +37,38 @@ class Task(ABC):
     summary_metrics: ClassVar[tuple[str, ...]]
 
     def __init__(self, labels: Sequence[str]) -> None:
-        self.labels = list(labels)
+        self.labels = [] if isinstance(labels, str) else list(labels)
         self.index = {label: number for number, label in enumerate(self.labels)}
+        if not self.labels or len(self.index) < len(self.labels):
+            raise ValueError(f"expected a list of labels that differ, got {labels!r}")
+
+    def indices(self, names: Sequence[str]) -> list[int]:
+        """Return the indices of a clip's labels.
+
+        Parameters
+        ----------
+        names : sequence of str
+            The labels.
+
+        Raises
+        ------
+        InputError
+            If they are no list, or one is not among the task's labels.
+        """
+        if isinstance(names, str):
+            raise InputError(f"expected a list of labels, got {names!r}")
+        unknown = [name for name in names if name not in self.index]
+        if unknown:
+            raise InputError(
+                f"label {unknown[0]!r} of a clip is none of {first_few(self.labels)}: a dataset"
+                " lists all its labels"
+            )
+        return [self.index[name] for name in names]
 
     def multi_hot(self, names: Sequence[str]) -> npt.NDArray[np.float32]:
         """Return 1 for each of a clip's labels, 0 for the others: `(class,)`."""
         marks = np.zeros(len(self.labels), np.float32)
-        marks[[self.index[name] for name in names]] = 1
+        marks[self.indices(names)] = 1
         return marks
 
     @abstractmethod
