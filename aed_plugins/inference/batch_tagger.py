@@ -9,7 +9,7 @@ import torch.nn.functional as F  # noqa: N812  its usual name
 from speechbrain.inference.interfaces import Pretrained
 from torch import Tensor
 
-from aed_plugins.core import FloatArray, Steps
+from aed_plugins.core import FloatArray, InputError, Steps
 from aed_plugins.detection import TimelineSettings, Windows
 from aed_plugins.labels import select_classes
 from aed_plugins.metrics import DEFAULT_THRESHOLD
@@ -17,6 +17,7 @@ from aed_plugins.models import (
     Probabilities,
     Thresholds,
     absolute_lengths,
+    check_batch,
     compute_probabilities,
     name_out_of_memory,
 )
@@ -68,7 +69,7 @@ class BatchTagger(Pretrained):
 
     @timeline_settings.setter
     def timeline_settings(self, settings: TimelineSettings) -> None:
-        self._windows = settings.windows(self.steps)
+        self._windows = self._checked(settings).windows(self.steps)
         self._settings = settings
 
     @property
@@ -122,7 +123,10 @@ class BatchTagger(Pretrained):
         Raises
         ------
         ValueError
-            If the shapes or the type are others, or there is no clip or no sample.
+            If the shapes or the type are others, there is no clip or no sample, a sample is not
+            finite, or a length is no fraction.
+        TypeError
+            If something else than tensors is given.
         InputError
             If memory runs out.
         """
@@ -154,7 +158,10 @@ class BatchTagger(Pretrained):
         Raises
         ------
         ValueError
-            If the shapes or the type are others, or there is no clip or no sample.
+            If the shapes or the type are others, there is no clip or no sample, a sample is not
+            finite, or a length is no fraction.
+        TypeError
+            If something else than tensors is given.
         InputError
             If memory runs out.
         """
@@ -209,6 +216,24 @@ class BatchTagger(Pretrained):
             )
             return Probabilities(output.embeddings.float(), step, clip)
 
+    def _checked(self, settings: TimelineSettings) -> TimelineSettings:
+        """Refuse what are no settings, or are for classes that the model does not have."""
+        if not isinstance(settings, TimelineSettings):
+            raise TypeError(
+                f"expected TimelineSettings, got {type(settings).__name__};"
+                " TimelineSettings.from_dict takes a dictionary"
+            )
+        self._check_classes(vars(settings.post_processing))
+        return settings
+
+    def _check_classes(self, values: Mapping[str, Any]) -> None:
+        """Refuse settings by class of which a class is not among all of the model's."""
+        known = {str(label) for label in self.hparams.labels}
+        for name, value in values.items():
+            for label in value if isinstance(value, Mapping) else ():
+                if label not in known:
+                    raise InputError(f"{name}: the model has no class {label!r}")
+
     def _initial_settings(self, kept: Mapping[str, Any] | None) -> TimelineSettings:
         if kept is not None:
             return TimelineSettings.from_dict(kept)
@@ -218,8 +243,14 @@ class BatchTagger(Pretrained):
 
 def _check_batch(wavs: Tensor, wav_lens: Tensor | None) -> None:
     """Refuse what is no batch of clips, for PyTorch and ONNX Runtime alike."""
-    shape = tuple(wavs.shape)
-    if len(shape) != 2 or 0 in shape or not wavs.is_floating_point():
-        raise ValueError(f"expected wavs (batch, sample) of floats, got {shape} of {wavs.dtype}")
-    if wav_lens is not None and wav_lens.shape != shape[:1]:
-        raise ValueError(f"expected wav_lens {shape[:1]}, got {tuple(wav_lens.shape)}")
+    for name, given in (("wavs", wavs), ("wav_lens", wav_lens)):
+        if not isinstance(given, Tensor) and not (given is None and name == "wav_lens"):
+            raise TypeError(f"expected a tensor as {name}, got {type(given).__name__}")
+    check_batch(wavs, "wavs (batch, sample)", wav_lens)
+    if not wavs.isfinite().all():
+        raise ValueError("expected finite samples in wavs, got NaN or infinite ones")
+    if wav_lens is not None and not ((wav_lens > 0) & (wav_lens <= 1)).all():
+        raise ValueError(
+            "expected wav_lens as fractions of the samples, above 0 and up to 1,"
+            f" got {wav_lens.min().item():g} to {wav_lens.max().item():g}"
+        )

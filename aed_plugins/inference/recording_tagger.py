@@ -61,7 +61,7 @@ class RecordingTagger(BatchTagger):
         Raises
         ------
         ValueError
-            If an array has another shape or type or comes without a sample rate.
+            If an array has another shape, type or scale or comes without a sample rate.
         InputError
             If it cannot be used, or memory runs out.
         """
@@ -98,8 +98,8 @@ class RecordingTagger(BatchTagger):
         Raises
         ------
         ValueError
-            If an array has another shape or type or comes without a sample rate, or a hop without
-            a window.
+            If an array has another shape, type or scale or comes without a sample rate, or a hop
+            without a window.
         InputError
             If it cannot be used, or memory runs out.
         """
@@ -148,9 +148,9 @@ class RecordingTagger(BatchTagger):
         Raises
         ------
         TypeError
-            If there is no such option.
+            If there is no such option, or `settings` are no `TimelineSettings`.
         ValueError
-            If an array has another shape or type or comes without a sample rate.
+            If an array has another shape, type or scale or comes without a sample rate.
         InputError
             If it cannot be used, or memory runs out.
         """
@@ -191,7 +191,7 @@ class RecordingTagger(BatchTagger):
         Raises
         ------
         TypeError
-            If there is no such option.
+            If there is no such option, or `settings` are no `TimelineSettings`.
         InputError
             If a setting cannot be used.
         """
@@ -210,12 +210,13 @@ class RecordingTagger(BatchTagger):
         on_probabilities: Callable[[FloatArray], None] | None,
     ) -> EventStream:
         """Return what detects events in samples at the model's rate; plan the windows once."""
-        windows, chosen = None, settings or self.timeline_settings
+        self._check_classes(options)
+        chosen = self.timeline_settings if settings is None else self._checked(settings)
         if settings is None and not options:
             windows = self.windows
-        elif options:
+        else:
             chosen = chosen.updated(**options)
-        windows = windows or chosen.windows(self.steps)
+            windows = chosen.windows(self.steps)
         whole = windows.frames_per_window is not None
 
         def model(batch: FloatArray) -> FloatArray:

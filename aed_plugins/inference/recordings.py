@@ -1,6 +1,7 @@
 """Recordings as files or in memory: one way to the samples that a model takes."""
 
 import os
+import reprlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,6 +9,9 @@ import numpy.typing as npt
 from torch import Tensor
 
 from aed_plugins.audio import array_blocks, quantize, read_blocks
+
+HIGHEST_PEAK = 10.0  # of floats; a recording above it has another scale
+NUMBERS = "biufc"  # kinds of NumPy's types
 
 PathOrArray = str | os.PathLike[str] | npt.ArrayLike | Tensor
 Blocks = Iterator[npt.NDArray[np.float32]]
@@ -43,9 +47,11 @@ def read_recording(path_or_array: PathOrArray, sample_rate: int | None, model_ra
 
     Raises
     ------
+    TypeError
+        If it is neither a path nor an array of numbers.
     ValueError
-        If an array comes without a sample rate or a file with one; while the blocks are read, if an
-        array has another shape or type.
+        If an array comes without a sample rate or a file with one, or has floats far above 1; while
+        the blocks are read, if it has another shape or type.
     InputError
         While the blocks are read, if a file cannot be used.
 
@@ -58,9 +64,26 @@ def read_recording(path_or_array: PathOrArray, sample_rate: int | None, model_ra
         if sample_rate is not None:
             raise ValueError(f"sample_rate={sample_rate} is for arrays: a file has its own")
         return map(quantize, read_blocks(os.fspath(path_or_array), model_rate))
+    samples = _to_array(path_or_array)
     if sample_rate is None:
         raise ValueError("expected sample_rate, in hertz, with an array of samples")
-    if isinstance(path_or_array, Tensor):
-        samples = path_or_array.detach().cpu()
-        path_or_array = (samples.float() if samples.is_floating_point() else samples).numpy()
-    return map(quantize, array_blocks(path_or_array, sample_rate, model_rate))
+    return map(quantize, array_blocks(samples, sample_rate, model_rate))
+
+
+def _to_array(samples: npt.ArrayLike | Tensor) -> np.ndarray:
+    """Return the samples as they are; refuse what is no recording, and floats of another scale."""
+    if isinstance(samples, Tensor):
+        samples = samples.detach().cpu()
+        samples = (samples.float() if samples.is_floating_point() else samples).numpy()
+    array = np.asarray(samples)
+    if array.dtype.kind not in NUMBERS:
+        raise TypeError(
+            f"expected one recording, a path or an array of samples, got {reprlib.repr(samples)}"
+        )
+    peak = np.abs(array).max(initial=0) if array.dtype.kind == "f" else 0
+    if HIGHEST_PEAK < peak < np.inf:
+        raise ValueError(
+            f"expected floats in [-1, 1], got a peak of {peak:g}; int16 is taken as it is, other"
+            " integers must be divided by their full scale"
+        )
+    return array

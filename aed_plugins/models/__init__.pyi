@@ -37,6 +37,7 @@ from .heads.pooled_dnn import PooledDNNHead as PooledDNNHead
 from .heads.rnn import RNNHead as RNNHead
 from .lengths import (
     absolute_lengths as absolute_lengths,
+    check_batch as check_batch,
     valid_mask as valid_mask,
 )
 from .out_of_memory import name_out_of_memory as name_out_of_memory

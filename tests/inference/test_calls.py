@@ -1,5 +1,7 @@
 """How a `PretrainedTagger` is called: files and arrays, single settings, SpeechBrain's way."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -83,7 +85,13 @@ def test_a_long_array_is_tagged_as_a_long_file(tagger, tmp_path):
         (np.float64(0.5), 8000, r"got shape \(\)"),
         (np.zeros(8000, np.int32), 8000, r"expected floats in \[-1, 1\] or int16, got int32"),
         (np.full(8000, np.nan), 8000, "expected finite samples"),
-        (np.full(8000, 3e38, np.float32), 16000, "expected samples near full scale"),
+        (np.full(8000, 3e38, np.float32), 16000, r"in \[-1, 1\], got a peak of 3e\+38; int16 is"),
+        (
+            np.full(8000, -20000.0),
+            8000,
+            r"expected floats in \[-1, 1\], got a peak of 20000; int16",
+        ),
+        (np.full(8000, np.inf), 8000, "expected finite samples"),
         (np.zeros(8000), 0, "expected a sample rate of 1000 to 1000000 hertz, got 0"),
         (np.zeros(10), 8000, r"array: expected 0\.05 s of sound or more"),
         (np.zeros(0), 8000, r"array: expected 0\.05 s of sound or more"),
@@ -93,6 +101,20 @@ def test_an_array_that_is_no_recording_is_refused(tagger, array, rate, message):
     for ask in (tagger.tag, tagger.embed, tagger.timeline):
         with pytest.raises(ValueError, match=message):
             ask(array, rate)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [(None, "None"), (["a.wav", "b.wav"], r"\['a.wav', 'b.wav'\]"), ([Path("a.wav")], "a.wav")],
+)
+def test_what_is_no_recording_is_named(tagger, given, shown):
+    for ask in (tagger.tag, tagger.embed, tagger.timeline):
+        with pytest.raises(TypeError, match=f"expected one recording, .* got .*{shown}"):
+            ask(given)
+
+
+def test_floats_a_little_above_full_scale_are_taken(tagger):
+    assert tagger.tag(np.full(8000, 9.9), 8000).duration == 1.0
 
 
 def test_a_sample_rate_with_a_file_is_refused(tagger, file):
@@ -132,6 +154,32 @@ def test_unknown_and_doubled_settings_are_refused(tagger, file, options, message
     for ask in (lambda: tagger.timeline(file, **options), lambda: tagger.stream(**options)):
         with pytest.raises(TypeError, match=message):
             ask()
+
+
+def test_settings_of_another_type_are_refused(tagger, file):
+    for given in ({"window": 1.0}, {}, 0.5):
+        with pytest.raises(TypeError, match=r"expected TimelineSettings, got (dict|float); Time"):
+            tagger.timeline(file, settings=given)
+        with pytest.raises(TypeError, match=r"expected TimelineSettings, got (dict|float); Time"):
+            tagger.timeline_settings = given
+
+
+def test_a_class_that_the_model_does_not_have_is_named(tagger, file):
+    with pytest.raises(InputError, match=r"^threshold: the model has no class 'Dgo'$"):
+        tagger.timeline(file, threshold={"dog": 0.4, "Dgo": 0.1})
+    wrong = TimelineSettings().updated(onset={"Dgo": 0.1})
+    with pytest.raises(InputError, match=r"^onset: the model has no class 'Dgo'$"):
+        tagger.timeline(file, settings=wrong)
+    with pytest.raises(InputError, match=r"^onset: the model has no class 'Dgo'$"):
+        tagger.timeline_settings = wrong
+
+
+def test_settings_may_hold_classes_that_were_not_chosen(file):
+    tagger = single_label()
+    settings = TimelineSettings().updated(onset=dict.fromkeys(LABELS, 0.4))
+    tagger.choose(LABELS[:1])
+    tagger.timeline_settings = settings
+    assert tagger.timeline(file) == tagger.timeline(file, settings=settings)
 
 
 def test_a_hop_of_embeddings_goes_with_a_window(tagger, file):
@@ -236,26 +284,6 @@ def test_a_clip_is_encoded_as_the_mean_of_its_own_steps():
     torch.testing.assert_close(encoded[2], alone)
     unit = tagger.encode_batch(wavs, normalize=True)
     torch.testing.assert_close(unit.norm(dim=-1), torch.ones(3, 1))
-
-
-@pytest.mark.parametrize(
-    ("wavs", "message"),
-    [
-        (torch.zeros(8000), r"expected wavs \(batch, sample\) of floats, got \(8000,\)"),
-        (torch.zeros(1, 8000, 2), r"got \(1, 8000, 2\)"),
-        (torch.zeros(0, 8000), r"got \(0, 8000\)"),
-        (torch.zeros(2, 0), r"got \(2, 0\)"),
-        (torch.tensor(0.0), r"got \(\) of"),
-        (torch.zeros(2, 8000, dtype=torch.int16), r"of torch\.int16"),
-    ],
-)
-def test_what_is_no_batch_is_refused(tagger, wavs, message):
-    for ask in (tagger, tagger.classify_batch, tagger.encode_batch):
-        for wav_lens in (None, torch.ones(2)):
-            with pytest.raises(ValueError, match=message):
-                ask(wavs, wav_lens)
-        with pytest.raises(ValueError, match=r"expected wav_lens \(3,\), got \(2,\)"):
-            ask(torch.zeros(3, 8000), torch.ones(2))
 
 
 # Devices
