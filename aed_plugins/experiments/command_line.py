@@ -1,13 +1,12 @@
 """A recipe's command line: a hyperparameter file, overrides, one line when something is wrong."""
 
 import dataclasses
-import difflib
 import functools
 import gc
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, NoReturn, TypeVar
 
@@ -20,8 +19,10 @@ from speechbrain.utils.logger import setup_logging
 from speechbrain.utils.run_opts import RunOptions
 
 from aed_plugins.core import InputError, one_line
+from aed_plugins.experiments.arguments import split_arguments
 from aed_plugins.experiments.hyperparameters import Hyperparameters
 from aed_plugins.experiments.option_help import describe_options
+from aed_plugins.experiments.overrides import read_overrides
 from aed_plugins.training import SharedError
 
 Options = TypeVar("Options")
@@ -107,32 +108,28 @@ def parse_experiment(arguments: list[str], options: type[Options]) -> Experiment
     Parameters
     ----------
     arguments : list of str
-        `HPARAMS.yaml [--option=value ...]`, as SpeechBrain reads it. With `--help` among them all
-        options are printed, and the program ends.
+        `HPARAMS.yaml [--option=value ...]`. With `--help` among them all options are printed, and
+        the program ends.
     options : dataclass
         The recipe's own options, all with defaults; every other override goes to the file.
 
     Raises
     ------
     InputError
-        If the file is missing or not YAML, or an override is neither the recipe's nor the file's.
+        If the file is missing or not YAML, an option is neither the recipe's nor the file's nor
+        SpeechBrain's, or has no value or one of another kind.
     """
     if not {"-h", "--help"}.isdisjoint(arguments):
         _print_help(arguments, options)
         raise SystemExit(0)
-    name, run_options, text = speechbrain.parse_arguments(arguments)
-    try:
-        overrides = ruamel.yaml.YAML().load(text) or {}
-    except ruamel.yaml.error.YAMLError as error:
-        raise InputError(f"cannot read the overrides {text!r}: {one_line(error)}") from error
-    if not isinstance(overrides, Mapping):
-        raise InputError(f"expected overrides like --seed=1, got {text!r}")
-    known = _parse(Path(name), _read(Path(name)))
-    _check_overrides(overrides, options, known, name)
+    given = split_arguments(arguments)
+    file = Path(given.file)
+    known = _parse(file, _read(file))
+    overrides = read_overrides(given.overrides, options, known, file)
     own = [field.name for field in dataclasses.fields(options)]  # type: ignore[arg-type]
     chosen = options(**{key: value for key, value in overrides.items() if key in own})
     rest = {key: value for key, value in overrides.items() if key not in own}
-    return Experiment(Path(name), chosen, rest, _with_backend(run_options))
+    return Experiment(file, chosen, rest, _with_backend(given.run_options))
 
 
 def join_processes(run_options: RunOptions) -> None:
@@ -227,31 +224,6 @@ def _print_help(arguments: list[str], options: type[Any]) -> None:
     file = files[0] if files else None
     keys = None if file is None else _parse(file, _read(file))
     print(describe_options(sys.argv[0], options, file, keys))  # noqa: T201  what was asked for
-
-
-def _check_overrides(
-    overrides: Mapping[str, Any], options: type[Any], known: CommentedMap, file: str
-) -> None:
-    """Check that each is an option of the recipe or a key of the file, and of its kind."""
-    fields = {field.name: field for field in dataclasses.fields(options)}
-    for key, value in overrides.items():
-        if key in fields:
-            if isinstance(fields[key].default, bool) and not isinstance(value, bool):
-                raise InputError(f"--{key}: expected True or False, got {value!r}")
-        elif key in known:
-            _check_number(key, value, known[key], file)
-        else:
-            close = difflib.get_close_matches(key, [*fields, *known], n=1)
-            hint = f"did you mean --{close[0]}?" if close else ""
-            hint = hint or f"the recipe has --{', --'.join(fields)}"
-            raise InputError(f"--{key} is neither an option of this recipe nor in {file}; {hint}")
-
-
-def _check_number(key: str, value: Any, written: Any, file: str) -> None:
-    """Check that a number is given where the file has one; null may stand for none."""
-    numeric = isinstance(written, int | float) and not isinstance(written, bool)
-    if numeric and isinstance(value, bool | str | list | dict):
-        raise InputError(f"--{key}: expected a number, as the {written} of {file}, got {value!r}")
 
 
 def _parse(path: Path, text: str) -> CommentedMap:

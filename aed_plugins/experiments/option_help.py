@@ -9,6 +9,7 @@ from typing import Any
 from ruamel.yaml.comments import CommentedMap
 from speechbrain.utils.run_opts import HELP_TEXTS, RunOptions
 
+from aed_plugins.experiments.arguments import SPEECHBRAIN_OPTIONS
 from aed_plugins.experiments.hyperparameters import flatten
 
 WIDTH, COLUMN = 100, 30
@@ -43,9 +44,9 @@ def describe_options(
     else:
         lines += [f"keys of {file}, with their values (a place inside one: --key='{{inner: 1}}'):"]
         lines += _describe_keys(keys)
-    texts = {name: (text, getattr(RunOptions, name, None)) for name, text in HELP_TEXTS.items()}
     lines += ["", "options of SpeechBrain:"]
-    lines += [line for name in sorted(texts) for line in _entry(name, *texts[name])]
+    for name in sorted(SPEECHBRAIN_OPTIONS & HELP_TEXTS.keys()):
+        lines += _entry(name, HELP_TEXTS[name], getattr(RunOptions, name, None))
     return "\n".join(lines)
 
 

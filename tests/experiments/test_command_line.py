@@ -1,11 +1,13 @@
 import dataclasses
 import sys
+from pathlib import Path
 
 import pytest
 import speechbrain
 
 from aed_plugins.core import InputError
 from aed_plugins.experiments import parse_experiment, run_program
+from aed_plugins.experiments.arguments import FLAGS, SPEECHBRAIN_OPTIONS
 
 HPARAMS = """
 seed: 1
@@ -23,6 +25,7 @@ class Options:
     data_folder: str | None = None
     test_folds: list | str = "all"
     allow_partial: bool = False
+    license: str = "unknown"
 
 
 @pytest.fixture
@@ -54,13 +57,55 @@ def test_part_of_an_object_can_be_overridden(hparams):
         (["--tets_folds=[1]"], "did you mean --test_folds"),
         (["--zzz=1"], "the recipe has --data_folder, --test_folds"),
         (["--allow_partial=no"], "--allow_partial: expected True or False, got 'no'"),
-        (["lr=1"], "expected overrides like --seed=1"),
-        (["--lr=1", "--lr=2"], "line 2: found duplicate key .lr."),
+        (["--precis=bf16"], "--precis is neither an option .*; did you mean --precision"),
+        (["--optimizer=foo"], "--optimizer is neither an option of this recipe nor in"),
+        (["lr=1"], "^lr=1: expected --option=value"),
+        (["--output_folder=/x", "lr=1"], "^lr=1: expected --option=value"),
+        (["--debug", "1"], "^1: expected --option=value"),
+        (["--lr=1", "--lr=2"], "^--lr is given twice$"),
+        (["--debug", "--debug"], "^--debug is given twice$"),
+        (["--lr=[1"], r"^cannot read --lr=\[1: "),
+        (["--precision=foo"], "^--precision: invalid choice: 'foo'"),
+        (["--debug_batches=x"], "^--debug_batches: invalid int value: 'x'"),
+        (["--debug=True"], "^--debug: ignored explicit argument 'True'"),
+        (["--device", "--seed=1"], "^--device: expected a value, as in --device=VALUE"),
+        (["--license", "--seed=1"], "^--license: expected a value, as in --license=VALUE"),
+        (["--license="], "^--license: expected a value"),
+        (["--license=True"], "^--license: expected a value, .* got True"),
+        (["--data_folder=False"], "^--data_folder: expected a value, .* got False"),
+        (["--license=null"], "^--license: expected a value, .* got None"),
+        (["--dataset=foo"], "^--dataset is set by the recipe$"),
+        (["--head=!new:torch.nn.Linear {}"], "^--head: !new:torch.nn.Linear cannot replace .*yaml"),
+        (["--head={bias: !new:a.B {c: 1}}"], "^--head: !new:a.B cannot replace"),
+        (["--jit"], "^--jit: the models here cannot be compiled with TorchScript$"),
+        (["--jit_module_keys", "head"], "^--jit_module_keys: the models here cannot"),
     ],
 )
-def test_an_override_that_does_not_exist_is_refused(hparams, arguments, message):
+def test_an_option_that_cannot_be_used_is_refused_in_one_line(hparams, arguments, message):
     with pytest.raises(InputError, match=message):
         parse_experiment([hparams, *arguments], Options)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--lr=1"]])
+def test_a_command_line_without_a_file_is_refused_in_one_line(arguments, capsys):
+    with pytest.raises(InputError, match=r"^expected a hyperparameter file, such as .*; see --hel"):
+        parse_experiment(arguments, Options)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_value_may_stand_after_its_option_and_have_an_equals_sign(hparams):
+    arguments = ["--lr", "-1", "--debug", hparams, "--data_folder=/a=b", "--max_grad_norm", "-2"]
+    experiment = parse_experiment(arguments, Options)
+    assert experiment.hparams_file == Path(hparams)
+    assert experiment.overrides == {"lr": -1}
+    assert experiment.options.data_folder == "/a=b"
+    assert experiment.run_options.max_grad_norm == -2
+    assert experiment.run_options.overridden_args >= {"debug", "max_grad_norm"}
+
+
+def test_a_key_set_by_the_recipe_can_be_an_option_of_its_own(hparams):
+    own = dataclasses.make_dataclass("Own", [("dataset", str, "a")], frozen=True)
+    assert parse_experiment([hparams, "--dataset=b"], own).options.dataset == "b"
 
 
 def test_part_of_an_object_that_does_not_exist_is_refused(hparams):
@@ -133,6 +178,10 @@ def test_a_defect_keeps_its_traceback():
         run_program(main)
 
 
-def test_speechbrain_still_reads_command_lines_as_expected():
-    file, _, overrides = speechbrain.parse_arguments(["a.yaml", "--folds=[1, 2]", "--lr=1e-3"])
-    assert (file, overrides) == ("a.yaml", "folds: [1, 2]\nlr: 1e-3")
+def test_speechbrain_takes_the_options_that_are_left_to_it(hparams):
+    for name in sorted(SPEECHBRAIN_OPTIONS):
+        value = [] if name in FLAGS else ["fp32" if "precision" in name else "1"]
+        _, options, overrides = speechbrain.parse_arguments(["a.yaml", f"--{name}", *value])
+        assert (options.overridden_args, overrides) == ({name}, "")
+    keys = parse_experiment([hparams, "--compile_module_keys", "a", "b"], Options)
+    assert keys.run_options.compile_module_keys == ["a", "b"]
