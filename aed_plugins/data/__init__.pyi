@@ -11,7 +11,10 @@ from .dataset import (
 )
 from .datasets.audioset.dataset import AudioSet as AudioSet
 from .datasets.custom.dataset import CustomDataset as CustomDataset
-from .datasets.esc50 import ESC50 as ESC50
+from .datasets.esc50 import (
+    ESC50 as ESC50,
+    OWN_FOLDS as OWN_FOLDS,
+)
 from .datasets.registry import (
     DATASETS as DATASETS,
     find_dataset as find_dataset,

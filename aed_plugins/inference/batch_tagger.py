@@ -1,12 +1,14 @@
 """Batches of clips in a trained model, in PyTorch or ONNX Runtime, called as SpeechBrain's are."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812  its usual name
 from speechbrain.inference.interfaces import Pretrained
+from speechbrain.utils.run_opts import RunOptions
 from torch import Tensor
 
 from aed_plugins.core import FloatArray, InputError, Steps
@@ -38,12 +40,12 @@ class BatchTagger(Pretrained):
         self,
         modules: Mapping[str, Any],
         hparams: Mapping[str, Any],
-        run_opts: Mapping[str, Any] | None = None,
+        run_opts: Mapping[str, Any] | RunOptions | None = None,
         freeze_params: bool = True,
         *,
         onnx: "OnnxTagger | None" = None,
     ) -> None:
-        super().__init__(dict(modules), dict(hparams), run_opts, freeze_params)
+        super().__init__(dict(modules), dict(hparams), given_options(run_opts), freeze_params)
         self.labels = [str(label) for label in hparams["labels"]]
         self.multi_label = bool(hparams["multi_label"])
         self.sample_rate = int(hparams["sample_rate"])
@@ -239,6 +241,27 @@ class BatchTagger(Pretrained):
             return TimelineSettings.from_dict(kept)
         thresholds = dict(zip(self.labels, self.thresholds.clip(0, 1).tolist(), strict=True))
         return TimelineSettings.from_dict({"post_processing": {"onset": thresholds}})
+
+
+def given_options(run_opts: Mapping[str, Any] | RunOptions | None) -> dict[str, Any]:
+    """Return the run options that are given, without the defaults of SpeechBrain's class.
+
+    Raises
+    ------
+    InputError
+        If there is no such option, or it does not work with our models.
+    """
+    if isinstance(run_opts, RunOptions):
+        given = {name: run_opts[name] for name in run_opts.overridden_args}
+    else:
+        given = {} if run_opts is None else dict(run_opts)
+    known = sorted({entry.name for entry in fields(RunOptions)} - {"overridden_args"})
+    for name in given:
+        if name not in known:
+            raise InputError(f"run_opts: there is no option {name!r}; known are {', '.join(known)}")
+    if given.get("jit", False):
+        raise InputError("run_opts: jit: TorchScript cannot compile these models; leave it out")
+    return given
 
 
 def _check_batch(wavs: Tensor, wav_lens: Tensor | None) -> None:

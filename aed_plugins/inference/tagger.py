@@ -15,7 +15,7 @@ from speechbrain.utils.run_opts import RunOptions
 from torch import Tensor
 
 from aed_plugins.core import InputError, one_line
-from aed_plugins.inference.batch_tagger import Classified
+from aed_plugins.inference.batch_tagger import Classified, given_options
 from aed_plugins.inference.recording_tagger import RecordingTagger
 from aed_plugins.inference.recordings import read_recording
 from aed_plugins.models import HUB_ERRORS, Thresholds
@@ -141,7 +141,7 @@ class PretrainedTagger(RecordingTagger):
             If there is no such model or device, or it is damaged, incomplete or not safe to load;
             or several differ in their classes or in their input; or an option does not apply.
         """
-        options = _given_options(run_opts)
+        options = given_options(run_opts)
         device = str(options.get("device", device))
         if str(source).endswith(".onnx"):
             if device not in {"auto", "cpu"}:
@@ -256,13 +256,6 @@ def _fetched(path: str | Path, savedir: str | Path | None) -> Path:
         raise InputError(
             f"{path}: cannot be fetched: {one_line(error, first_line=True)}"
         ) from error
-
-
-def _given_options(run_opts: Mapping[str, Any] | RunOptions | None) -> dict[str, Any]:
-    """Return the run options that are given, without the defaults of SpeechBrain's class."""
-    if isinstance(run_opts, RunOptions):
-        return {name: run_opts[name] for name in run_opts.overridden_args}
-    return dict(run_opts or {})
 
 
 def _checked_device(device: str) -> str:

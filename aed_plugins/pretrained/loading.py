@@ -33,6 +33,10 @@ from aed_plugins.pretrained.trained_run import CONFIGURATION, load_run
 
 Source: TypeAlias = str | Path | FetchSource
 
+EXPECTED = (
+    "a model's folder, a training's folder, owner/name or owner/name@revision on the Hugging Face"
+    " Hub, one of `mn01` to `mn40`, a `.pt` file of their weights, or a `.onnx` file"
+)
 # What several models must have in common.
 SHARED_PROPERTIES = {
     "labels": "the same labels in the same order",
@@ -67,6 +71,8 @@ def load_model(source: Source | Sequence[Source], **options: Any) -> LoadedModel
     how = LoadOptions(**options)
     if isinstance(source, str | Path | FetchSource):
         return _load_one(source, how)
+    if not isinstance(source, Sequence):
+        raise InputError(f"expected {EXPECTED}, or several of them, got {source!r}")
     sources = [str(each) for each in source]
     if len(sources) > 1:
         replace(how, revision=None).check_unused(" and ".join(sources), "several models")
@@ -78,6 +84,8 @@ def _load_one(source: Source, options: LoadOptions) -> LoadedModel:
         kind, path = source
         source = f"hf://{path}" if kind is FetchFrom.HUGGING_FACE else str(path)
     text = str(source)
+    if not text.strip():
+        raise InputError(f"expected {EXPECTED}, got {text!r}")
     if text.endswith(".onnx"):
         options.check_unused(text, "a .onnx file")
         return _load_onnx(text)
@@ -118,10 +126,7 @@ def _fetch(source: str, options: LoadOptions) -> tuple[str, Path]:
     named = None if is_there else hub_id(source)
     if named is None:
         kind = "is a file" if is_there else "is no folder"
-        raise InputError(
-            f"{source} {kind}: expected a model's folder, a training's folder, or owner/name or"
-            " owner/name@revision on the Hugging Face Hub"
-        )
+        raise InputError(f"{source} {kind}: expected {EXPECTED}")
     repository, revision = named
     config = options.fetch_config
     for other in (options.revision, None if config is None else config.revision):

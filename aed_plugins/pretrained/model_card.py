@@ -1,14 +1,14 @@
 """The model card of a published model: what it is, what it was trained on and how good it is."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
 from aed_plugins.core import InputError, markdown_table
-from aed_plugins.data import DEMONSTRATION, describe_data, find_dataset
+from aed_plugins.data import DEMONSTRATION, OWN_FOLDS, describe_data, find_dataset
 from aed_plugins.pretrained.released_weights import describe_weights, find_repository
 from aed_plugins.pretrained.trained_run import TrainedRun, read_summary
 
@@ -104,7 +104,7 @@ def _usage(name: str) -> str:
 from aed_plugins.inference import PretrainedTagger
 
 tagger = PretrainedTagger.from_hparams(source="{name}")
-print(tagger.tag("recording.wav"))
+print(tagger.tag("recording.wav").top(3))
 ```
 
 or, as a page with a timeline:
@@ -134,7 +134,7 @@ def _metrics_table(run: TrainedRun, summary: Mapping[str, Any] | None) -> str:
     intervals = run.result["metrics"].get("intervals", {})
     folds = 0 if summary is None else len(summary["folds"])
     several = summary is not None and folds > 1
-    rows = [["metric", f"test on {run.result['test_fold']}, {run.result['clips']} clips"]]
+    rows = [["metric", f"test on {_named([run.result['test_fold']])}, {run.result['clips']} clips"]]
     if several:
         rows[0].append(f"mean of {folds} runs like it")
     for key, value in _scalars(run).items():
@@ -194,11 +194,17 @@ def _first_weights(run: TrainedRun) -> list[str]:
 
 
 def _folds(run: TrainedRun) -> str:
-    trained, chosen = (
-        ", ".join(str(fold) for fold in run.result[key]) for key in ("train_folds", "valid_folds")
-    )
-    by = f", the checkpoint chosen on {chosen}" if chosen else ""
-    return f"Trained on {trained}{by}, tested on {run.result['test_fold']}."
+    trained, chosen = run.result["train_folds"], run.result["valid_folds"]
+    by = f"; checkpoint chosen on {_named(chosen)}" if chosen else ""
+    own = " These folds are not the official ones." if OWN_FOLDS in run.dataset else ""
+    return f"Trained on {_named(trained)}{by}; tested on {_named([run.result['test_fold']])}.{own}"
+
+
+def _named(folds: Sequence[int | str]) -> str:
+    """Name folds: those without a number have names, such as `eval`."""
+    kind = "fold" if len(folds) == 1 else "folds"
+    named = ", ".join(str(fold) for fold in folds)
+    return named if any(isinstance(fold, str) for fold in folds) else f"{kind} {named}"
 
 
 def _beginning(run: TrainedRun) -> str:

@@ -8,6 +8,7 @@ import soundfile
 import torch
 from file_server import Server
 from speechbrain.inference.interfaces import Pretrained
+from speechbrain.utils.run_opts import RunOptions
 from tiny_model import LABELS, write_model
 
 from aed_plugins.core import InputError
@@ -298,6 +299,26 @@ def test_the_device_is_chosen_by_itself_or_given(tmp_path, monkeypatch):
     assert chosen.device == "cpu"
     with pytest.raises(InputError, match="device: cuda:9 cannot be used here: "):
         PretrainedTagger.from_hparams(folder, device="cuda:9")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"jit": True}, "^run_opts: jit: TorchScript cannot compile these models; leave it out$"),
+        ({"presicion": "bf16"}, "^run_opts: there is no option 'presicion'; known are .*precision"),
+    ],
+)
+def test_run_options_that_do_not_work_are_one_line(options, message, tagger, tmp_path):
+    with pytest.raises(InputError, match=message):
+        PretrainedTagger.from_hparams(write_model(tmp_path / "tiny"), run_opts=options)
+    with pytest.raises(InputError, match=message):
+        PretrainedTagger(tagger.mods, vars(tagger.hparams), options)
+
+
+def test_run_options_may_be_an_object_of_speechbrain_s(tmp_path):
+    options = RunOptions.from_dictionary({"device": "cpu", "precision": "bf16"})
+    loaded = PretrainedTagger.from_hparams(write_model(tmp_path / "tiny"), run_opts=options)
+    assert (loaded.device, loaded.precision) == ("cpu", "bf16")
 
 
 def test_memory_that_runs_out_is_one_line(tagger, file, monkeypatch):

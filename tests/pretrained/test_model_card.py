@@ -74,14 +74,16 @@ def test_the_card_says_what_the_model_is(run, tmp_path):
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells == ["mAP", "0.500 (95 %: 0.400 to 0.600)", "0.625 ± 0.125"]
     assert (
-        "Nowhere's recordings, CC0. Trained on 1, the checkpoint chosen on 2, tested on 3."
-        in card.text
+        "Nowhere's recordings, CC0. Trained on fold 1; checkpoint chosen on fold 2; tested on fold"
+        " 3." in card.text
     )
     assert "the weights in https://nowhere.invalid/resnet.pth" in card.text
     assert "`Crying, sobbing`" in card.text
     assert "8000 Hz" in card.text
     assert "aed report recording.wav --model model" in card.text
     assert 'PretrainedTagger.from_hparams(source="model")' in card.text
+    assert 'print(tagger.tag("recording.wav").top(3))' in card.text
+    assert "| test on fold 3, " in card.text
     assert load_model(run).name == "tiny on nowhere"
 
 
@@ -104,7 +106,19 @@ def test_the_training_data_s_terms_are_said(dataset, said, tmp_path):
     publish_model(run, tmp_path / "model", license="cc-by-nc-4.0")
     text = (tmp_path / "model/README.md").read_text()
     assert said in text
+    assert ("These folds are not the official ones." in text) == dataset.endswith("own_folds")
     assert ("datasets:\n- " in text) == (not dataset.endswith("demonstration"))
+
+
+def test_the_folds_of_the_training_are_named(run, tmp_path):
+    path = run / "result.json"
+    content = json.loads(path.read_text())
+    write_json(path, content | {"train_folds": [1, 2], "valid_folds": [], "test_fold": 4})
+    assert "Trained on folds 1, 2; tested on fold 4." in published(run, tmp_path).text
+    named = {"train_folds": ["balanced"], "valid_folds": ["chosen"], "test_fold": "eval"}
+    write_json(path, content | named)
+    expected = "Trained on balanced; checkpoint chosen on chosen; tested on eval."
+    assert expected in published(run, tmp_path).text
 
 
 def test_the_card_s_examples_are_python(model):
@@ -122,11 +136,13 @@ def write_results(run, **terms):
 def test_own_clips_come_with_the_terms_that_their_maker_gave(run, tmp_path):
     write_results(run, title="Yard sounds", license="CC0", link="https://nowhere.invalid/yard")
     card = published(run, tmp_path)
-    assert "[Yard sounds](https://nowhere.invalid/yard), license: CC0. Trained on 1" in card.text
+    assert (
+        "[Yard sounds](https://nowhere.invalid/yard), license: CC0. Trained on fold 1;" in card.text
+    )
     assert card.data.datasets is None
     own = CustomDataset()
     write_results(run, title=own.title, license=own.license, link=own.link)
-    assert "Own clips, license: not stated. Trained on 1" in published(run, tmp_path).text
+    assert "Own clips, license: not stated. Trained on fold 1;" in published(run, tmp_path).text
 
 
 @pytest.mark.parametrize(

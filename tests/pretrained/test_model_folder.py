@@ -113,6 +113,14 @@ def test_what_is_no_model_is_one_line(tmp_path):
     (tmp_path / "empty").mkdir()
     assert "is a file: expected a model's folder" in refused(tmp_path / "file")
     assert "is no folder: expected a model's folder" in refused(tmp_path / "nowhere")
+    for name in ("mn99", "resnet"):
+        message = refused(name)
+        assert message.startswith(f"{name} is no folder: expected a model's folder")
+        assert "`mn01` to `mn40`, a `.pt` file of their weights, or a `.onnx` file" in message
+    for nothing in ("", " ", None):
+        message = refused(nothing)
+        assert message.startswith("expected a model's folder")
+        assert message.endswith(f"got {nothing!r}")
     assert "owner/name@revision on the Hugging Face Hub" in refused("a/b/c")
     assert refused(tmp_path / "empty").startswith(f"{tmp_path}/empty/hyperparams.yaml: missing")
 

@@ -22,7 +22,7 @@ CLIPS = {"esc50": 2000, "esc10": 400}
 FOLDS = range(1, 6)
 TABLE = "meta/esc50.csv"
 COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file")
-OWN_FOLDS = "_own_folds"
+OWN_FOLDS = "_own_folds"  # ends the name of the dataset in folds that are not the official ones
 
 
 @dataclass(frozen=True)
