@@ -32,10 +32,12 @@ def write_noise(path: Path, seconds: float, seed: int = 0) -> None:
 
 def dilated_resnet(classes: int) -> AudioTagger:
     """Build the dilated ResNet-18 of hparams/resnet_paper.yaml, with random weights."""
+    features, normalization = LogMel(), FeatureNormalization(64)
+    normalization.fit([(features(0.1 * torch.randn(1, RATE)), None)])
     front_end = DilatedFrontEnd()
     encoder = ResNet(front_end.out_channels)
     head = DNNHead(encoder.embedding_size, classes, dropout=0.2)
-    return AudioTagger(LogMel(), FeatureNormalization(64), front_end, encoder, head)
+    return AudioTagger(features, normalization, front_end, encoder, head)
 
 
 def infer(function: Callable[..., object], *arguments: object) -> Callable[[], object]:
