@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from aed_plugins.models import AudioTagger, FittedHead, check_tagger
 from aed_plugins.training.brain import TaggingBrain
+from aed_plugins.training.fine_tuning import FineTuning
 from aed_plugins.training.fitted_head_brain import FittedHeadBrain
 from aed_plugins.training.frozen_encoder_brain import FrozenEncoderBrain
 from aed_plugins.training.settings import TrainingSettings
@@ -60,6 +61,7 @@ def make_brain(
         )
     fine_tuning = settings.fine_tuning
     frozen = fitted or (fine_tuning is not None and fine_tuning.freezes_throughout(epochs))
+    _check_stages(fine_tuning, epochs)
     if from_shards:
         _check_shards(settings.balance, frozen)
     if frozen and not from_initial_model:
@@ -73,6 +75,16 @@ def make_brain(
         hparams=hparams,
         run_opts=run_options,
         checkpointer=hparams["checkpointer"],
+    )
+
+
+def _check_stages(fine_tuning: FineTuning | None, epochs: int) -> None:
+    if fine_tuning is None or not fine_tuning.stages or not fine_tuning.freezes_throughout(epochs):
+        return
+    raise ValueError(
+        f"stages={fine_tuning.stages} would have no effect: the encoder stays frozen in all"
+        f" {epochs} epochs: give a number of frozen_epochs below {epochs}, got"
+        f" {fine_tuning.frozen_epochs}"
     )
 
 

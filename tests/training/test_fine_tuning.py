@@ -1,10 +1,20 @@
 import pytest
 import torch
 from speechbrain.utils.epoch_loop import EpochCounter
+from speechbrain.utils.run_opts import RunOptions
 from torch import nn
+from torch.optim import SGD
 
 from aed_plugins.models import AudioTagger, DilatedFrontEnd, DNNHead, LogMel, ResNet
-from aed_plugins.training import AtomicCheckpointer, FineTuning, SingleLabel, TaggingBrain, constant
+from aed_plugins.training import (
+    AtomicCheckpointer,
+    FineTuning,
+    SingleLabel,
+    TaggingBrain,
+    constant,
+    make_brain,
+)
+from aed_plugins.training.frozen_encoder_brain import FrozenEncoderBrain
 
 STAGES = ["front_end", "stem", "layer1", "layer2", "layer3", "layer4"]
 
@@ -46,6 +56,27 @@ def test_stages_are_unfrozen_from_the_last_to_the_first(tagger, settings, by_epo
         fine_tuning.unfreeze(tagger, epoch)
         assert trained(tagger) == expected
         assert all(parameter.requires_grad for parameter in tagger.head.parameters())
+
+
+def test_stages_of_an_encoder_that_stays_frozen_are_refused(tagger, tmp_path):
+    checkpointer = AtomicCheckpointer(tmp_path, {"tagger": tagger})
+    hparams = {"tagger": tagger, "modules": {"tagger": tagger}, "sample_rate": 16000, "seed": 1}
+    hparams |= {"opt_class": SGD, "lr_scheduler": constant, "checkpointer": checkpointer}
+    hparams |= {"task": SingleLabel(["a", "b", "c"]), "epoch_counter": EpochCounter(3)}
+
+    def make(**settings):
+        return make_brain(
+            hparams | {"fine_tuning": FineTuning(**settings)},
+            RunOptions(device="cpu"),
+            from_shards=False,
+            pretrained=True,
+            from_initial_model=True,
+        )
+
+    with pytest.raises(ValueError, match=r"^stages=2 would have no effect: .* frozen_epochs below"):
+        make(frozen_epochs=3, stages=2)
+    assert isinstance(make(frozen_epochs=2, stages=2), TaggingBrain)
+    assert isinstance(make(frozen_epochs=3), FrozenEncoderBrain)
 
 
 def test_it_tells_when_what_is_trained_changes(tagger):
