@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from speechbrain.utils.distributed import infer_device
-
 from aed_plugins.core import InputError, Parser, parse_boolean, parse_yaml
 from aed_plugins.data import DATASETS, Dataset, PreparedData, find_dataset, read_manifest
 from aed_plugins.experiments.evaluation import evaluate
@@ -18,6 +16,7 @@ from aed_plugins.experiments.evaluation_report import (
 )
 from aed_plugins.experiments.recipe import check_same_clips
 from aed_plugins.labels import LabelPair, match_labels, pair_labels, read_mapping
+from aed_plugins.models import check_device
 from aed_plugins.pretrained import TrainedRun, find_run
 from aed_plugins.training import make_task, predict_probabilities
 
@@ -89,6 +88,7 @@ def run_evaluation(arguments: list[str], description: str) -> None:
     chosen.add_argument("--on", choices=DATASETS)
     on = chosen.parse_known_args(arguments)[0].on
     given = evaluation_parser(description, on).parse_args(arguments)
+    device = check_device(given.device)
     model, kind = find_run(given.run), DATASETS[on]
     _check(given, model, kind)
     dataset = kind(**{field.name: getattr(given, field.name) for field in _options(kind)})
@@ -109,7 +109,7 @@ def run_evaluation(arguments: list[str], description: str) -> None:
         model.tagger(),
         make_task(model.labels, model.multi_label),
         manifest,
-        given.device or infer_device(),
+        device,
         progress=not given.noprogressbar,
         batch_size=given.batch_size,
         num_workers=given.num_workers,

@@ -17,6 +17,7 @@ from aed_plugins.data import Dataset, FoldSplit, read_manifest
 from aed_plugins.experiments.command_line import Experiment, join_processes, parse_experiment
 from aed_plugins.experiments.cross_validation import CrossValidation
 from aed_plugins.experiments.results import results_table
+from aed_plugins.models import check_device
 from aed_plugins.pretrained import TrainedRun, find_run
 from aed_plugins.training import INITIAL_MODEL_OPTION, TEACHER_OPTION, make_teacher, run_on_main
 
@@ -65,6 +66,8 @@ def run_recipe(kind: type[Dataset], arguments: list[str]) -> None:
         print(json.dumps({field.name: field.default for field in fields(own)}))  # noqa: T201
         return
     experiment = parse_experiment(arguments, own)
+    if experiment.run_options.device is not None:
+        check_device(experiment.run_options.device)
     join_processes(experiment.run_options)
     training = take_options(experiment.options, TrainingOptions)
     dataset: Dataset = run_on_main(_opened, take_options(experiment.options, kind))

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from huggingface_hub import constants
 from speechbrain.utils.data_utils import split_path
-from speechbrain.utils.distributed import infer_device
 from speechbrain.utils.fetching import FetchConfig, LocalStrategy, fetch
 from speechbrain.utils.run_opts import RunOptions
 from torch import Tensor
@@ -18,7 +17,7 @@ from aed_plugins.core import InputError, one_line
 from aed_plugins.inference.batch_tagger import Classified, given_options
 from aed_plugins.inference.recording_tagger import RecordingTagger
 from aed_plugins.inference.recordings import read_recording
-from aed_plugins.models import HUB_ERRORS, Thresholds
+from aed_plugins.models import HUB_ERRORS, Thresholds, check_device
 from aed_plugins.pretrained import OnnxTagger, load_model
 
 # What `from_hparams` hands on of a loaded model.
@@ -148,7 +147,7 @@ class PretrainedTagger(RecordingTagger):
                 raise InputError(f"device: a .onnx file runs on the cpu, got {device}")
             options["device"] = "cpu"
         else:
-            options["device"] = _checked_device(device)
+            options["device"] = check_device(device)
         model = load_model(
             source,
             hparams_file=hparams_file,
@@ -256,15 +255,3 @@ def _fetched(path: str | Path, savedir: str | Path | None) -> Path:
         raise InputError(
             f"{path}: cannot be fetched: {one_line(error, first_line=True)}"
         ) from error
-
-
-def _checked_device(device: str) -> str:
-    """Return a device that is there, by the name that SpeechBrain wants."""
-    name = infer_device() if device == "auto" else device
-    name = "cuda:0" if name == "cuda" else name
-    try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = one_line(error, first_line=True)
-        raise InputError(f"device: {device} cannot be used here: {reason}") from error
-    return name

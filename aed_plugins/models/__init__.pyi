@@ -8,6 +8,7 @@ from .base import (
     Probabilities as Probabilities,
     TaggerOutput as TaggerOutput,
 )
+from .devices import check_device as check_device
 from .downloads import (
     HUB_ERRORS as HUB_ERRORS,
     fetch_weights as fetch_weights,

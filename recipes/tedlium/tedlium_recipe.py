@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from speechbrain.utils.distributed import infer_device
 from tedlium_demo import is_demonstration
 from tedlium_demo_tagger import LABELS, train_demo_tagger
 from tedlium_detectors import Detector, TaggerDetector, detect_speech_by_energy
@@ -27,6 +26,7 @@ from aed_plugins.experiments import (
     start_log,
 )
 from aed_plugins.inference import PretrainedTagger
+from aed_plugins.models import check_device
 from asr.formats.stm import write_stm
 from asr.formats.uem import write_uem
 from asr.recognizers.interface import Recognizer
@@ -67,7 +67,7 @@ class TedliumRecipe:
         self.experiments = _check_names("--experiments", options.experiments, EXPERIMENTS)
         folder = find_data(options.data_folder)
         self.demonstration = is_demonstration(folder)
-        self.device = experiment.run_options.device or infer_device()
+        self.device = check_device(experiment.run_options.device)
         handed_in = {"dataset": _name_dataset(folder, self.demonstration), "device": self.device}
         resolved = experiment.resolve(**handed_in)
         self.hparams = resolved.build()

@@ -42,6 +42,11 @@ def truth_and_predicted(rows, label):
     return [[label in row[column].split(";") for row in rows] for column in ("labels", "predicted")]
 
 
+def test_a_device_that_is_not_there_is_one_line(program):
+    with pytest.raises(InputError, match=r"^device: foo cannot be used here: "):
+        program(["nowhere", "--on=urbansound", "--device=foo"])
+
+
 def test_a_model_of_audioset_is_evaluated_on_urbansound(audioset_run, corpus, program, capsys):
     program([str(audioset_run), "--on=urbansound", f"--data_folder={corpus}", "--noprogressbar"])
     folder = audioset_run / "eval/evaluated_on_urbansound_demonstration"

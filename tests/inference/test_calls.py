@@ -299,6 +299,8 @@ def test_the_device_is_chosen_by_itself_or_given(tmp_path, monkeypatch):
     assert chosen.device == "cpu"
     with pytest.raises(InputError, match="device: cuda:9 cannot be used here: "):
         PretrainedTagger.from_hparams(folder, device="cuda:9")
+    with pytest.raises(InputError, match=r"^device: foo cannot be used here: "):
+        PretrainedTagger.from_hparams(folder, device="foo")
 
 
 @pytest.mark.parametrize(

@@ -224,6 +224,7 @@ def test_a_model_trained_on_one_dataset_starts_the_other(recipe, audioset, tmp_p
     ("arguments", "message"),
     [
         (["--data_folder=nowhere"], "nowhere: no such folder"),
+        (["--device=foo"], "device: foo cannot be used here: "),
         (["--classes=[Speech, Barking]"], "Barking"),
         (["--classes=[/m/00000]"], "/m/00000"),
         (["--negatives=maybe"], "--negatives: expected keep or drop, got 'maybe'"),
