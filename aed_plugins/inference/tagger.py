@@ -17,7 +17,7 @@ from aed_plugins.core import InputError, one_line
 from aed_plugins.inference.batch_tagger import Classified, given_options
 from aed_plugins.inference.recording_tagger import RecordingTagger
 from aed_plugins.inference.recordings import read_recording
-from aed_plugins.models import HUB_ERRORS, Thresholds, check_device
+from aed_plugins.models import HUB_ERRORS, OFFLINE, Thresholds, check_device
 from aed_plugins.pretrained import OnnxTagger, load_model
 
 # What `from_hparams` hands on of a loaded model.
@@ -252,6 +252,9 @@ def _fetched(path: str | Path, savedir: str | Path | None) -> Path:
     try:
         return Path(fetch(name, source, savedir, fetch_config=settings))
     except HUB_ERRORS as error:
+        if constants.HF_HUB_OFFLINE:
+            where = "in the cache" if savedir is None else f"in the cache or in {savedir}"
+            raise InputError(f"{path}: not {where}, and {OFFLINE}") from error
         raise InputError(
             f"{path}: cannot be fetched: {one_line(error, first_line=True)}"
         ) from error

@@ -11,6 +11,7 @@ from .base import (
 from .devices import check_device as check_device
 from .downloads import (
     HUB_ERRORS as HUB_ERRORS,
+    OFFLINE as OFFLINE,
     fetch_weights as fetch_weights,
 )
 from .embedding_model import EmbeddingModel as EmbeddingModel

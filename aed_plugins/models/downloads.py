@@ -16,13 +16,14 @@ from pathlib import Path
 import filelock
 import huggingface_hub
 from huggingface_hub import constants
-from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from tqdm import tqdm
 
 from aed_plugins.core import InputError, atomic_write, one_line
 
 CHUNK = 1 << 20  # bytes
 TIMEOUT = 30  # seconds without a byte
+OFFLINE = "the network is switched off by HF_HUB_OFFLINE"
 # The errors of the HTTP library under the Hub's client, which differs from version to version; a
 # name that cannot be one is a ValueError, a failed transfer may be a RuntimeError.
 HUB_ERRORS: tuple[type[BaseException], ...] = (*HfHubHTTPError.__bases__, ValueError, RuntimeError)
@@ -123,11 +124,16 @@ def _from_hub(source: str, rest: str, sha256: str | None) -> Path:
         path = huggingface_hub.hf_hub_download(repository, name, revision=revision)
     except HUB_ERRORS as error:
         url = f"{constants.ENDPOINT}/{repository}/resolve/{revision or 'main'}/{name}"
-        reason = error.__cause__ or error
+        reason = ConnectionError(OFFLINE) if _is_offline(error) else error.__cause__ or error
         raise _unavailable(source, constants.HF_HUB_CACHE, url, reason) from error
     blob = Path(path).resolve()  # what must be deleted: the Hub's client links to it
     _check(blob, sha256, f"delete it to download {source} again, or correct the SHA-256")
     return Path(path)
+
+
+def _is_offline(error: BaseException) -> bool:
+    """Return whether the Hub's client failed as it may send no request; its advice is not ours."""
+    return constants.HF_HUB_OFFLINE and not isinstance(error, HFValidationError)
 
 
 def _from_url(url: str, sha256: str | None) -> Path:
@@ -165,7 +171,7 @@ def _cache_folder() -> Path:
 def _download(url: str, path: Path, sha256: str | None) -> None:
     """Download a file whole or not at all."""
     if constants.HF_HUB_OFFLINE:
-        raise ConnectionError("HF_HUB_OFFLINE is set")
+        raise ConnectionError(OFFLINE)
     request = urllib.request.Request(url, headers={"User-Agent": "aed_plugins"})
     digest = hashlib.sha256()
     with (

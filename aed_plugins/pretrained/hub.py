@@ -15,7 +15,7 @@ from huggingface_hub.errors import (
 from speechbrain.utils.fetching import FetchConfig
 
 from aed_plugins.core import InputError, one_line
-from aed_plugins.models import HUB_ERRORS
+from aed_plugins.models import HUB_ERRORS, OFFLINE
 
 PART = r"[A-Za-z0-9][\w.-]*"
 HUB_ID = re.compile(rf"({PART}/{PART})(?:@(\S+))?")
@@ -81,6 +81,9 @@ def fetch_folder(
     InputError
         If they cannot be had. What an interrupted download has got is kept for the next.
     """
+    cache = constants.HF_HUB_CACHE
+    if config is not None and config.huggingface_cache_dir is not None:
+        cache = str(config.huggingface_cache_dir)
     try:
         found = huggingface_hub.snapshot_download(
             repository,
@@ -88,13 +91,17 @@ def fetch_folder(
             allow_patterns=list(names),
             token=None if config is None else config.token,
             local_files_only=config is not None and not config.allow_network,
-            cache_dir=None if config is None else config.huggingface_cache_dir,
+            cache_dir=cache,
             local_dir=folder,
         )
     except ERRORS as error:
-        at = "" if revision is None else f" at revision {revision}"
+        named = repository if revision is None else f"{repository} at revision {revision}"
+        if (off := _switched_off(config)) is not None:
+            raise InputError(
+                f"{named}: not all of it is in the cache ({cache}), and {off}"
+            ) from error
         raise InputError(
-            f"{repository}{at}: not to be had from {constants.ENDPOINT}: {_reason(error)}"
+            f"{named}: not to be had from {constants.ENDPOINT}: {_reason(error)}"
         ) from error
     return Path(found)
 
@@ -144,8 +151,19 @@ def upload_folder(
     return str(commit.commit_url)
 
 
+def _switched_off(config: FetchConfig | None = None) -> str | None:
+    """Say what switches the network off, if anything does; the client's advice is not ours."""
+    if constants.HF_HUB_OFFLINE:
+        return OFFLINE
+    if config is not None and not config.allow_network:
+        return "the network is switched off by allow_network=False in fetch_config"
+    return None
+
+
 def _reason(error: BaseException) -> str:
     """Describe in one line an error of the Hub's client, and what can be done."""
+    if (off := _switched_off()) is not None:
+        return off
     if isinstance(error, RevisionNotFoundError):
         return "there is no such revision; the names of its branches and tags are on its page"
     if isinstance(error, RepositoryNotFoundError):

@@ -17,6 +17,7 @@ from aed_plugins.inference import PretrainedTagger
 from aed_plugins.models import AudioTagger, DNNHead, LogMel, ResNet
 
 RATE = 22050
+OFFLINE = "the network is switched off by HF_HUB_OFFLINE"
 
 
 @pytest.fixture(scope="module")
@@ -264,8 +265,10 @@ def test_a_file_from_elsewhere_is_classified(tagger, file, tmp_path, monkeypatch
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert torch.equal(tagger.classify_file(url, savedir=tmp_path / "kept")[0], expected)
     requests = list(server.requests)
-    with pytest.raises(InputError, match=r"a\.wav: cannot be fetched: .*File was not found"):
+    with pytest.raises(InputError, match=rf"a\.wav: not in .*/other, and {OFFLINE}$"):
         tagger.classify_file(url, savedir=tmp_path / "other")
+    with pytest.raises(InputError, match=rf"^owner/name/a\.wav: not in the cache, and {OFFLINE}$"):
+        tagger.classify_file("owner/name/a.wav")
     assert server.requests == requests
     server.go_away()
 

@@ -10,11 +10,14 @@ import torch
 from hub_server import COMMITS, TOKEN
 from huggingface_hub import constants
 from speechbrain.inference.interfaces import foreign_class
+from speechbrain.utils.fetching import FetchConfig
 from tiny_model import LABELS, write_run
 
 from aed_plugins.core import InputError
 from aed_plugins.pretrained import load_model, publish_model
 from aed_plugins.pretrained.hub import hub_id
+
+OFFLINE = "the network is switched off by HF_HUB_OFFLINE"
 
 
 def refused(source, **options):
@@ -141,7 +144,21 @@ def test_a_hub_that_is_gone_is_one_line(hub, monkeypatch):
     assert "not all of it is in the cache" in message
     assert "Connection refused" in message
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert "HF_HUB_OFFLINE" in refused("owner/name")
+    assert refused("owner/name").endswith(f"and {OFFLINE}")
+
+
+def test_what_is_not_in_the_cache_says_what_switches_the_network_off(hub, model, monkeypatch):
+    cache = constants.HF_HUB_CACHE
+    config = FetchConfig(allow_network=False)
+    by = "the network is switched off by allow_network=False in fetch_config"
+    expected = f"owner/name: not all of it is in the cache ({cache}), and {by}"
+    assert refused("owner/name", fetch_config=config) == expected
+    elsewhere = FetchConfig(allow_network=False, huggingface_cache_dir=f"{cache}/other")
+    assert f"in the cache ({cache}/other), and" in refused("owner/name", fetch_config=elsewhere)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    expected = f"owner/name at revision v1: not all of it is in the cache ({cache}), and {OFFLINE}"
+    assert refused("owner/name@v1") == expected
+    assert hub.requests == []
 
 
 @pytest.mark.parametrize(
@@ -238,3 +255,9 @@ def test_an_upload_without_permission_is_refused_in_one_line(hub, tmp_path):
     assert "hf auth login" in message
     assert "\n" not in message
     assert hub.models == {}
+
+
+def test_an_upload_without_a_network_says_what_switches_it_off(logged_in, tmp_path, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(InputError, match=f"cannot be uploaded to .*: {OFFLINE}; the model stays"):
+        publish_model(write_run(tmp_path / "fold3"), "owner/new", license="cc-by-4.0", hub=True)
