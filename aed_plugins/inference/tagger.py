@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from huggingface_hub import constants
+from huggingface_hub.errors import LocalEntryNotFoundError
 from speechbrain.utils.data_utils import split_path
 from speechbrain.utils.fetching import FetchConfig, LocalStrategy, fetch
 from speechbrain.utils.run_opts import RunOptions
@@ -22,6 +23,8 @@ from aed_plugins.pretrained import OnnxTagger, load_model
 
 # What `from_hparams` hands on of a loaded model.
 HPARAMS = ("labels", "multi_label", "sample_rate", "thresholds", "timeline", "name")
+# What SpeechBrain's `fetch` raises where a file is not here and no request may be sent.
+NOT_LOCAL = (ValueError, LocalEntryNotFoundError)
 ELSEWHERE = re.compile(r"https?://.+|[\w.-]+/[\w.-]+/[^/]+")  # a URL, or owner/name/file
 
 
@@ -252,7 +255,7 @@ def _fetched(path: str | Path, savedir: str | Path | None) -> Path:
     try:
         return Path(fetch(name, source, savedir, fetch_config=settings))
     except HUB_ERRORS as error:
-        if constants.HF_HUB_OFFLINE:
+        if constants.HF_HUB_OFFLINE and isinstance(error, NOT_LOCAL):
             where = "in the cache" if savedir is None else f"in the cache or in {savedir}"
             raise InputError(f"{path}: not {where}, and {OFFLINE}") from error
         raise InputError(

@@ -16,7 +16,7 @@ from pathlib import Path
 import filelock
 import huggingface_hub
 from huggingface_hub import constants
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 from tqdm import tqdm
 
 from aed_plugins.core import InputError, atomic_write, one_line
@@ -133,7 +133,8 @@ def _from_hub(source: str, rest: str, sha256: str | None) -> Path:
 
 def _is_offline(error: BaseException) -> bool:
     """Return whether the Hub's client failed as it may send no request; its advice is not ours."""
-    return constants.HF_HUB_OFFLINE and not isinstance(error, HFValidationError)
+    missing = isinstance(error, LocalEntryNotFoundError | OfflineModeIsEnabled)
+    return constants.HF_HUB_OFFLINE and missing
 
 
 def _from_url(url: str, sha256: str | None) -> Path:

@@ -9,6 +9,7 @@ from huggingface_hub import constants
 from huggingface_hub.errors import (
     EntryNotFoundError,
     HfHubHTTPError,
+    OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
@@ -96,7 +97,7 @@ def fetch_folder(
         )
     except ERRORS as error:
         named = repository if revision is None else f"{repository} at revision {revision}"
-        if (off := _switched_off(config)) is not None:
+        if (off := _switched_off(error, config)) is not None:
             raise InputError(
                 f"{named}: not all of it is in the cache ({cache}), and {off}"
             ) from error
@@ -151,8 +152,10 @@ def upload_folder(
     return str(commit.commit_url)
 
 
-def _switched_off(config: FetchConfig | None = None) -> str | None:
-    """Say what switches the network off, if anything does; the client's advice is not ours."""
+def _switched_off(error: BaseException, config: FetchConfig | None = None) -> str | None:
+    """Say what switches the network off, if that is the error; its own advice is not for here."""
+    if not isinstance(error, EntryNotFoundError | OfflineModeIsEnabled):
+        return None
     if constants.HF_HUB_OFFLINE:
         return OFFLINE
     if config is not None and not config.allow_network:
@@ -162,7 +165,7 @@ def _switched_off(config: FetchConfig | None = None) -> str | None:
 
 def _reason(error: BaseException) -> str:
     """Describe in one line an error of the Hub's client, and what can be done."""
-    if (off := _switched_off()) is not None:
+    if (off := _switched_off(error)) is not None:
         return off
     if isinstance(error, RevisionNotFoundError):
         return "there is no such revision; the names of its branches and tags are on its page"
