@@ -79,7 +79,8 @@ class TimelineSettings:
         Raises
         ------
         TypeError
-            If there is no setting of a name, or one is given by two.
+            If there is no setting of a name, or one is given by two, or `post_processing` is
+            something else.
         InputError
             If a value cannot be used.
 
@@ -96,6 +97,8 @@ class TimelineSettings:
             given.setdefault("offset", None)
         how = {name: given.pop(name) for name in POST_PROCESSING if name in given}
         post_processing = given.pop("post_processing", self.post_processing)
+        if not isinstance(post_processing, PostProcessing):
+            raise TypeError(f"expected PostProcessing, got {type(post_processing).__name__}")
         return replace(self, **given, post_processing=replace(post_processing, **how))
 
     def windows(self, steps: Steps) -> Windows:

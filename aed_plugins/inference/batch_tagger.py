@@ -12,7 +12,7 @@ from speechbrain.utils.run_opts import RunOptions
 from torch import Tensor
 
 from aed_plugins.core import FloatArray, InputError, Steps
-from aed_plugins.detection import TimelineSettings, Windows
+from aed_plugins.detection import PostProcessing, TimelineSettings, Windows
 from aed_plugins.labels import select_classes
 from aed_plugins.metrics import DEFAULT_THRESHOLD
 from aed_plugins.models import (
@@ -225,13 +225,15 @@ class BatchTagger(Pretrained):
                 f"expected TimelineSettings, got {type(settings).__name__};"
                 " TimelineSettings.from_dict takes a dictionary"
             )
-        self._check_classes(vars(settings.post_processing))
+        self._check_classes(vars(settings))
         return settings
 
     def _check_classes(self, values: Mapping[str, Any]) -> None:
         """Refuse settings by class of which a class is not among all of the model's."""
         known = {str(label) for label in self.hparams.labels}
         for name, value in values.items():
+            if isinstance(value, PostProcessing):
+                self._check_classes(vars(value))
             for label in value if isinstance(value, Mapping) else ():
                 if label not in known:
                     raise InputError(f"{name}: the model has no class {label!r}")
@@ -253,12 +255,17 @@ def given_options(run_opts: Mapping[str, Any] | RunOptions | None) -> dict[str, 
     """
     if isinstance(run_opts, RunOptions):
         given = {name: run_opts[name] for name in run_opts.overridden_args}
-    else:
+    elif run_opts is None or isinstance(run_opts, Mapping):
         given = {} if run_opts is None else dict(run_opts)
-    known = sorted({entry.name for entry in fields(RunOptions)} - {"overridden_args"})
+    else:
+        raise InputError(f'run_opts: expected options, as in {{"device": "cpu"}}, got {run_opts!r}')
+    known = {entry.name for entry in fields(RunOptions)}
     for name in given:
         if name not in known:
-            raise InputError(f"run_opts: there is no option {name!r}; known are {', '.join(known)}")
+            raise InputError(
+                f"run_opts: there is no option {name!r}; they are SpeechBrain's, such as device,"
+                " precision and compile"
+            )
     if given.get("jit", False):
         raise InputError("run_opts: jit: TorchScript cannot compile these models; leave it out")
     return given

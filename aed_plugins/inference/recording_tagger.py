@@ -210,12 +210,12 @@ class RecordingTagger(BatchTagger):
         on_probabilities: Callable[[FloatArray], None] | None,
     ) -> EventStream:
         """Return what detects events in samples at the model's rate; plan the windows once."""
-        self._check_classes(options)
         chosen = self.timeline_settings if settings is None else self._checked(settings)
         if settings is None and not options:
             windows = self.windows
         else:
             chosen = chosen.updated(**options)
+            self._check_classes(options)
             windows = chosen.windows(self.steps)
         whole = windows.frames_per_window is not None
 

@@ -1,7 +1,5 @@
 """How a `PretrainedTagger` is called: files and arrays, single settings, SpeechBrain's way."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import soundfile
@@ -105,16 +103,6 @@ def test_an_array_that_is_no_recording_is_refused(tagger, array, rate, message):
             ask(array, rate)
 
 
-@pytest.mark.parametrize(
-    ("given", "shown"),
-    [(None, "None"), (["a.wav", "b.wav"], r"\['a.wav', 'b.wav'\]"), ([Path("a.wav")], "a.wav")],
-)
-def test_what_is_no_recording_is_named(tagger, given, shown):
-    for ask in (tagger.tag, tagger.embed, tagger.timeline):
-        with pytest.raises(TypeError, match=f"expected one recording, .* got .*{shown}"):
-            ask(given)
-
-
 def test_floats_a_little_above_full_scale_are_taken(tagger):
     assert tagger.tag(np.full(8000, 9.9), 8000).duration == 1.0
 
@@ -156,24 +144,6 @@ def test_unknown_and_doubled_settings_are_refused(tagger, file, options, message
     for ask in (lambda: tagger.timeline(file, **options), lambda: tagger.stream(**options)):
         with pytest.raises(TypeError, match=message):
             ask()
-
-
-def test_settings_of_another_type_are_refused(tagger, file):
-    for given in ({"window": 1.0}, {}, 0.5):
-        with pytest.raises(TypeError, match=r"expected TimelineSettings, got (dict|float); Time"):
-            tagger.timeline(file, settings=given)
-        with pytest.raises(TypeError, match=r"expected TimelineSettings, got (dict|float); Time"):
-            tagger.timeline_settings = given
-
-
-def test_a_class_that_the_model_does_not_have_is_named(tagger, file):
-    with pytest.raises(InputError, match=r"^threshold: the model has no class 'Dgo'$"):
-        tagger.timeline(file, threshold={"dog": 0.4, "Dgo": 0.1})
-    wrong = TimelineSettings().updated(onset={"Dgo": 0.1})
-    with pytest.raises(InputError, match=r"^onset: the model has no class 'Dgo'$"):
-        tagger.timeline(file, settings=wrong)
-    with pytest.raises(InputError, match=r"^onset: the model has no class 'Dgo'$"):
-        tagger.timeline_settings = wrong
 
 
 def test_settings_may_hold_classes_that_were_not_chosen(file):
@@ -304,20 +274,6 @@ def test_the_device_is_chosen_by_itself_or_given(tmp_path, monkeypatch):
         PretrainedTagger.from_hparams(folder, device="cuda:9")
     with pytest.raises(InputError, match=r"^device: foo cannot be used here: "):
         PretrainedTagger.from_hparams(folder, device="foo")
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"jit": True}, "^run_opts: jit: TorchScript cannot compile these models; leave it out$"),
-        ({"presicion": "bf16"}, "^run_opts: there is no option 'presicion'; known are .*precision"),
-    ],
-)
-def test_run_options_that_do_not_work_are_one_line(options, message, tagger, tmp_path):
-    with pytest.raises(InputError, match=message):
-        PretrainedTagger.from_hparams(write_model(tmp_path / "tiny"), run_opts=options)
-    with pytest.raises(InputError, match=message):
-        PretrainedTagger(tagger.mods, vars(tagger.hparams), options)
 
 
 def test_run_options_may_be_an_object_of_speechbrain_s(tmp_path):
