@@ -47,7 +47,7 @@ def stopwatch() -> Iterator[Sample]:
 def measure(work: Callable[[], object], seconds: float = 0.0) -> Sample:
     """Measure a call; or the mean of the calls in some seconds, after one that is not counted.
 
-    If a call returns a `Sample`, the last is returned in place of what was measured.
+    If a call returns a `Sample`, the last is returned instead of the measurement.
     """
     if seconds:
         work()

@@ -47,7 +47,7 @@ def make_fold_dataset(
     manifest : Manifest
         What `read_manifest` gives.
     target : callable
-        Turns a clip's labels into what the loss wants: a task's `target`.
+        Turns a clip's labels into what the loss takes: a task's `target`.
     folds : collection of int or str
         The folds whose clips are wanted.
 
@@ -66,7 +66,7 @@ def make_target_item(target: Callable[[list[str]], Any]) -> Any:
     Parameters
     ----------
     target : callable
-        Turns labels into what the loss wants.
+        Turns labels into what the loss takes.
     """
 
     @pipeline.takes("labels")

@@ -41,7 +41,7 @@ class StreamedClips(IterableDataset[dict[str, Any]]):
     folds : sequence of int or str
         The folds whose clips are wanted.
     target : callable
-        Turns a clip's labels into what the loss wants: a task's `target`.
+        Turns a clip's labels into what the loss takes: a task's `target`.
     seed : int
         With the epoch it decides the order.
     batch_size : int

@@ -97,7 +97,7 @@ class CustomDataset(FoldedDataset):
 
     @cached_property
     def label_type(self) -> LabelType:
-        """Several labels per clip if a user wants it so, or any clip has several.
+        """Several labels per clip if the option says so, or any clip has several.
 
         Raises
         ------

@@ -58,12 +58,12 @@ def split_by_column(folds: Sequence[Fold], given: Mapping[str, Any]) -> FoldSpli
     folds : sequence of str
         Those that have clips: of `train`, `valid` and `test`.
     given : mapping of str to object
-        The folds that a user wants for each of the three; `None` where he wants nothing.
+        The folds given for each of the three; `None` where none are given.
 
     Raises
     ------
     InputError
-        If a split lacks what is needed, or a user wants other folds.
+        If a split lacks what is needed, or other folds are given.
 
     Examples
     --------

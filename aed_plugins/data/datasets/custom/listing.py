@@ -66,7 +66,7 @@ class ClipListing:
         Parameters
         ----------
         asked : bool
-            Whether the user wants it so; any clip with several labels makes it so.
+            Whether the option says so; any clip with several labels makes it so.
 
         Raises
         ------
