@@ -17,7 +17,7 @@ class Dataset(ABC):
 
     A subclass is a frozen dataclass whose fields are the options that a user can choose, each made
     with `core.option`. To construct one reads nothing; what needs the disk is read when it is asked
-    for.
+    for. The README of `recipes/custom` has an example with its recipe.
 
     Attributes
     ----------
