@@ -48,6 +48,7 @@ from .receptive_field import (
     compute_receptive_field as compute_receptive_field,
 )
 from .tagger import (
+    MISFITS as MISFITS,
     AudioTagger as AudioTagger,
     check_tagger as check_tagger,
     compute_probabilities as compute_probabilities,

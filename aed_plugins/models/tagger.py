@@ -13,7 +13,7 @@ from aed_plugins.models.lengths import absolute_lengths, check_batch, repeat_sho
 # Changes log-mel frames (batch, frame, mel) and their lengths, as SpeechBrain's Augmenter does.
 SpectrumChange = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
 
-# What components raise that do not fit one another, or are none.
+# What components raise that cannot be built so, do not fit one another, or are none.
 MISFITS = (
     ArithmeticError,
     AssertionError,

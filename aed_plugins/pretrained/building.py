@@ -10,8 +10,7 @@ from hyperpyyaml import load_hyperpyyaml, resolve_references
 from torch import Tensor
 
 from aed_plugins.core import InputError, first_few, one_line
-from aed_plugins.models import AudioTagger, check_tagger, load_weights
-from aed_plugins.pretrained.safe_yaml.allowed import MISTAKES
+from aed_plugins.models import MISFITS, AudioTagger, check_tagger, load_weights
 from aed_plugins.pretrained.safe_yaml.hyperparameters import SafeHyperparameters
 from aed_plugins.pretrained.safe_yaml.overrides import Overrides
 
@@ -111,7 +110,7 @@ def build_any(path: Path, overrides: Overrides | None = None) -> Any:
             tree = yaml.load(resolve_references(file, overrides, overrides_must_match=True))
         yaml.dump({"tagger": tree["tagger"]}, text)
         return load_hyperpyyaml(text.getvalue())["tagger"]
-    except (*MISTAKES, ImportError, ruamel.yaml.error.YAMLError) as error:
+    except (*MISFITS, ImportError, ruamel.yaml.error.YAMLError) as error:
         raise InputError(f"{path}: the model in it cannot be built: {one_line(error)}") from error
 
 

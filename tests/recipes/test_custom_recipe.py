@@ -55,8 +55,13 @@ def test_several_labels_with_a_split_train_for_all_epochs(tmp_path, sounds):
     assert (fold["clips"], fold["epochs"], fold["tested_epoch"]) == (3, 2, 2)
     assert [row["support"] for row in fold["per_class"]] == [2, 1]
     assert PretrainedTagger.from_hparams(str(tmp_path / "out")).labels == ["1", "yes"]
-    taught = ("--teacher=out", "--threshold_metric=youden", "--license=CC0", "--output_folder=new")
-    run(*taught, "--number_of_epochs=1", check=0)
+    distilled = (
+        "--teacher=out",
+        "--threshold_metric=youden",
+        "--license=CC0",
+        "--output_folder=new",
+    )
+    run(*distilled, "--number_of_epochs=1", check=0)
     assert (tmp_path / "new/test/teacher.npz").is_file()
     configuration = json.loads((tmp_path / "new/test/configuration.json").read_text())["run"]
     assert configuration["threshold_metric"] == "youden"

@@ -35,11 +35,11 @@ def test_a_run_on_official_folds_and_one_from_it_that_would_cheat(corpus, tmp_pa
     again = ("--allow_partial=True", "--initial_model=out/fold5", "--output_folder=new")
     line = mistake(recipe_for(tmp_path, corpus), *again, "--test_folds=[3]")
     assert "was trained on esc10 3, which it is to be evaluated on" in line
-    taught = ("--allow_partial=True", "--teacher=out/fold5", "--output_folder=new")
-    line = mistake(recipe_for(tmp_path, corpus), *taught, "--test_folds=[3]")
+    distilled = ("--allow_partial=True", "--teacher=out/fold5", "--output_folder=new")
+    line = mistake(recipe_for(tmp_path, corpus), *distilled, "--test_folds=[3]")
     assert "was trained on esc10 3, which it is to be evaluated on" in line
     assert content["data"]["license"] == "CC BY 3.0"
-    options = ("--esc10=True", "--number_of_epochs=1", "--test_folds=[5]", *taught)
+    options = ("--esc10=True", "--number_of_epochs=1", "--test_folds=[5]", *distilled)
     recipe_for(tmp_path, corpus)(*options, check=0)
     assert (tmp_path / "new/fold5/teacher.npz").is_file()
 

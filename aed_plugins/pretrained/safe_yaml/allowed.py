@@ -60,17 +60,6 @@ LIMITS = {
 }
 LIMIT = 65_536
 FILLERS = frozenset({"normal_", "uniform_", "fill_", "zero_"})
-# What a constructor says about arguments that it cannot take.
-MISTAKES = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    MemoryError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 
 class _Unfilled(TorchFunctionMode):
@@ -112,7 +101,7 @@ def build_component(tag: str, arguments: Mapping[str, Any], shapes_only: bool = 
     Raises
     ------
     Exception
-        One of `MISTAKES`, if it cannot be built so.
+        One of `models.MISFITS`, if it cannot be built so.
     """
     component = CLASSES[tag]
     # Features look at the numbers of their mel banks; they have no weights.

@@ -13,6 +13,7 @@ from typing import Any
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from aed_plugins.core import InputError, one_line
+from aed_plugins.models import MISFITS
 from aed_plugins.pretrained.safe_yaml.allowed import (
     ATTRIBUTES,
     CLASSES,
@@ -20,7 +21,6 @@ from aed_plugins.pretrained.safe_yaml.allowed import (
     LEN,
     LIMIT,
     LIMITS,
-    MISTAKES,
     NEW,
     NOT_BUILT,
     SOURCES,
@@ -307,7 +307,7 @@ class SafeHyperparameters(YamlNodes):
     def _called(self, node: Node, arguments: dict[str, Any], shapes_only: bool) -> Any:
         try:
             return build_component(str(node.tag), arguments, shapes_only)
-        except MISTAKES as error:
+        except MISFITS as error:
             self.refuse(node, f"{node.tag} cannot be built: {one_line(error)}")
 
     def _copy(self, node: Node, built: dict[int, Any]) -> Node:
